@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A Swift target under `Sources/`, with the house's compiler settings.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The tests of one target under `Tests/`.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["OTXTesting"], resources: [.copy("Goldens")],
+    swiftSettings: settings)
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "otx-swift",
+  products: [
+    .library(name: "OTX", targets: ["OTX"]),
+    .executable(name: "otx", targets: ["OTXMain"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // Pure Swift: builds and tests in seconds.
+    module("OTXCore"),
+    module("OTXRecipe", ["OTXCore", yams]),
+
+    // Pictures: C libraries of the system.
+    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(
+      name: "COpenCV",
+      cxxSettings: [.headerSearchPath("opencv4")],
+      linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]),
+    module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG"]),
+    module("OTXData", ["OTXCore", "OTXImage"]),
+
+    // libtorch, reached through a table of functions that is loaded at first use.
+    .target(name: "CTorch"),
+    module("OTXTensor", ["CTorch", "OTXCore"]),
+    module("OTXNN", ["OTXTensor"]),
+    module("OTXModels", ["OTXCore", "OTXNN", "OTXTensor"]),
+    module("OTXTorch", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor"]),
+
+    // OpenVINO, reached in the same way.
+    .target(name: "COpenVINO"),
+    module("OTXOpenVINO", ["COpenVINO", "OTXCore", "OTXData"]),
+
+    // Everything together.
+    module(
+      "OTX",
+      [
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
+        "OTXTensor", "OTXTorch", logging,
+      ]),
+    module("OTXCLI", ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", argumentParser, logging]),
+    .executableTarget(
+      name: "OTXMain", dependencies: ["OTXCLI", argumentParser], swiftSettings: settings),
+
+    // Tests, and what they share.
+    module("OTXTesting", ["OTXCore", "OTXImage"]),
+    tests("OTXCoreTests", ["OTXCore"]),
+    tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
+    tests("OTXImageTests", ["OTXCore", "OTXImage"]),
+    tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
+    tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
+    tests("OTXNNTests", ["OTXNN", "OTXTensor"]),
+    tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXTensor"]),
+    tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
+    tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO"]),
+    tests("OTXTests", ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]),
+    tests("OTXCLITests", ["OTX", "OTXCLI", "OTXCore", "OTXRecipe"]),
+  ],
+  cxxLanguageStandard: .cxx20
+)

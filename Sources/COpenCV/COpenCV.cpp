@@ -1,0 +1,2 @@
+#include "COpenCV.h"
+#include <opencv2/core.hpp>

@@ -1,0 +1,33 @@
+/// What an engine needs of a data module: batches of one task, pulled.
+public protocol DataSource<Kind>: Sendable {
+  associatedtype Kind: VisionTask
+  var labels: LabelInfo { get }
+
+  /// Number of items of a subset; 0 where there is none.
+  func itemCount(_ subset: Subset) -> Int
+
+  /// Number of batches that ``batches(_:epoch:)`` gives.
+  func batchCount(_ subset: Subset, mode: BatchMode) -> Int
+
+  /// The batches of one epoch.
+  ///
+  /// The stream decodes ahead on threads of its own, within a bound, and hands batches out in
+  /// order. Their content depends on the data source's seed, `epoch` and the item alone, never on
+  /// the number of threads.
+  func batches(_ subset: Subset, mode: BatchMode) throws -> any BatchStream<Kind.Batch>
+}
+
+/// How a subset is walked.
+public enum BatchMode: Sendable, Equatable {
+  /// Shuffled by `epoch` and augmented; the last batch may be short.
+  case training(epoch: Int)
+  /// In order, resized only; annotations stay in original coordinates.
+  case evaluation
+}
+
+/// A sequence of batches that is pulled. Dropping it ends its threads.
+public protocol BatchStream<Batch>: AnyObject, Sendable {
+  associatedtype Batch
+  /// The next batch, or `nil` after the last; waits until it is decoded.
+  func next() throws -> Batch?
+}

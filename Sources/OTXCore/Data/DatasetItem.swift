@@ -1,0 +1,55 @@
+public import Foundation
+
+/// One picture and whatever its dataset says about it; the same for every file format.
+public struct DatasetItem: Sendable, Equatable {
+  /// Unique within its subset: the picture's path below the dataset's root, as a rule.
+  public var id: String
+  public var image: ImageSource
+  /// Size as the annotation file states it; `nil` where it does not. The decoded picture counts.
+  public var size: ImageSize?
+  public var annotations: [Annotation]
+  /// Where the item stands in its annotation file, for messages: `train.json: image 7`.
+  public var origin: String
+
+  public init(
+    id: String, image: ImageSource, size: ImageSize? = nil, annotations: [Annotation],
+    origin: String = ""
+  ) {
+    self.id = id
+    self.image = image
+    self.size = size
+    self.annotations = annotations
+    self.origin = origin
+  }
+}
+
+/// Where a picture's pixels are. Reading them is the image layer's work.
+public enum ImageSource: Sendable, Equatable {
+  case file(URL)
+  case memory(Image)
+}
+
+/// A statement of a dataset about a picture.
+public enum Annotation: Sendable, Equatable {
+  /// The whole picture shows `label`.
+  case label(String)
+  /// An object in the picture. `isCrowd` marks a region of many objects: it is ignored, neither
+  /// a hit nor a miss. `isDifficult` is VOC's flag.
+  case box(BoundingBox, label: String, isCrowd: Bool = false, isDifficult: Bool = false)
+}
+
+/// A part of a dataset. The raw values are the names in files and on the command line.
+public enum Subset: String, Codable, CaseIterable, Sendable {
+  case train, val, test, unlabeled
+}
+
+/// Index of a label inside ``LabelInfo/names``; never a category id of a file format.
+public typealias LabelIndex = Int
+
+/// The labels that a model knows, in the order of its outputs.
+public struct LabelInfo: Codable, Sendable, Hashable {
+  public let names: [String]
+  public init(names: [String]) { self.names = names }
+  public var count: Int { names.count }
+  public func index(of name: String) -> LabelIndex? { names.firstIndex(of: name) }
+}

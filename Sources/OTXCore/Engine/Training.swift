@@ -1,0 +1,123 @@
+public import Foundation
+
+/// Where a run writes.
+public struct RunDirectory: Sendable, Equatable {
+  /// The run's own folder: logs, metrics, recipe.
+  public var root: URL
+  /// Where model files go; the run's folder unless the user named another.
+  public var models: URL
+  /// Where measurements are remembered between runs.
+  public var cache: URL
+  /// The filled recipe, as text; it goes into checkpoints.
+  public var recipeText: String
+  public init(root: URL, models: URL, cache: URL, recipeText: String) {
+    self.root = root
+    self.models = models
+    self.cache = cache
+    self.recipeText = recipeText
+  }
+  public var bestCheckpoint: URL { models.appending(path: "weights.pth") }
+  public var lastCheckpoint: URL { root.appending(path: "last.pth") }
+}
+
+/// What a training run left behind.
+public struct TrainingResult: Codable, Sendable, Equatable {
+  public var checkpoint: URL
+  public var info: ModelInfo
+  /// Epochs that were trained.
+  public var epochs: Int
+  public var stepCount: Int
+  /// Scores of the best checkpoint on the validation subset.
+  public var best: MetricReport
+  public var bestEpoch: Int
+  public var imagesPerSecond: Double
+  public var secondsPerEpoch: Double
+  public var peakMemoryBytes: Int
+  /// What `auto` precision became.
+  public var precision: Precision
+  public var stopReason: String
+
+  public init(
+    checkpoint: URL, info: ModelInfo, epochs: Int, stepCount: Int, best: MetricReport,
+    bestEpoch: Int, imagesPerSecond: Double, secondsPerEpoch: Double, peakMemoryBytes: Int,
+    precision: Precision, stopReason: String
+  ) {
+    self.checkpoint = checkpoint
+    self.info = info
+    self.epochs = epochs
+    self.stepCount = stepCount
+    self.best = best
+    self.bestEpoch = bestEpoch
+    self.imagesPerSecond = imagesPerSecond
+    self.secondsPerEpoch = secondsPerEpoch
+    self.peakMemoryBytes = peakMemoryBytes
+    self.precision = precision
+    self.stopReason = stopReason
+  }
+}
+
+/// Something that is told what happens. It cannot change anything.
+public protocol TrainingObserver: Sendable {
+  func observe(_ event: TrainingEvent)
+}
+
+/// What happens during training, in order.
+public enum TrainingEvent: Sendable {
+  /// A line for people: a decision, a change of schedule.
+  case message(String)
+  case warning(String)
+  case started(epochs: Int, stepsPerEpoch: Int, precision: Precision)
+  case step(TrainingStep)
+  case validating(done: Int, of: Int)
+  case validated(epoch: Int, report: MetricReport, isBest: Bool)
+  case finished(TrainingResult)
+}
+
+/// The figures of one optimizer step.
+public struct TrainingStep: Sendable, Equatable {
+  /// From 1.
+  public var epoch: Int
+  public var epochCount: Int
+  /// Within the epoch, from 1.
+  public var step: Int
+  public var stepCount: Int
+  /// Over all epochs, from 1.
+  public var iteration: Int
+  public var learningRate: Double
+  /// Seconds of the step, waiting for data included.
+  public var time: Double
+  public var dataTime: Double
+  /// Seconds until training ends at this rate, should every epoch run.
+  public var eta: Double
+  public var memoryBytes: Int
+  /// Each loss by name, then `loss`, their sum.
+  public var losses: [NamedValue]
+  public var gradientNorm: Double
+  public var imageCount: Int
+
+  public struct NamedValue: Sendable, Equatable {
+    public var name: String
+    public var value: Double
+    public init(name: String, value: Double) { (self.name, self.value) = (name, value) }
+  }
+
+  public init(
+    epoch: Int, epochCount: Int, step: Int, stepCount: Int, iteration: Int, learningRate: Double,
+    time: Double, dataTime: Double, eta: Double, memoryBytes: Int, losses: [NamedValue],
+    gradientNorm: Double, imageCount: Int
+  ) {
+    self.epoch = epoch
+    self.epochCount = epochCount
+    self.step = step
+    self.stepCount = stepCount
+    self.iteration = iteration
+    self.learningRate = learningRate
+    self.time = time
+    self.dataTime = dataTime
+    self.eta = eta
+    self.memoryBytes = memoryBytes
+    self.losses = losses
+    self.gradientNorm = gradientNorm
+    self.imageCount = imageCount
+  }
+}

@@ -1,0 +1,43 @@
+/// What every artifact of a model carries with it: enough to run the model on a picture.
+public struct ModelInfo: Codable, Sendable, Equatable {
+  /// The newest version of this record that this program reads.
+  public static let currentFormatVersion = 1
+
+  /// Version of this record; a newer one than ``currentFormatVersion`` is refused.
+  public var formatVersion: Int
+  /// Version of the program that wrote the artifact.
+  public var otxVersion: String
+  /// Name in the model zoo.
+  public var model: String
+  public var backbone: String
+  public var task: TaskType
+  public var labels: LabelInfo
+  public var preprocessing: Preprocessing
+  /// Predictions below it are not shown; chosen on the validation split. `nil`: never chosen.
+  public var confidenceThreshold: Float?
+  /// Overlap above which the weaker of two boxes of one label is dropped.
+  public var iouThreshold: Float
+
+  public init(
+    model: String, backbone: String, task: TaskType, labels: LabelInfo,
+    preprocessing: Preprocessing, confidenceThreshold: Float? = nil, iouThreshold: Float = 0.5
+  ) {
+    formatVersion = ModelInfo.currentFormatVersion
+    otxVersion = OTXVersion.current
+    self.model = model
+    self.backbone = backbone
+    self.task = task
+    self.labels = labels
+    self.preprocessing = preprocessing
+    self.confidenceThreshold = confidenceThreshold
+    self.iouThreshold = iouThreshold
+  }
+
+  /// The threshold in force: the chosen one, else 0.35.
+  public var effectiveConfidenceThreshold: Float { confidenceThreshold ?? 0.35 }
+}
+
+/// The version of this package.
+public enum OTXVersion {
+  public static let current = "0.1.0"
+}

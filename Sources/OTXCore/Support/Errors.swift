@@ -1,0 +1,94 @@
+public import Foundation
+
+/// What can be wrong with data.
+public enum DataError: Error, Equatable, Sendable {
+  case emptyBatch
+  case unevenImageSizes([ImageSize])
+  /// A label that the model or the dataset's own list does not have.
+  case unknownLabel(String, known: [String], item: String)
+  /// No format reads `root`; `hint` says what was found and what is expected.
+  case unknownFormat(root: String, hint: String)
+  /// More than one format reads `root`.
+  case ambiguousFormat(root: String, formats: [String])
+  /// A file of the dataset that cannot be used at all.
+  case unreadable(file: String, reason: String)
+  /// One item that cannot be used.
+  case invalidItem(String, reason: String)
+  /// A subset that is needed and has no usable items.
+  case emptySubset(Subset, reason: String)
+}
+
+extension DataError: LocalizedError, CustomStringConvertible {
+  public var errorDescription: String? { description }
+  public var description: String {
+    switch self {
+    case .emptyBatch: "a batch needs at least one item"
+    case .unevenImageSizes(let sizes):
+      "pictures of one batch differ in size: \(sizes.map(\.description).joined(separator: ", "))"
+    case .unknownLabel(let label, let known, let item):
+      "\(item): unknown label '\(label)'\(Suggestion.phrase(for: label, among: known)); known labels: \(known.joined(separator: ", "))"
+    case .unknownFormat(let root, let hint): "\(root): not a dataset in a known format. \(hint)"
+    case .ambiguousFormat(let root, let formats):
+      "\(root): could be \(formats.joined(separator: " or ")); say which with --data-format"
+    case .unreadable(let file, let reason): "\(file): \(reason)"
+    case .invalidItem(let item, let reason): "\(item): \(reason)"
+    case .emptySubset(let subset, let reason): "the \(subset.rawValue) subset has no usable items: \(reason)"
+    }
+  }
+}
+
+/// What can be wrong with a model or its files.
+public enum ModelError: Error, Equatable, Sendable {
+  case unknownModel(String, known: [String])
+  case unknownOutput(String, found: [String])
+  case unexpectedOutputShape(String, shape: [Int], expected: String)
+  /// A file that is no checkpoint, or a damaged one.
+  case unreadableCheckpoint(file: String, reason: String)
+  /// The checkpoint is another model's, or of other labels.
+  case mismatch(String)
+  case exportFailed(String)
+}
+
+extension ModelError: LocalizedError, CustomStringConvertible {
+  public var errorDescription: String? { description }
+  public var description: String {
+    switch self {
+    case .unknownModel(let name, let known):
+      "unknown model '\(name)'\(Suggestion.phrase(for: name, among: known)); models: \(known.joined(separator: ", "))"
+    case .unknownOutput(let name, let found):
+      "the model has no output '\(name)' (it has \(found.sorted().joined(separator: ", ")))"
+    case .unexpectedOutputShape(let name, let shape, let expected):
+      "output '\(name)' has shape \(shape), expected \(expected)"
+    case .unreadableCheckpoint(let file, let reason): "\(file): \(reason)"
+    case .mismatch(let text): text
+    case .exportFailed(let text): "export failed: \(text)"
+    }
+  }
+}
+
+/// What can be wrong with a configuration.
+public enum ConfigurationError: Error, Equatable, Sendable {
+  case unknownKey(String, path: String, known: [String], source: String)
+  case invalidValue(String, key: String, expected: String, source: String)
+  case unknownName(String, kind: String, known: [String])
+  /// A choice only the user can make.
+  case ambiguous(String, choices: [String])
+  case invalid(String)
+}
+
+extension ConfigurationError: LocalizedError, CustomStringConvertible {
+  public var errorDescription: String? { description }
+  public var description: String {
+    switch self {
+    case .unknownKey(let key, let path, let known, let source):
+      "\(source): unknown key '\(path.isEmpty ? key : "\(path).\(key)")'\(Suggestion.phrase(for: key, among: known)); known keys\(path.isEmpty ? "" : " of \(path)"): \(known.joined(separator: ", "))"
+    case .invalidValue(let value, let key, let expected, let source):
+      "\(source): '\(value)' is no value for \(key); expected \(expected)"
+    case .unknownName(let name, let kind, let known):
+      "unknown \(kind) '\(name)'\(Suggestion.phrase(for: name, among: known)); there are: \(known.joined(separator: ", "))"
+    case .ambiguous(let what, let choices):
+      "\(what) Choose one: \(choices.joined(separator: ", "))"
+    case .invalid(let text): text
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/// Classification of whole pictures: one label each.
+public enum MultiClassClassification: VisionTask {
+  public static let taskType = TaskType.multiClassClassification
+  public static let title = "multi-class classification"
+  public static let exportedTaskName = "classification"
+
+  public struct Entity: DataEntity {
+    public var image: Image
+    public var frame: ImageFrame
+    public var label: LabelIndex
+    public init(image: Image, frame: ImageFrame, label: LabelIndex) {
+      self.image = image
+      self.frame = frame
+      self.label = label
+    }
+  }
+
+  public struct Batch: BatchDataEntity {
+    public let images: ImageBatch
+    public let entities: [Entity]
+    public init(collating entities: [Entity]) throws {
+      images = try ImageBatch(stacking: entities.map(\.image))
+      self.entities = entities.map { entity in
+        var entity = entity
+        entity.image = .empty
+        return entity
+      }
+    }
+  }
+
+  /// The probability of each label, in label order; they add up to 1.
+  public struct Prediction: PredictionEntity {
+    public var probabilities: [Float]
+    public init(probabilities: [Float]) { self.probabilities = probabilities }
+
+    /// The likeliest label; `nil` without labels.
+    public var label: LabelIndex? {
+      probabilities.indices.max { probabilities[$0] < probabilities[$1] }
+    }
+  }
+
+  public typealias Score = ClassificationScore
+
+  public static func usableAnnotationCount(of item: DatasetItem) -> Int {
+    let labels = item.annotations.count { annotation in
+      if case .label = annotation { true } else { false }
+    }
+    return labels == 1 ? 1 : 0
+  }
+
+  public static func entity(
+    from item: DatasetItem, image: Image, labels: LabelInfo
+  ) throws -> Entity {
+    var names: [String] = []
+    for annotation in item.annotations {
+      if case .label(let name) = annotation { names.append(name) }
+    }
+    guard names.count == 1, let name = names.first else {
+      throw DataError.invalidItem(
+        item.id, reason: "has \(names.count) labels; multi-class classification needs one")
+    }
+    guard let label = labels.index(of: name) else {
+      throw DataError.unknownLabel(name, known: labels.names, item: item.id)
+    }
+    let frame = ImageFrame(itemID: item.id, originalSize: image.size)
+    return Entity(image: image, frame: frame, label: label)
+  }
+
+  /// Names of the outputs of every classifier: `logits` `[N, K]`, before softmax.
+  public enum Output {
+    public static let logits = "logits"
+  }
+
+  public static func predictions(
+    from outputs: [String: ModelOutput], frames: [ImageFrame], info: ModelInfo
+  ) throws -> [Prediction] {
+    guard let logits = outputs[Output.logits] else {
+      throw ModelError.unknownOutput(Output.logits, found: Array(outputs.keys))
+    }
+    let labelCount = info.labels.count
+    guard logits.shape == [frames.count, labelCount] else {
+      throw ModelError.unexpectedOutputShape(
+        Output.logits, shape: logits.shape, expected: "[\(frames.count), \(labelCount)]")
+    }
+    return frames.indices.map { index in
+      let row = logits.values[index * labelCount..<(index + 1) * labelCount]
+      return Prediction(probabilities: softmax(row))
+    }
+  }
+
+  public static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction {
+    prediction
+  }
+
+  public static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark] {
+    guard let label = prediction.label else { return [] }
+    let percent = Int((prediction.probabilities[label] * 100).rounded())
+    return [.caption("\(labels.names[label]) \(percent)%", colorIndex: label)]
+  }
+}

@@ -1,0 +1,17 @@
+/// The vision task that a dataset, a model and a recipe are about.
+///
+/// The raw values are the names that users type and that `otx find --task` prints.
+public enum TaskType: String, Codable, CaseIterable, Sendable {
+  case multiClassClassification = "MULTI_CLASS_CLS"
+  case detection = "DETECTION"
+}
+
+extension TaskType {
+  /// The static description of this task. The only `switch` over `TaskType` in the package.
+  public var kind: any VisionTask.Type {
+    switch self {
+    case .multiClassClassification: MultiClassClassification.self
+    case .detection: Detection.self
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/// One task: which data goes in, which predictions come out, how they are scored.
+///
+/// A task is an uninhabited type in a folder of its own; it ties an entity, a batch, a prediction
+/// and a metric together so that the compiler checks models, data and metrics against each other.
+public protocol VisionTask: Sendable {
+  associatedtype Entity: DataEntity
+  associatedtype Batch: BatchDataEntity where Batch.Entity == Entity
+  associatedtype Prediction: PredictionEntity
+  associatedtype Score: Metric where Score.Prediction == Prediction, Score.Target == Entity
+
+  static var taskType: TaskType { get }
+
+  /// Name for people: `object detection`.
+  static var title: String { get }
+
+  /// The word of the `task_type` entry in an exported model (`rt_info/model_info`).
+  static var exportedTaskName: String { get }
+
+  /// How well a dataset's annotations fit this task: the number of items that it could train on.
+  ///
+  /// - Returns: 0 when the task cannot use the item.
+  static func usableAnnotationCount(of item: DatasetItem) -> Int
+
+  /// Picks out of a format-neutral dataset item what this task needs.
+  ///
+  /// - Parameters:
+  ///   - item: The item, as its format read it.
+  ///   - image: The item's decoded picture.
+  ///   - labels: The labels the model knows; an annotation's label becomes an index into them.
+  /// - Throws: ``DataError/unknownLabel(_:known:item:)``, ``DataError/invalidItem(_:reason:)``.
+  static func entity(from item: DatasetItem, image: Image, labels: LabelInfo) throws -> Entity
+
+  /// Reads the outputs of a network, from whichever backend they come, as predictions.
+  ///
+  /// This is the one post-processing in the package: validation during training, the evaluation
+  /// of checkpoints and of exported models, and deployed programs all call it.
+  ///
+  /// - Parameters:
+  ///   - outputs: The network's outputs by name, first axis `N`.
+  ///   - frames: Where each picture of the batch lay in its original, `N` of them.
+  ///   - info: Labels, thresholds and preprocessing.
+  /// - Returns: `N` predictions in coordinates of the original pictures.
+  /// - Throws: ``ModelError`` when an output is missing or has an unexpected shape.
+  static func predictions(
+    from outputs: [String: ModelOutput], frames: [ImageFrame], info: ModelInfo
+  ) throws -> [Prediction]
+
+  /// The prediction without what the confidence threshold of `info` rules out; what users see.
+  static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction
+
+  /// Marks to draw on the picture that `prediction` belongs to.
+  static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark]
+}
+
+/// One sample of a task: a picture and what is known about it.
+public protocol DataEntity: Sendable {
+  var image: Image { get set }
+  /// Where `image` lies in the picture that was read from the dataset.
+  var frame: ImageFrame { get set }
+}
+
+/// Samples stacked for one step.
+public protocol BatchDataEntity: Sendable {
+  associatedtype Entity: DataEntity
+  var images: ImageBatch { get }
+  /// The samples, in batch order, with `image` emptied: their pixels are in `images`.
+  var entities: [Entity] { get }
+  /// - Throws: ``DataError/emptyBatch``, ``DataError/unevenImageSizes(_:)``.
+  init(collating entities: [Entity]) throws
+}
+
+extension BatchDataEntity {
+  public var count: Int { entities.count }
+  public var frames: [ImageFrame] { entities.map(\.frame) }
+}
+
+/// What a model says about one picture, in coordinates of the original picture.
+public protocol PredictionEntity: Codable, Sendable, Equatable {}
+
+/// A score that is fed batch by batch.
+public protocol Metric: Sendable {
+  associatedtype Prediction
+  associatedtype Target
+  init(labels: LabelInfo)
+  /// - Parameters:
+  ///   - predictions: One for each target, in coordinates of the original pictures.
+  ///   - targets: Entities that were not augmented: annotations in original coordinates.
+  mutating func update(_ predictions: [Prediction], _ targets: [Target])
+  /// The score of everything seen.
+  ///
+  /// - Parameter threshold: The confidence threshold to score at. `nil` lets the metric choose
+  ///   the best one; allowed on the validation split only.
+  func compute(confidenceThreshold threshold: Float?) -> MetricReport
+}
+
+/// A named array of numbers that came out of a network, row-major.
+public struct ModelOutput: Sendable, Equatable {
+  public var shape: [Int]
+  public var values: [Float]
+  public init(shape: [Int], values: [Float]) { (self.shape, self.values) = (shape, values) }
+}
+
+/// Something to draw on a picture.
+public enum OverlayMark: Sendable, Equatable {
+  /// A box with a caption; `colorIndex` picks the label's colour.
+  case box(BoundingBox, caption: String, colorIndex: Int)
+  /// A line of text at the picture's top left corner.
+  case caption(String, colorIndex: Int)
+}

@@ -1,0 +1,6 @@
+import OTXCLI
+
+@main
+enum OTXMain {
+  static func main() async {}
+}
