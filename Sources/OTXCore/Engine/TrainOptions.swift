@@ -60,6 +60,8 @@ public struct ScheduleOptions: Codable, Sendable, Equatable {
   public var factor = 0.1
   /// Validations without a better score before the rate falls (`reduce_on_plateau`).
   public var patience = 4
+  /// The least that patience shrinks to on small data sets.
+  public var minimumPatience = 2
   /// Epochs between falls (`step`).
   public var stepEpochs = 30
   public var minimumLearningRate = 0.0

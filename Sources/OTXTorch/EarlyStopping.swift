@@ -1,0 +1,35 @@
+import OTXCore
+
+/// Ends training when the score stops getting better.
+struct EarlyStopping: Equatable {
+  private let options: EarlyStoppingOptions
+  private let patience: Int
+  private let warmupSteps: Int
+  private(set) var best: Double?
+  private(set) var waited = 0
+
+  /// - Parameter patience: Validations to wait, as the adaptive schedule gave them.
+  init(options: EarlyStoppingOptions, patience: Int, stepsPerEpoch: Int) {
+    self.options = options
+    self.patience = patience
+    warmupSteps = max(options.warmupEpochs * stepsPerEpoch, options.warmupSteps)
+  }
+
+  /// Takes the score of a validation.
+  ///
+  /// - Parameters:
+  ///   - score: Higher is better.
+  ///   - iteration: Steps trained so far.
+  /// - Returns: Whether training should end.
+  mutating func shouldStop(score: Double, iteration: Int) -> Bool {
+    guard options.enabled else { return false }
+    if best.map({ score > $0 + options.minimumDelta }) ?? true {
+      best = score
+      waited = 0
+      return false
+    }
+    guard iteration > warmupSteps else { return false }
+    waited += 1
+    return waited >= patience
+  }
+}
