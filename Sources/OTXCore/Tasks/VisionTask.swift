@@ -30,6 +30,13 @@ public protocol VisionTask: Sendable {
   /// - Throws: ``DataError/unknownLabel(_:known:item:)``, ``DataError/invalidItem(_:reason:)``.
   static func entity(from item: DatasetItem, image: Image, labels: LabelInfo) throws -> Entity
 
+  /// A picture of which nothing is known, to predict on.
+  ///
+  /// - Parameters:
+  ///   - image: What the network sees.
+  ///   - frame: Where that lies in the original.
+  static func unlabeled(_ image: Image, frame: ImageFrame) -> Entity
+
   /// Reads the outputs of a network, from whichever backend they come, as predictions.
   ///
   /// This is the one post-processing in the package: validation during training, the evaluation
@@ -72,6 +79,20 @@ public protocol BatchDataEntity: Sendable {
 extension BatchDataEntity {
   public var count: Int { entities.count }
   public var frames: [ImageFrame] { entities.map(\.frame) }
+
+  /// The first `length` samples as a batch of their own.
+  ///
+  /// - Throws: ``DataError/emptyBatch`` when `length` is 0.
+  public func prefix(_ length: Int) throws -> Self {
+    let stride = images.height * images.width * Image.channelCount
+    return try Self(
+      collating: entities.prefix(length).enumerated().map { index, entity in
+        var entity = entity
+        let pixels = Array(images.pixels[index * stride..<(index + 1) * stride])
+        entity.image = Image(size: images.size, pixels: pixels)
+        return entity
+      })
+  }
 }
 
 /// What a model says about one picture, in coordinates of the original picture.

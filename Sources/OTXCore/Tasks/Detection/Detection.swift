@@ -82,6 +82,10 @@ public enum Detection: VisionTask {
     return Entity(image: image, frame: frame, objects: objects)
   }
 
+  public static func unlabeled(_ image: Image, frame: ImageFrame) -> Entity {
+    Entity(image: image, frame: frame, objects: [])
+  }
+
   /// Names of the outputs of every detector: `bboxes` `[N, D, 5]` (x1, y1, x2, y2 in pixels of the
   /// network's input, score) and `labels` `[N, D]`, surest first, padded with score 0.
   public enum Output {

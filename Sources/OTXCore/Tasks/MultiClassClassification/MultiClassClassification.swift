@@ -66,6 +66,13 @@ public enum MultiClassClassification: VisionTask {
     return Entity(image: image, frame: frame, label: label)
   }
 
+  /// The label of a picture without one; the index that PyTorch's losses ignore by default.
+  public static let noLabel = -100
+
+  public static func unlabeled(_ image: Image, frame: ImageFrame) -> Entity {
+    Entity(image: image, frame: frame, label: noLabel)
+  }
+
   /// Names of the outputs of every classifier: `logits` `[N, K]`, before softmax.
   public enum Output {
     public static let logits = "logits"
