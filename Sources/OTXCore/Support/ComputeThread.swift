@@ -4,10 +4,10 @@ import Foundation
 ///
 /// libtorch keeps gradient mode, autocast and the OpenMP pool per thread, so everything that
 /// touches a tensor of one engine runs here; the thread's stack is large enough for deep graphs.
-final class ComputeThread: SerialExecutor {
+package final class ComputeThread: SerialExecutor {
   private let queue: Queue
 
-  init(name: String) {
+  package init(name: String) {
     let queue = Queue()
     self.queue = queue
     let thread = Thread { queue.run() }
@@ -18,11 +18,13 @@ final class ComputeThread: SerialExecutor {
 
   deinit { queue.stop() }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     queue.add(Work(job: UnownedJob(job), executor: asUnownedSerialExecutor()))
   }
 
-  func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    UnownedSerialExecutor(ordinary: self)
+  }
 }
 
 /// A job and the executor it is to believe it runs on.

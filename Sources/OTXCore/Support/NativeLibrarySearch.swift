@@ -1,0 +1,72 @@
+public import Foundation
+
+/// Where the shared libraries between Swift and C++ (`libotx_torch.so`, `libotx_openvino.so`) are.
+///
+/// They are opened at first use, so that programs start in milliseconds and those that need neither
+/// library run without them.
+package struct NativeLibrarySearch: Sendable {
+  /// `libotx_torch.so`.
+  package var fileName: String
+  /// Folders that are looked into, in order.
+  package var directories: [URL]
+
+  /// The folders are: `OTX_SHIM_DIRECTORY`; the executable's; `../lib` beside it; the user's cache,
+  /// where the set-up script puts them.
+  package init(
+    fileName: String,
+    environment: [String: String] = ProcessInfo.processInfo.environment,
+    executable: URL? = Bundle.main.executableURL
+  ) {
+    self.fileName = fileName
+    directories = []
+    if let directory = environment["OTX_SHIM_DIRECTORY"], !directory.isEmpty {
+      directories.append(URL(filePath: directory))
+    }
+    if let directory = executable?.resolvingSymlinksInPath().deletingLastPathComponent() {
+      directories.append(directory)
+      directories.append(directory.deletingLastPathComponent().appending(path: "lib"))
+    }
+    if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
+      directories.append(URL(filePath: cache).appending(path: "otx/shims/latest"))
+    } else if let home = environment["HOME"], !home.isEmpty {
+      directories.append(URL(filePath: home).appending(path: ".cache/otx/shims/latest"))
+    }
+  }
+
+  /// The first file of the name.
+  ///
+  /// - Throws: ``NativeLibraryError/missing(_:searched:)``.
+  package func find() throws(NativeLibraryError) -> URL {
+    for directory in directories {
+      let file = directory.appending(path: fileName)
+      if FileManager.default.fileExists(atPath: file.path) { return file }
+    }
+    throw .missing(fileName, searched: directories.map(\.path))
+  }
+}
+
+/// A shared library of ours that cannot be used.
+public enum NativeLibraryError: Error, Equatable, Sendable {
+  case missing(String, searched: [String])
+  /// It is there and cannot be opened, mostly because the library underneath has moved.
+  case unusable(file: String, reason: String)
+  /// It was built from other sources than this program.
+  case wrongVersion(file: String, found: Int, needed: Int)
+}
+
+extension NativeLibraryError: LocalizedError, CustomStringConvertible {
+  /// What makes the libraries anew.
+  private static let remedy = "run Scripts/bootstrap.sh (make setup) to build it"
+
+  public var errorDescription: String? { description }
+  public var description: String {
+    switch self {
+    case .missing(let name, let searched):
+      "\(name) was not found in \(searched.joined(separator: ", ")); \(Self.remedy), or set OTX_SHIM_DIRECTORY to its folder"
+    case .unusable(let file, let reason):
+      "\(file) cannot be opened: \(reason); \(Self.remedy)"
+    case .wrongVersion(let file, let found, let needed):
+      "\(file) was built for another version of this program (interface \(found), needed \(needed)); \(Self.remedy)"
+    }
+  }
+}
