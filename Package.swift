@@ -44,7 +44,7 @@ let package = Package(
 
     // Pictures: C libraries of the system.
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
     .target(
       name: "COpenCV",
       cxxSettings: [.headerSearchPath("opencv4")],

@@ -1,0 +1,101 @@
+import CPNG
+import OTXCore
+
+/// PNG by libpng: every bit depth and colour type, as RGB of 8 bits a channel.
+///
+/// 16-bit samples keep their high byte and alpha is dropped, as OpenCV does; gamma and colour
+/// profiles are not applied.
+enum PNGCodec {
+  static func header(_ source: HeaderBytes) throws -> ImageHeader {
+    let bytes = try source.require(0, 33)
+    guard Array(bytes[12..<16]) == Array("IHDR".utf8) else {
+      throw source.failure("is a damaged PNG: its first chunk is not IHDR")
+    }
+    let size = ImageSize(height: bytes.number32(at: 20), width: bytes.number32(at: 16))
+    let tail = try source.read(max(source.count - 4096, 0), 4096)
+    return ImageHeader(
+      format: .png,
+      storedSize: size,
+      orientation: try orientation(source),
+      hasEnd: tail.contains(sequence: Array("IEND".utf8))
+    )
+  }
+
+  /// The orientation of the `eXIf` chunk, if one stands before the pixels.
+  private static func orientation(_ source: HeaderBytes) throws -> Int {
+    var position = 8
+    while true {
+      let chunk = try source.read(position, 8)
+      guard chunk.count == 8 else { return 1 }
+      let length = chunk.number32(at: 0)
+      switch String(decoding: chunk[4..<8], as: UTF8.self) {
+      case "IDAT", "IEND": return 1
+      case "eXIf":
+        return EXIF.orientation(tiff: try source.read(position + 8, min(length, 65_536))) ?? 1
+      default: position += 12 + length
+      }
+    }
+  }
+
+  static func decode(_ bytes: [UInt8], header: ImageHeader, name: String) throws -> Image {
+    let size = header.storedSize
+    let count = size.height * size.width * Image.channelCount
+    var message = [CChar](repeating: 0, count: 256)
+    var status: Int32 = 0
+    let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      status = otx_png_decode(
+        bytes,
+        bytes.count,
+        buffer.baseAddress,
+        UInt32(size.height),
+        UInt32(size.width),
+        &message,
+        message.count
+      )
+      initialized = count
+    }
+    guard status == 0 else {
+      throw DataError.unreadable(file: name, reason: "is a damaged PNG: \(text(message))")
+    }
+    return Image(size: size, pixels: pixels)
+  }
+
+  /// - Parameter level: zlib's compression level, 0…9.
+  static func encode(_ image: Image, level: Int) throws -> [UInt8] {
+    var message = [CChar](repeating: 0, count: 256)
+    var encoded: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    let status = otx_png_encode(
+      image.pixels,
+      UInt32(image.height),
+      UInt32(image.width),
+      Int32(level),
+      &encoded,
+      &count,
+      &message,
+      message.count
+    )
+    guard status == 0, let encoded else {
+      throw DataError.unreadable(
+        file: "a picture in memory",
+        reason: "cannot be encoded as PNG: \(text(message))"
+      )
+    }
+    defer { otx_png_free(encoded) }
+    return Array(UnsafeBufferPointer(start: encoded, count: count))
+  }
+}
+
+/// The text of a zero-terminated message buffer.
+func text(_ message: [CChar]) -> String {
+  String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+extension Array where Element == UInt8 {
+  fileprivate func contains(sequence: [UInt8]) -> Bool {
+    guard count >= sequence.count else { return false }
+    return (0...count - sequence.count).contains {
+      Array(self[$0..<$0 + sequence.count]) == sequence
+    }
+  }
+}

@@ -1,0 +1,136 @@
+public import Foundation
+public import OTXCore
+
+/// The file formats that are read, recognised by their first bytes and never by their names.
+public enum ImageFormat: String, Sendable, CaseIterable {
+  case jpeg, png, bmp
+
+  /// The format that a file beginning with `bytes` has.
+  package init?(magic bytes: some Collection<UInt8>) {
+    if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
+      self = .jpeg
+    } else if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
+      self = .png
+    } else if bytes.starts(with: [0x42, 0x4D]) {
+      self = .bmp
+    } else {
+      return nil
+    }
+  }
+
+  /// File name endings that datasets use for pictures, lower case.
+  public static let fileExtensions: Set<String> = ["jpg", "jpeg", "jpe", "jfif", "png", "bmp"]
+}
+
+/// What a picture's header says, without decoding it.
+public struct ImageHeader: Sendable, Equatable {
+  public var format: ImageFormat
+  /// Size of the stored pixels, before ``orientation`` turns them.
+  public var storedSize: ImageSize
+  /// EXIF's orientation, 1…8; 1 where there is none.
+  public var orientation: Int
+  /// Whether the file's end is where the format puts it. Looked at only where that is cheap.
+  public var hasEnd: Bool
+
+  /// Size of the picture as it is to be looked at.
+  public var size: ImageSize {
+    orientation >= 5
+      ? ImageSize(height: storedSize.width, width: storedSize.height) : storedSize
+  }
+
+  /// Pictures of more pixels are refused: a small file can claim to be larger than memory.
+  public static let maximumPixelCount = 1 << 28
+
+  /// Reads a header from a file; a few hundred bytes of it.
+  ///
+  /// - Throws: ``DataError/unreadable(file:reason:)`` that names the file and what is wrong.
+  public init(of url: URL) throws {
+    let file = try ReadableFile(url)
+    try self.init(HeaderBytes(name: file.name, count: file.byteCount, read: file.bytes))
+  }
+
+  /// Reads a header from a file's bytes.
+  package init(of bytes: [UInt8], name: String) throws {
+    let source = HeaderBytes(name: name, count: bytes.count) { position, count in
+      Array(bytes[min(position, bytes.count)..<min(position + count, bytes.count)])
+    }
+    try self.init(source)
+  }
+
+  init(format: ImageFormat, storedSize: ImageSize, orientation: Int, hasEnd: Bool) {
+    self.format = format
+    self.storedSize = storedSize
+    self.orientation = orientation
+    self.hasEnd = hasEnd
+  }
+
+  private init(_ source: HeaderBytes) throws {
+    let magic = try source.read(0, 64)
+    guard !magic.isEmpty else { throw source.failure("the file is empty (0 bytes)") }
+    guard let format = ImageFormat(magic: magic) else {
+      throw source.failure("is not a picture in a known format (\(ImageHeader.kind(of: magic)))")
+    }
+    switch format {
+    case .jpeg: self = try JPEGHeader.read(source)
+    case .png: self = try PNGCodec.header(source)
+    case .bmp: self = try BMPCodec.header(source)
+    }
+    guard storedSize.height > 0, storedSize.width > 0 else {
+      throw source.failure("claims a size of \(storedSize)")
+    }
+    let (pixels, overflow) = storedSize.height.multipliedReportingOverflow(by: storedSize.width)
+    guard !overflow, pixels <= ImageHeader.maximumPixelCount else {
+      throw source.failure(
+        "claims a size of \(storedSize), more than \(ImageHeader.maximumPixelCount) pixels"
+      )
+    }
+  }
+
+  /// A guess at what a file is that no codec knows, to help who put it there.
+  private static func kind(of magic: [UInt8]) -> String {
+    func has(_ text: String, at offset: Int = 0) -> Bool {
+      magic.dropFirst(offset).starts(with: Array(text.utf8))
+    }
+    if has("GIF8") { return "it is a GIF" }
+    if has("RIFF") && has("WEBP", at: 8) { return "it is a WebP picture" }
+    if has("II*\0") || has("MM\0*") { return "it is a TIFF picture" }
+    if has("ftyp", at: 4) { return "it is a HEIF picture or a video" }
+    if has("<svg") || has("<?xml") || has("<!DOCTYPE") || has("<html") {
+      return "it holds markup text"
+    }
+    if magic.allSatisfy({ $0 == 0 }) { return "it holds zeros" }
+    let isText = magic.allSatisfy { $0 == 9 || $0 == 10 || $0 == 13 || ($0 >= 32 && $0 != 127) }
+    return isText ? "it holds text" : "unknown first bytes"
+  }
+}
+
+/// Bytes of a file that a header parser asks for.
+struct HeaderBytes {
+  let name: String
+  let count: Int
+  let read: (_ position: Int, _ count: Int) throws -> [UInt8]
+
+  func failure(_ reason: String) -> DataError { .unreadable(file: name, reason: reason) }
+
+  /// Exactly `count` bytes.
+  func require(_ position: Int, _ count: Int) throws -> [UInt8] {
+    let bytes = try read(position, count)
+    guard bytes.count == count else { throw failure("the picture is cut short in its header") }
+    return bytes
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// A big-endian or little-endian number of two bytes.
+  func number16(at index: Int, littleEndian: Bool = false) -> Int {
+    let (a, b) = (Int(self[index]), Int(self[index + 1]))
+    return littleEndian ? a | b << 8 : a << 8 | b
+  }
+
+  /// A big-endian or little-endian number of four bytes, unsigned.
+  func number32(at index: Int, littleEndian: Bool = false) -> Int {
+    let high = number16(at: littleEndian ? index + 2 : index, littleEndian: littleEndian)
+    let low = number16(at: littleEndian ? index : index + 2, littleEndian: littleEndian)
+    return high << 16 | low
+  }
+}
