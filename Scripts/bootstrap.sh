@@ -277,7 +277,8 @@ unpack() {
     find "$scratch/nvidia" -name '*.so*' -exec mv -t "$into/lib" {} +
     find "$scratch/nvidia" -type d -name include -exec cp -a {} "$into/" \;
   else
-    mv "$scratch/$library"/* "$into/"
+    # Hard links: what the wheels bring is joined, and nothing is copied.
+    cp -al "$scratch/$library/." "$into/"
   fi
   rm -rf "$scratch"
 }

@@ -10,8 +10,12 @@ package struct NativeLibrarySearch: Sendable {
   /// Folders that are looked into, in order.
   package var directories: [URL]
 
-  /// The folders are: `OTX_SHIM_DIRECTORY`; the executable's; `../lib` beside it; the user's cache,
-  /// where the set-up script puts them.
+  /// Looks where the set-up script and an installed program put the libraries.
+  ///
+  /// The folders are, in order: `OTX_SHIM_DIRECTORY`; the executable's; `../lib` beside it;
+  /// `.sdk/shims` of the checkout that the executable was built in; the user's cache. The set-up
+  /// script fills the last two: the checkout's are built from its own sources, the cache's are the
+  /// latest of all.
   package init(
     fileName: String,
     environment: [String: String] = ProcessInfo.processInfo.environment,
@@ -25,12 +29,28 @@ package struct NativeLibrarySearch: Sendable {
     if let directory = executable?.resolvingSymlinksInPath().deletingLastPathComponent() {
       directories.append(directory)
       directories.append(directory.deletingLastPathComponent().appending(path: "lib"))
+      if let checkout = Self.checkout(ofBuilt: directory) {
+        directories.append(checkout.appending(path: ".sdk/shims"))
+      }
     }
     if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
       directories.append(URL(filePath: cache).appending(path: "otx/shims/latest"))
     } else if let home = environment["HOME"], !home.isEmpty {
       directories.append(URL(filePath: home).appending(path: ".cache/otx/shims/latest"))
     }
+  }
+
+  /// The checkout that a program was built in: its `.build` folder holds the program.
+  ///
+  /// No other parent counts: a program that was copied elsewhere must not load what lies above it.
+  private static func checkout(ofBuilt directory: URL) -> URL? {
+    var directory = directory
+    while directory.pathComponents.count > 1 {
+      let name = directory.lastPathComponent
+      directory.deleteLastPathComponent()
+      if name.hasPrefix(".build") { return directory }
+    }
+    return nil
   }
 
   /// The first file of the name.
