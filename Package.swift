@@ -40,7 +40,10 @@ let package = Package(
   targets: [
     // Pure Swift: builds and tests in seconds.
     module("OTXCore"),
-    module("OTXRecipe", ["OTXCore", yams]),
+    .target(
+      name: "OTXRecipe", dependencies: ["OTXCore", yams], swiftSettings: settings,
+      plugins: ["EmbedRecipes"]),
+    .plugin(name: "EmbedRecipes", capability: .buildTool()),
 
     // Pictures: C libraries of the system.
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),

@@ -1,0 +1,327 @@
+import Foundation
+public import OTXCore
+
+/// One choice the auto-configurator made, and why.
+public struct Decision: Codable, Sendable, Equatable {
+  /// The recipe key it is about: `inputSize`.
+  public var setting: String
+  public var value: String
+  public var reason: String
+  public init(setting: String, value: String, reason: String) {
+    (self.setting, self.value, self.reason) = (setting, value, reason)
+  }
+}
+
+/// Fills in what the user left open.
+///
+/// A function of its inputs: no files, no clock, no looking at the machine.
+public struct AutoConfigurator: Sendable {
+  /// The memory training may take, in bytes; the batch is chosen to fit.
+  public var memoryLimit: Int
+
+  public init(memoryLimit: Int = .max) { self.memoryLimit = memoryLimit }
+
+  /// The model taken where the user names none, the first that there is.
+  static let preferredModels: [TaskType: [String]] = [
+    .detection: ["atss_mobilenetv2", "ssd_mobilenetv2"],
+    .multiClassClassification: ["efficientnet_b0", "mobilenet_v3_large", "resnet18"],
+  ]
+
+  /// Proposes a recipe for a dataset.
+  ///
+  /// - Parameters:
+  ///   - profile: What the dataset holds.
+  ///   - models: The models there are.
+  ///   - library: The recipes there are.
+  ///   - chosen: The recipe the user chose; `nil` lets the data choose.
+  ///   - overrides: Values the user gave; they are never changed.
+  /// - Returns: The recipe without a value left `auto` that is decided before training, and one
+  ///   decision for each setting that was chosen or changed.
+  /// - Throws: ``ConfigurationError`` when the data fits no task or several, when the chosen recipe
+  ///   is for another task than the data, or when an override is wrong.
+  public func configure(
+    profile: DatasetProfile,
+    models: [ModelDescriptor],
+    library: RecipeLibrary,
+    recipe chosen: Recipe? = nil,
+    overrides: [RecipeOverride] = []
+  ) throws -> (Recipe, [Decision]) {
+    var decisions: [Decision] = []
+    var explicit: Set<String> = []
+    for entry in overrides { explicit.formUnion(try entry.keys()) }
+
+    var recipe =
+      try chosen
+      ?? recommended(for: profile, models: models, library: library, overrides, &decisions)
+    recipe = try recipe.applying(overrides)
+    guard let model = models.first(where: { $0.name == recipe.model.name }) else {
+      throw ModelError.unknownModel(recipe.model.name, known: models.map(\.name))
+    }
+    try check(recipe, model, against: profile)
+    if recipe.model.backbone == "auto" { recipe.model.backbone = model.backbones.first ?? "auto" }
+    if recipe.method == .auto {
+      recipe.method = .supervised
+      decisions.append(
+        Decision(setting: "method", value: "supervised", reason: supervisedReason(profile))
+      )
+    }
+    decisions.append(labelsDecision(profile))
+    chooseInputSize(&recipe, model, profile, &decisions)
+    if !explicit.contains("batchSize") { chooseBatchSize(&recipe, model, profile, &decisions) }
+    if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
+    if recipe.normalization.mean.isAuto {
+      recipe.normalization.mean = .value(model.preprocessing.mean)
+    }
+    if recipe.normalization.std.isAuto {
+      recipe.normalization.std = .value(model.preprocessing.std)
+    }
+    return (recipe, decisions)
+  }
+
+  // MARK: Task and model
+
+  private func recommended(
+    for profile: DatasetProfile,
+    models: [ModelDescriptor],
+    library: RecipeLibrary,
+    _ overrides: [RecipeOverride],
+    _ decisions: inout [Decision]
+  ) throws -> Recipe {
+    let task = try task(for: profile, models: models, &decisions)
+    let preferred = AutoConfigurator.preferredModels[task] ?? []
+    let listed = models.filter { $0.task == task }.map(\.name)
+    let candidates = preferred.filter(listed.contains) + listed
+    guard let name = candidates.first else {
+      throw ConfigurationError.invalid("no model for the task \(task.rawValue) yet")
+    }
+    let model = models.first { $0.name == name }
+    decisions.append(
+      Decision(setting: "model", value: name, reason: modelReason(model, profile, task))
+    )
+    return library.entries.first { $0.recipe.model.name == name }?.recipe
+      ?? Recipe(name: name, task: task, model: ModelOptions(name))
+  }
+
+  private func task(
+    for profile: DatasetProfile,
+    models: [ModelDescriptor],
+    _ decisions: inout [Decision]
+  ) throws -> TaskType {
+    let fitting = profile.tasks.filter { fit in
+      fit.itemCount > 0 && models.contains { $0.task == fit.task }
+    }
+    guard let best = fitting.first else {
+      throw ConfigurationError.invalid(
+        "the data (\(profile.format), \(imageCount(profile))) has no annotations that a model here "
+          + "can learn from; tasks: "
+          + TaskType.allCases.map { "\($0.rawValue) (\($0.kind.title))" }.joined(separator: ", ")
+      )
+    }
+    let rivals = fitting.filter { $0.itemCount == best.itemCount }
+    guard rivals.count == 1 else {
+      throw ConfigurationError.ambiguous(
+        "The data fits several tasks; name a recipe of one of them, or --task.",
+        choices: rivals.map(\.task.rawValue)
+      )
+    }
+    decisions.append(
+      Decision(
+        setting: "task",
+        value: best.task.rawValue,
+        reason: "\(best.itemCount) of \(imageCount(profile)) are annotated for "
+          + best.task.kind.title
+      )
+    )
+    return best.task
+  }
+
+  private func check(
+    _ recipe: Recipe,
+    _ model: ModelDescriptor,
+    against profile: DatasetProfile
+  ) throws {
+    guard model.task == recipe.task else {
+      throw ConfigurationError.invalid(
+        "the model \(model.name) is for \(model.task.rawValue), "
+          + "the recipe \(recipe.name) for \(recipe.task.rawValue)"
+      )
+    }
+    guard profile.tasks.contains(where: { $0.task == recipe.task && $0.itemCount > 0 }) else {
+      let found = profile.tasks.filter { $0.itemCount > 0 }.map(\.task.rawValue)
+      throw ConfigurationError.invalid(
+        "the recipe \(recipe.name) is for \(recipe.task.rawValue), but the data "
+          + "(\(profile.format)) has no annotations for it"
+          + (found.isEmpty ? "" : "; it has those of \(found.joined(separator: ", "))")
+      )
+    }
+    let backbone = recipe.model.backbone
+    guard backbone == "auto" || model.backbones.contains(backbone) else {
+      throw ConfigurationError.unknownName(
+        backbone,
+        kind: "backbone of \(model.name)",
+        known: model.backbones
+      )
+    }
+    let multiple = model.sizeMultiple
+    if case .value(let size) = recipe.inputSize,
+      size.height % multiple != 0 || size.width % multiple != 0
+    {
+      throw ConfigurationError.invalidValue(
+        size.description,
+        key: "inputSize",
+        expected: "multiples of \(multiple) for \(model.name), "
+          + "for example \(rounded(size, to: multiple))",
+        source: recipe.name
+      )
+    }
+  }
+
+  private func modelReason(
+    _ model: ModelDescriptor?,
+    _ profile: DatasetProfile,
+    _ task: TaskType
+  ) -> String {
+    guard let model else { return "the only one" }
+    let millions = format(Double(model.parameterCount) / 1e6)
+    let start = "\(model.title), \(millions) million parameters"
+    let trainCount = profile.itemCounts[.train] ?? 0
+    return trainCount < 1000
+      ? "\(start): small enough for \(trainCount) training images"
+      : "\(start): the default for \(task.kind.title)"
+  }
+
+  private func supervisedReason(_ profile: DatasetProfile) -> String {
+    let unlabeled = profile.itemCounts[.unlabeled] ?? 0
+    return unlabeled == 0
+      ? "every training image is annotated"
+      : "the \(unlabeled) unlabeled images stay unused: other methods are not here yet"
+  }
+
+  private func labelsDecision(_ profile: DatasetProfile) -> Decision {
+    let names = profile.labelCounts.map { "\($0.label) (\($0.count))" }
+    let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
+    return Decision(
+      setting: "labels",
+      value: "\(names.count)",
+      reason: "from the training subset: \(shown)"
+    )
+  }
+
+  // MARK: Sizes
+
+  private func chooseInputSize(
+    _ recipe: inout Recipe,
+    _ model: ModelDescriptor,
+    _ profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) {
+    guard recipe.inputSize.isAuto else { return }
+    let (size, reason) = AutoConfigurator.inputSize(for: profile, model: model)
+    recipe.inputSize = .value(size)
+    decisions.append(Decision(setting: "inputSize", value: size.description, reason: reason))
+  }
+
+  /// The input size at which the smallest usual object is 32 pixels wide, within the pictures' own
+  /// size (OTX 2.x `input_size: auto`).
+  ///
+  /// - Returns: Height and width, multiples of the model's; and why.
+  static func inputSize(
+    for profile: DatasetProfile,
+    model: ModelDescriptor
+  ) -> (ImageSize, String) {
+    let multiple = model.sizeMultiple
+    guard let images = profile.imageSizes else {
+      return (
+        rounded(model.preprocessing.inputSize, to: multiple),
+        "the model's default, since sizes of the pictures are not known"
+      )
+    }
+    let largest = (height: images.height.robustMax, width: images.width.robustMax)
+    let whole = "\(Int(largest.height.rounded()))x\(Int(largest.width.rounded()))"
+    var (height, width) = largest
+    var reason = "pictures are up to \(whole)"
+    if let smallest = profile.objectSides?.robustMin, smallest > 0 {
+      let factor = 32 / smallest
+      reason += ", the smallest usual object \(Int(smallest.rounded())) pixels"
+      if factor < 1 {
+        (height, width) = (height * factor, width * factor)
+        reason += ", which 32 would do for"
+      }
+    }
+    if min(height, width) < 256 {
+      let factor = 256 / min(height, width)
+      (height, width) = (height * factor, width * factor)
+      reason += "; at least 256 a side"
+    }
+    let wanted = ImageSize(height: Int(height.rounded()), width: Int(width.rounded()))
+    let limit = model.preprocessing.inputSize
+    let pixels = Double(wanted.height * wanted.width)
+    let limitPixels = Double(limit.height * limit.width)
+    if pixels > limitPixels {
+      let factor = (limitPixels / pixels).squareRoot()
+      let fitted = ImageSize(height: Int(height * factor), width: Int(width * factor))
+      return (
+        rounded(fitted, to: multiple),
+        reason + "; made no larger than the model's default of \(limit), to keep training fast"
+      )
+    }
+    return (rounded(wanted, to: multiple), reason + "; rounded up to multiples of \(multiple)")
+  }
+
+  private func chooseBatchSize(
+    _ recipe: inout Recipe,
+    _ model: ModelDescriptor,
+    _ profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) {
+    let wanted = recipe.training.batchSize
+    let trainCount = profile.itemCounts[.train] ?? 0
+    if trainCount > 0, wanted > trainCount {
+      recipe.training.batchSize = trainCount
+      decisions.append(
+        Decision(
+          setting: "batchSize",
+          value: "\(trainCount)",
+          reason: "there are only \(trainCount) training images"
+        )
+      )
+    }
+    let size = recipe.inputSize.resolved(model.preprocessing.inputSize)
+    let perImage = AutoConfigurator.trainingBytes(of: model, at: size)
+    let fitting = max(1, memoryLimit / max(perImage, 1))
+    if recipe.training.batchSize > fitting {
+      recipe.training.batchSize = fitting
+      decisions.append(
+        Decision(
+          setting: "batchSize",
+          value: "\(fitting)",
+          reason: "a picture of \(size) takes about \(perImage >> 20) MiB in training, and "
+            + "\(memoryLimit >> 20) MiB are to be had"
+        )
+      )
+    }
+  }
+
+  /// Bytes that training on one picture takes, roughly.
+  ///
+  /// Activations grow with the work: mobile networks keep about 1.2 values for the backward pass
+  /// for each 10 multiply-adds, 4 bytes each.
+  static func trainingBytes(of model: ModelDescriptor, at size: ImageSize) -> Int {
+    let base = model.preprocessing.inputSize
+    let ratio = Double(size.height * size.width) / Double(max(base.height * base.width, 1))
+    return Int(model.gigaMultiplyAdds * ratio * 1e9 * 0.12 * 4)
+  }
+}
+
+/// `size` with each side rounded up to a multiple.
+private func rounded(_ size: ImageSize, to multiple: Int) -> ImageSize {
+  func up(_ value: Int) -> Int { max(1, (value + multiple - 1) / multiple) * multiple }
+  return ImageSize(height: up(size.height), width: up(size.width))
+}
+
+private func imageCount(_ profile: DatasetProfile) -> String {
+  "\(profile.itemCounts.values.reduce(0, +)) images"
+}
+
+/// One digit after the point.
+private func format(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }

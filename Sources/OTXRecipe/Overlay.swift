@@ -1,0 +1,246 @@
+import Foundation
+import OTXCore
+import Yams
+
+/// Values that a user wrote, to be laid over defaults: a file, a piece of JSON, or `key=value`.
+public struct RecipeOverride: Sendable, Equatable {
+  /// Where it was written, for messages: `my.yaml`, `--set`.
+  public var source: String
+  /// YAML, of which JSON is a part.
+  var text: String
+  /// Whether lines of `text` mean something to the user.
+  var hasLines: Bool
+
+  /// Keys of `text` that are somebody else's.
+  var ignoredKeys: Set<String> = []
+
+  /// Everything a YAML or JSON text says.
+  public init(text: String, source: String, hasLines: Bool = true) {
+    (self.text, self.source, self.hasLines) = (text, source, hasLines)
+  }
+
+  init(text: String, source: String, ignoredKeys: Set<String>) {
+    self.init(text: text, source: source)
+    self.ignoredKeys = ignoredKeys
+  }
+
+  /// One value.
+  ///
+  /// - Parameters:
+  ///   - key: Path of the key, parts joined by dots: `optimizer.learningRate`.
+  ///   - value: The value, as YAML.
+  ///   - source: The option it came by.
+  public init(key: String, value: String, source: String) {
+    self.source = source
+    hasLines = false
+    // Flow style, so that any value stands on one line; what is no YAML is a string.
+    let isYAML = (try? Yams.compose(yaml: value)) != nil
+    let written = isYAML ? value : RecipeOverride.quoted(value)
+    let parts = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    let opening = parts.map { "{\(RecipeOverride.quoted($0)): " }.joined()
+    text = opening + written + String(repeating: "}", count: parts.count)
+  }
+
+  /// One value written as `key=value`.
+  ///
+  /// - Throws: ``ConfigurationError/invalid(_:)`` where the text has no `=`.
+  public init(assignment: String, source: String) throws {
+    guard let separator = assignment.firstIndex(of: "="), separator != assignment.startIndex else {
+      throw ConfigurationError.invalid(
+        "\(source): '\(assignment)' is no assignment; write KEY=VALUE, "
+          + "for example optimizer.learningRate=0.01"
+      )
+    }
+    self.init(
+      key: String(assignment[..<separator]),
+      value: String(assignment[assignment.index(after: separator)...]),
+      source: source
+    )
+  }
+
+  private static func quoted(_ text: String) -> String {
+    "'" + text.replacingOccurrences(of: "'", with: "''") + "'"
+  }
+
+  /// The text as a tree.
+  ///
+  /// - Returns: `nil` for an empty text.
+  func node() throws -> Node? {
+    let node = try parseYAML(text, source: source)
+    guard var mapping = node?.mapping, !ignoredKeys.isEmpty else { return node }
+    for key in ignoredKeys { mapping[key] = nil }
+    return .mapping(mapping)
+  }
+
+  /// Paths of the values it gives: `optimizer.learningRate`.
+  ///
+  /// - Throws: ``ConfigurationError`` where the text is no YAML.
+  public func keys() throws -> Set<String> {
+    var keys: Set<String> = []
+    func walk(_ node: Node, _ path: String) {
+      guard let mapping = node.mapping else {
+        keys.insert(path)
+        return
+      }
+      for (key, value) in mapping {
+        let name = key.string ?? ""
+        walk(value, path.isEmpty ? name : "\(path).\(name)")
+      }
+    }
+    if let node = try node() { walk(node, "") }
+    return keys
+  }
+}
+
+/// Reads YAML, with an error that names file and line.
+func parseYAML(_ text: String, source: String) throws -> Node? {
+  do {
+    return try Yams.compose(yaml: text)
+  } catch let error as YamlError {
+    switch error {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      throw ConfigurationError.invalid("\(source):\(mark.line): not valid YAML: \(problem)")
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let names = duplicates.joined(separator: ", ")
+      throw ConfigurationError.invalid(
+        "\(source):\(context.mark.line): given more than once: \(names)"
+      )
+    default: throw ConfigurationError.invalid("\(source): not valid YAML: \(error)")
+    }
+  }
+}
+
+/// Lays what a user wrote over the defaults of a configuration type.
+///
+/// The only place where untyped configuration exists: YAML, JSON and assignments come in as trees,
+/// a typed value goes out. A mapping is laid over a mapping key by key; a scalar over a mapping
+/// that has a `name` gives that name (`schedule: cosine`); anything else replaces.
+///
+/// - Parameters:
+///   - overrides: What the user wrote; later ones win.
+///   - defaults: The value that fills in every key not given.
+/// - Returns: `defaults` with `overrides` applied.
+/// - Throws: ``ConfigurationError/unknownKey(_:path:known:source:)`` for a key that `Value` does
+///   not have, ``ConfigurationError/invalidValue(_:key:expected:source:)`` for a value of another
+///   type, each with the line it stands on.
+package func overlay<Value: Codable>(
+  _ overrides: [RecipeOverride],
+  on defaults: Value
+) throws -> Value {
+  guard var tree = try Yams.compose(yaml: YAMLEncoder().encode(defaults)) else { return defaults }
+  var merger = Merger(knownPaths: leafPaths(of: tree))
+  for entry in overrides {
+    guard let node = try entry.node() else { continue }
+    tree = try merger.merge(node, into: tree, path: [], entry)
+  }
+  do {
+    return try YAMLDecoder().decode(Value.self, from: tree)
+  } catch let error as DecodingError {
+    let expectations = keyExpectations(of: defaults)
+    throw merger.explain(error) { path in
+      expectations.first { $0.path == path }.flatMap { expectationText(of: $0.type) }
+    }
+  }
+}
+
+/// Merges trees and remembers where each value came from.
+private struct Merger {
+  struct Origin {
+    var source: String
+    var value: String
+  }
+
+  let knownPaths: [[String]]
+  var origins: [[String]: Origin] = [:]
+
+  init(knownPaths: [[String]]) { self.knownPaths = knownPaths }
+
+  mutating func merge(
+    _ new: Node,
+    into old: Node,
+    path: [String],
+    _ entry: RecipeOverride
+  ) throws -> Node {
+    guard var merged = old.mapping else {
+      origins[path] = Origin(source: position(new, entry), value: flowText(new))
+      return new
+    }
+    guard let given = new.mapping else {
+      guard let scalar = new.scalar, let name = merged["name"], !path.isEmpty else {
+        throw ConfigurationError.invalidValue(
+          flowText(new),
+          key: path.isEmpty ? "a recipe" : path.joined(separator: "."),
+          expected: "keys and values (\(merged.keys.compactMap(\.string).joined(separator: ", ")))",
+          source: position(new, entry)
+        )
+      }
+      merged["name"] = try merge(.scalar(scalar), into: name, path: path + ["name"], entry)
+      return .mapping(merged)
+    }
+    for (key, value) in given {
+      let name = key.string ?? flowText(key)
+      guard let existing = merged[name] else {
+        throw unknownKey(name, path, known: merged.keys.compactMap(\.string), position(key, entry))
+      }
+      merged[name] = try merge(value, into: existing, path: path + [name], entry)
+    }
+    return .mapping(merged)
+  }
+
+  private func unknownKey(
+    _ name: String,
+    _ path: [String],
+    known: [String],
+    _ source: String
+  ) -> ConfigurationError {
+    // A key that is right but stands at the wrong level.
+    if Suggestion.nearest(to: name, among: known) == nil {
+      let leaves = knownPaths.filter { path.isEmpty || $0.first != path.first }
+      if let leaf = Suggestion.nearest(to: name, among: leaves.compactMap(\.last)),
+        let meant = leaves.first(where: { $0.last == leaf })
+      {
+        return .invalid(
+          "\(source): unknown key '\((path + [name]).joined(separator: "."))', "
+            + "did you mean '\(meant.joined(separator: "."))'?"
+        )
+      }
+    }
+    return .unknownKey(name, path: path.joined(separator: "."), known: known, source: source)
+  }
+
+  private func position(_ node: Node, _ entry: RecipeOverride) -> String {
+    guard entry.hasLines, let line = node.mark?.line else { return entry.source }
+    return "\(entry.source):\(line)"
+  }
+
+  /// The value that could not be read, with where it was written and what was expected.
+  func explain(
+    _ error: DecodingError,
+    expectation: ([String]) -> String?
+  ) -> ConfigurationError {
+    let context: DecodingError.Context
+    switch error {
+    case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found):
+      context = found
+    case .keyNotFound(_, let found): context = found
+    @unknown default: return .invalid("\(error)")
+    }
+    let path = context.codingPath.filter { $0.intValue == nil }.map(\.stringValue)
+    for length in stride(from: path.count, through: 0, by: -1) {
+      let prefix = Array(path.prefix(length))
+      guard let origin = origins[prefix] else { continue }
+      let key = prefix.joined(separator: ".")
+      guard let expected = expectation(prefix) else {
+        return .invalid("\(origin.source): \(key): \(context.debugDescription)")
+      }
+      return .invalidValue(origin.value, key: key, expected: expected, source: origin.source)
+    }
+    return .invalid(context.debugDescription)
+  }
+}
+
+private func leafPaths(of node: Node, below path: [String] = []) -> [[String]] {
+  guard let mapping = node.mapping else { return [path] }
+  return mapping.flatMap { leafPaths(of: $0.value, below: path + [$0.key.string ?? ""]) }
+}

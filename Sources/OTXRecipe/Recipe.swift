@@ -1,0 +1,132 @@
+public import OTXCore
+
+/// Everything that a training run needs besides the data.
+///
+/// A recipe file says only what differs from the recipe it stands on; a run writes down the filled
+/// recipe, every value that was used. The keys are the names of the properties; those of
+/// ``training`` stand at the top level (`maxEpochs`, `optimizer.learningRate`).
+public struct Recipe: Sendable, Equatable {
+  /// What `otx find` lists and users type.
+  public var name: String
+  public var task: TaskType
+  public var model: ModelOptions
+  /// The weights training starts from: `auto` (those of the weight store, else random), `none`, or
+  /// a file.
+  public var weights = "auto"
+  public var method = LearningMethod.auto
+  /// Size of the network's input.
+  public var inputSize = Setting<ImageSize>.auto
+  /// How pictures are brought to that size; `auto`: as the model's own.
+  public var resize = Setting<ResizeMode>.auto
+  public var normalization = NormalizationOptions()
+  public var training = TrainOptions()
+  /// Steps that training pictures go through, in order; resizing and normalisation follow.
+  public var augmentations: [Augmentation] = []
+  public var data = DataOptions()
+  public var postprocessing = PostprocessingOptions()
+
+  /// A recipe in which everything but these is at its default.
+  public init(name: String, task: TaskType, model: ModelOptions) {
+    self.name = name
+    self.task = task
+    self.model = model
+  }
+
+  /// What the network of this recipe expects of its pictures.
+  ///
+  /// - Parameter descriptor: The recipe's model; its values stand where the recipe says `auto`.
+  /// - Returns: Size, resize mode, mean and standard deviation.
+  public func preprocessing(for descriptor: ModelDescriptor) -> Preprocessing {
+    var result = descriptor.preprocessing
+    result.inputSize = inputSize.resolved(result.inputSize)
+    result.resize = resize.resolved(result.resize)
+    result.mean = normalization.mean.resolved(result.mean)
+    result.std = normalization.std.resolved(result.std)
+    return result
+  }
+}
+
+/// A model of the zoo, and the parts of it that a recipe may exchange.
+public struct ModelOptions: Codable, Sendable, Equatable {
+  /// Name in the model zoo.
+  public var name: String
+  /// `auto`: the model's own.
+  public var backbone: String
+
+  public init(_ name: String, backbone: String = "auto") {
+    (self.name, self.backbone) = (name, backbone)
+  }
+}
+
+/// How a model learns from the data there is.
+public enum LearningMethod: String, Codable, CaseIterable, Sendable {
+  /// Chosen from the data.
+  case auto
+  /// From annotated pictures alone.
+  case supervised
+}
+
+/// What is subtracted from each channel (R, G, B) and what it is divided by, in units of 0…255.
+public struct NormalizationOptions: Codable, Sendable, Equatable {
+  /// `auto`: as the model's own.
+  public var mean = Setting<[Float]>.auto
+  public var std = Setting<[Float]>.auto
+  public init() {}
+}
+
+/// How data is read.
+public struct DataOptions: Codable, Sendable, Equatable {
+  /// Whether a damaged item ends the run instead of being left out with a warning.
+  public var strict = false
+  /// Threads that decode and augment; 0: as many as there are cores to spare.
+  public var workerCount = 0
+  public init() {}
+}
+
+/// What happens to a network's outputs.
+public struct PostprocessingOptions: Codable, Sendable, Equatable {
+  /// Predictions below it are not shown; `auto`: chosen on the validation subset.
+  public var confidenceThreshold = Setting<Float>.auto
+  /// Overlap above which the weaker of two boxes of one label is dropped.
+  public var iouThreshold: Float = 0.5
+  public init() {}
+}
+
+extension Recipe: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case name, task, model, weights, method, inputSize, resize, normalization, augmentations, data,
+      postprocessing
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    name = try container.decode(String.self, forKey: .name)
+    task = try container.decode(TaskType.self, forKey: .task)
+    model = try container.decode(ModelOptions.self, forKey: .model)
+    weights = try container.decode(String.self, forKey: .weights)
+    method = try container.decode(LearningMethod.self, forKey: .method)
+    inputSize = try container.decode(Setting<ImageSize>.self, forKey: .inputSize)
+    resize = try container.decode(Setting<ResizeMode>.self, forKey: .resize)
+    normalization = try container.decode(NormalizationOptions.self, forKey: .normalization)
+    training = try TrainOptions(from: decoder)
+    augmentations = try container.decode([Augmentation].self, forKey: .augmentations)
+    data = try container.decode(DataOptions.self, forKey: .data)
+    postprocessing = try container.decode(PostprocessingOptions.self, forKey: .postprocessing)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(name, forKey: .name)
+    try container.encode(task, forKey: .task)
+    try container.encode(model, forKey: .model)
+    try container.encode(weights, forKey: .weights)
+    try container.encode(method, forKey: .method)
+    try container.encode(inputSize, forKey: .inputSize)
+    try container.encode(resize, forKey: .resize)
+    try container.encode(normalization, forKey: .normalization)
+    try training.encode(to: encoder)
+    try container.encode(augmentations, forKey: .augmentations)
+    try container.encode(data, forKey: .data)
+    try container.encode(postprocessing, forKey: .postprocessing)
+  }
+}

@@ -1,0 +1,194 @@
+public import Foundation
+import OTXCore
+import Yams
+
+/// A recipe that can be named: one of ours, or one of the user's workspace.
+public struct RecipeEntry: Sendable, Equatable {
+  public var name: String
+  public var recipe: Recipe
+  /// The file of a user's recipe; `nil` for ours.
+  public var file: URL?
+
+  public init(name: String, recipe: Recipe, file: URL? = nil) {
+    (self.name, self.recipe, self.file) = (name, recipe, file)
+  }
+}
+
+/// The recipes there are, found by whatever users call them.
+public struct RecipeLibrary: Sendable {
+  /// Ours, then the user's.
+  public let entries: [RecipeEntry]
+
+  /// The recipes that come with the program, and those of a workspace.
+  ///
+  /// - Parameter userDirectory: A folder of recipe files; it need not exist. A file that is no
+  ///   recipe is left out: it is complained about when it is asked for.
+  /// - Throws: ``ConfigurationError`` where a recipe of ours is wrong; a test keeps that from us.
+  public init(userDirectory: URL? = nil) throws {
+    var entries = try BuiltInRecipes.texts.map { name, text in
+      RecipeEntry(
+        name: name,
+        recipe: try Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: [])
+      )
+    }
+    let files =
+      userDirectory.flatMap {
+        try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+      } ?? []
+    for file in files.sorted(by: { $0.path < $1.path }) where file.pathExtension == "yaml" {
+      if let recipe = try? Recipe(contentsOf: file, among: entries) {
+        entries.append(RecipeEntry(name: recipe.name, recipe: recipe, file: file))
+      }
+    }
+    self.entries = entries
+  }
+
+  /// The recipe that users call `reference`.
+  ///
+  /// - Parameter reference: A name (`atss_mobilenetv2`), the path of a YAML file, or the id or
+  ///   path of a template of earlier versions (`Custom_Object_Detection_Gen3_ATSS`,
+  ///   `otx/…/mobilenetv2_atss/template.yaml`).
+  /// - Returns: The recipe, every key filled.
+  /// - Throws: ``ConfigurationError`` where there is none, or its file is wrong.
+  public func recipe(_ reference: String) throws -> Recipe {
+    if let entry = entries.last(where: { $0.name == reference }) { return entry.recipe }
+    let file = URL(filePath: reference)
+    var isDirectory: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: file.path, isDirectory: &isDirectory)
+    if exists && !isDirectory.boolValue { return try recipe(at: file) }
+    if let template = LegacyTemplate.template(for: reference) {
+      return try recipe(of: template)
+    }
+    if ["yaml", "yml", "json"].contains(file.pathExtension.lowercased()) {
+      throw ConfigurationError.invalid("\(reference): no such recipe file")
+    }
+    let known = entries.map(\.name)
+    let ids = LegacyTemplate.all.map(\.id)
+    if Suggestion.nearest(to: reference, among: known) == nil,
+      let id = Suggestion.nearest(to: reference, among: ids)
+    {
+      throw ConfigurationError.invalid(
+        "unknown recipe '\(reference)', did you mean the template '\(id)'?"
+      )
+    }
+    throw ConfigurationError.unknownName(reference, kind: "recipe", known: known)
+  }
+
+  /// Whether `reference` looks like the name of a recipe rather than of data or a checkpoint.
+  public func names(_ reference: String) -> Bool {
+    if entries.contains(where: { $0.name == reference }) { return true }
+    return LegacyTemplate.template(for: reference) != nil
+  }
+
+  /// Templates of earlier versions that have a recipe here.
+  public var templates: [LegacyTemplate] {
+    LegacyTemplate.all.filter { template in entries.contains { $0.name == template.recipe } }
+  }
+
+  private func recipe(at file: URL) throws -> Recipe {
+    if let overrides = try LegacyTemplate.overrides(in: file) {
+      guard let template = LegacyTemplate.template(for: overrides.id) else {
+        throw ConfigurationError.unknownName(
+          overrides.id,
+          kind: "template",
+          known: templates.map(\.id)
+        )
+      }
+      return try recipe(of: template).applying(overrides.values)
+    }
+    return try Recipe(contentsOf: file, among: entries)
+  }
+
+  private func recipe(of template: LegacyTemplate) throws -> Recipe {
+    guard let entry = entries.last(where: { $0.name == template.recipe }) else {
+      throw ConfigurationError.invalid(
+        "the template \(template.id) needs the model \(template.recipe), "
+          + "which this version does not have yet"
+      )
+    }
+    return entry.recipe
+  }
+}
+
+extension Recipe {
+  /// Reads a recipe file.
+  ///
+  /// - Parameters:
+  ///   - file: YAML or JSON. It stands on the recipe that its key `base` names, else on that of
+  ///     its model, and says what differs.
+  ///   - entries: The recipes it may stand on.
+  /// - Throws: ``ConfigurationError`` with file and line.
+  public init(contentsOf file: URL, among entries: [RecipeEntry]) throws {
+    let text: String
+    do {
+      text = try String(contentsOf: file, encoding: .utf8)
+    } catch {
+      throw ConfigurationError.invalid("\(file.relativePath): cannot be read: \(error.reason)")
+    }
+    let name = file.deletingPathExtension().lastPathComponent
+    try self.init(yaml: text, source: file.relativePath, name: name, among: entries)
+  }
+
+  /// Reads the text of a recipe file.
+  ///
+  /// - Parameters:
+  ///   - yaml: The text.
+  ///   - source: Its file, for messages.
+  ///   - name: The recipe's name where the text gives none.
+  ///   - entries: The recipes it may stand on.
+  /// - Throws: ``ConfigurationError`` with source and line.
+  public init(yaml: String, source: String, name: String, among entries: [RecipeEntry]) throws {
+    guard let root = try parseYAML(yaml, source: source), let mapping = root.mapping else {
+      throw ConfigurationError.invalid("\(source): empty; a recipe needs at least `model: NAME`")
+    }
+    let model = mapping["model"]?.mapping?["name"]?.string ?? mapping["model"]?.string
+    var start: Recipe
+    if let base = mapping["base"]?.string {
+      guard let entry = entries.last(where: { $0.name == base }) else {
+        let position = mapping["base"]?.mark.map { ":\($0.line)" } ?? ""
+        throw ConfigurationError.invalid(
+          "\(source)\(position): \(ConfigurationError.unknownName(base, kind: "recipe", known: entries.map(\.name)))"
+        )
+      }
+      start = entry.recipe
+    } else if let entry = entries.last(where: { $0.recipe.model.name == model }) {
+      start = entry.recipe
+    } else if let task = mapping["task"]?.string, let model {
+      start = Recipe(
+        name: name,
+        task: TaskType(rawValue: task) ?? .detection,
+        model: ModelOptions(model)
+      )
+    } else {
+      throw ConfigurationError.invalid(
+        "\(source): a recipe needs `model: NAME` (of \(entries.map(\.name).joined(separator: ", "))), "
+          + "`base: RECIPE`, or both `task` and `model`"
+      )
+    }
+    start.name = name
+    self = try overlay(
+      [RecipeOverride(text: yaml, source: source, ignoredKeys: ["base"])],
+      on: start
+    )
+  }
+
+  /// This recipe with what a user wrote laid over it.
+  ///
+  /// - Parameter overrides: Later ones win.
+  /// - Returns: The changed recipe.
+  /// - Throws: ``ConfigurationError``: unknown keys and wrong values, with the nearest key.
+  public func applying(_ overrides: [RecipeOverride]) throws -> Recipe {
+    try overlay(overrides, on: self)
+  }
+}
+
+extension Error {
+  /// The system's words for what went wrong, without the code around them.
+  var reason: String {
+    let error = self as NSError
+    if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError {
+      return underlying.localizedDescription
+    }
+    return error.localizedDescription
+  }
+}
