@@ -62,7 +62,7 @@ typedef enum {
 /// An input or output of a model.
 typedef struct {
   /// Lives as long as the model or compiled model it was asked of.
-  const char *name;
+  const char *_Nullable name;
   OTXElement element;
   /// -1 where even the number of axes is open.
   int32_t rank;
@@ -122,7 +122,7 @@ typedef struct {
       OTXModelHandle *model, const char *xmlPath, int32_t compressToHalf);
   /// Sets `value` in the model's `rt_info` at the path `keys`.
   char *_Nullable (*_Nonnull modelSetInfo)(
-      OTXModelHandle *model, const char *_Nonnull const *_Nonnull keys, size_t keyCount,
+      OTXModelHandle *model, const char *_Nonnull const *_Nullable keys, size_t keyCount,
       const char *value);
   size_t (*modelInputCount)(OTXModelHandle *model);
   size_t (*modelOutputCount)(OTXModelHandle *model);

@@ -1,0 +1,195 @@
+import COpenVINO
+package import Foundation
+package import OTXCore
+
+/// A model compiled for a device, ready to run. Used from one thread at a time.
+package final class OpenVINOModel {
+  /// How a model is compiled.
+  package struct Options: Sendable, Equatable {
+    /// A device as users name it: `auto`, `cpu`, `gpu`, `gpu:1`.
+    package var device = "auto"
+    /// `auto`: what the device does by default (bf16 on a CPU with AMX).
+    package var precision = Precision.fp32
+    /// 0: as many as OpenVINO takes.
+    package var threads = 0
+    /// Where compiled models are kept for the next start; `nil`: nowhere.
+    package var cacheDirectory: URL?
+    /// Runs several requests at once, for many pictures rather than for one soon.
+    package var hasManyRequests = false
+    package init() {}
+  }
+
+  package let inputs: [ModelPort]
+  package let outputs: [ModelPort]
+  /// Whether the model takes pictures of bytes.
+  package let takesBytes: Bool
+
+  private let library: OpenVINOLibrary
+  private let compiled: OpaquePointer
+  private var requests: [InferenceRequest] = []
+
+  /// Compiles a recorded graph without a file.
+  package convenience init(compiling graph: OperatorGraph, precision: Precision = .fp32) throws {
+    var options = Options()
+    options.precision = precision
+    try self.init(ConvertedModel(converting: graph, name: "graph"), options: options)
+  }
+
+  /// Compiles an IR.
+  ///
+  /// - Parameters:
+  ///   - url: The `.xml`; the `.bin` stands beside it.
+  ///   - preprocessing: If given, the model takes bytes of RGB pictures `[N, H, W, 3]` of its input
+  ///     size and normalises them; else what the IR's own input says.
+  package convenience init(
+    reading url: URL,
+    preprocessing: Preprocessing? = nil,
+    options: Options = Options()
+  ) throws {
+    let model = try ConvertedModel(reading: url)
+    if let preprocessing { try model.takeBytes(preprocessing) }
+    try self.init(model, options: options, takesBytes: preprocessing != nil)
+  }
+
+  init(_ model: ConvertedModel, options: Options, takesBytes: Bool = false) throws {
+    library = model.library
+    inputs = try model.inputs
+    outputs = try model.outputs
+    self.takesBytes = takesBytes
+    let device = try Self.deviceName(options.device)
+    compiled = try model.compile(device: device, properties: options.properties)
+  }
+
+  deinit {
+    requests = []
+    library.table.compiledFree(compiled)
+  }
+
+  /// A property of the compiled model, as OpenVINO prints it: `INFERENCE_PRECISION_HINT`.
+  package func property(_ name: String) throws -> String {
+    var text: UnsafeMutablePointer<CChar>?
+    try library.check(
+      "reading \(name)",
+      library.table.compiledProperty(compiled, name, &text)
+    )
+    return library.take(text)
+  }
+
+  /// Runs the model on one array an input, in the order of ``inputs``.
+  ///
+  /// - Returns: The outputs by name.
+  package func run(_ arrays: [ArrayBuffer]) throws -> [String: ModelOutput] {
+    guard arrays.count == inputs.count else {
+      throw ModelError.mismatch("the model has \(inputs.count) inputs, \(arrays.count) were given")
+    }
+    let request = try request(0)
+    for (index, array) in arrays.enumerated() {
+      try request.setInput(index, array.elementType, shape: array.shape, bytes: array.bytes)
+    }
+    try request.infer()
+    return try request.outputs(named: outputs.map(\.name))
+  }
+
+  /// The `index`-th request; made when first asked for.
+  func request(_ index: Int) throws -> InferenceRequest {
+    while requests.count <= index {
+      requests.append(try InferenceRequest(library: library, compiled: compiled))
+    }
+    return requests[index]
+  }
+
+  /// OpenVINO's name of a device that a user names.
+  static func deviceName(_ name: String) throws -> String {
+    switch name.lowercased() {
+    case "auto", "cpu": return "CPU"
+    default:
+      let wanted = name.uppercased().replacingOccurrences(of: ":", with: ".")
+      let known = try OpenVINO.devices()
+      guard known.contains(wanted) || known.contains("\(wanted).0") else {
+        throw OpenVINOError.unknownDevice(name, known: known)
+      }
+      return wanted
+    }
+  }
+}
+
+extension OpenVINOModel.Options {
+  /// OpenVINO's properties.
+  var properties: [(String, String)] {
+    var properties = [("PERFORMANCE_HINT", hasManyRequests ? "THROUGHPUT" : "LATENCY")]
+    switch precision {
+    case .auto: break
+    case .fp32: properties.append(("INFERENCE_PRECISION_HINT", "f32"))
+    case .bf16: properties.append(("INFERENCE_PRECISION_HINT", "bf16"))
+    case .fp16: properties.append(("INFERENCE_PRECISION_HINT", "f16"))
+    }
+    if threads > 0 { properties.append(("INFERENCE_NUM_THREADS", String(threads))) }
+    if let cacheDirectory { properties.append(("CACHE_DIR", cacheDirectory.path)) }
+    return properties
+  }
+}
+
+/// One run of a compiled model at a time: its inputs and its outputs.
+final class InferenceRequest {
+  private let library: OpenVINOLibrary
+  private let handle: OpaquePointer
+
+  init(library: OpenVINOLibrary, compiled: OpaquePointer) throws {
+    self.library = library
+    var made: OpaquePointer?
+    try library.check("making a request", library.table.requestMake(compiled, &made))
+    handle = try made.orThrow("making a request")
+  }
+
+  deinit { library.table.requestFree(handle) }
+
+  func setInput(_ index: Int, _ element: ElementType, shape: [Int], bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { buffer in
+      guard let address = buffer.baseAddress else { throw DataError.emptyBatch }
+      try library.check(
+        "setting an input of shape \(shape)",
+        library.table.requestSetInput(
+          handle,
+          index,
+          element.code,
+          shape.map { Int64($0) },
+          shape.count,
+          address,
+          buffer.count
+        )
+      )
+    }
+  }
+
+  func infer() throws { try library.check("inference", library.table.requestInfer(handle)) }
+  func start() throws { try library.check("inference", library.table.requestStart(handle)) }
+  func wait() throws { try library.check("inference", library.table.requestWait(handle)) }
+
+  func outputs(named names: [String]) throws -> [String: ModelOutput] {
+    var outputs: [String: ModelOutput] = [:]
+    for (index, name) in names.enumerated() { outputs[name] = try output(index) }
+    return outputs
+  }
+
+  private func output(_ index: Int) throws -> ModelOutput {
+    var described = OTXOutputShape()
+    try library.check(
+      "reading output \(index)",
+      library.table.requestOutputShape(handle, index, &described)
+    )
+    let shape = withUnsafeBytes(of: described.shape) { bytes in
+      bytes.bindMemory(to: Int64.self).prefix(Int(described.rank)).map { Int($0) }
+    }
+    let count = described.elementCount
+    guard count > 0 else { return ModelOutput(shape: shape, values: []) }
+    let values = try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      guard let address = buffer.baseAddress else { return }
+      try library.check(
+        "reading output \(index)",
+        library.table.requestCopyOutput(handle, index, address, count)
+      )
+      initialized = count
+    }
+    return ModelOutput(shape: shape, values: values)
+  }
+}
