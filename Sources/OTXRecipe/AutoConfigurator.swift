@@ -2,7 +2,7 @@ import Foundation
 public import OTXCore
 
 /// One choice the auto-configurator made, and why.
-public struct Decision: Codable, Sendable, Equatable {
+public struct Decision: Codable, Sendable, Equatable, CustomStringConvertible {
   /// The recipe key it is about: `inputSize`.
   public var setting: String
   public var value: String
@@ -10,16 +10,61 @@ public struct Decision: Codable, Sendable, Equatable {
   public init(setting: String, value: String, reason: String) {
     (self.setting, self.value, self.reason) = (setting, value, reason)
   }
+  /// `inputSize: 416x416 (pictures are up to 416x416)`.
+  public var description: String { "\(setting): \(value) (\(reason))" }
+}
+
+/// What a user wants of a recipe; the auto-configurator decides the rest.
+public struct RecipeRequest: Sendable {
+  /// The recipe the user chose; `nil` lets the data choose.
+  public var recipe: Recipe?
+  /// The task the user chose, where no recipe does.
+  public var task: TaskType?
+  /// The model the user chose, where no recipe does.
+  public var model: String?
+  /// Values the user gave; they are never changed.
+  public var overrides: [RecipeOverride]
+
+  public init(
+    recipe: Recipe? = nil,
+    task: TaskType? = nil,
+    model: String? = nil,
+    overrides: [RecipeOverride] = []
+  ) {
+    self.recipe = recipe
+    self.task = task
+    self.model = model
+    self.overrides = overrides
+  }
+
+  /// Whether a damaged item of the data is to end the run; known before the data is read.
+  public var isStrict: Bool {
+    let start = recipe ?? Recipe(name: "", task: .detection, model: ModelOptions(""))
+    return (try? start.applying(overrides).data.strict) ?? false
+  }
 }
 
 /// Fills in what the user left open.
 ///
 /// A function of its inputs: no files, no clock, no looking at the machine.
 public struct AutoConfigurator: Sendable {
-  /// The memory training may take, in bytes; the batch is chosen to fit.
-  public var memoryLimit: Int
+  let models: [ModelDescriptor]
+  let library: RecipeLibrary
+  let memoryLimit: Int
 
-  public init(memoryLimit: Int = .max) { self.memoryLimit = memoryLimit }
+  /// - Parameters:
+  ///   - models: The models there are.
+  ///   - library: The recipes there are.
+  ///   - memoryLimit: The memory training may take, in bytes; the batch is chosen to fit.
+  public init(
+    models: [ModelDescriptor],
+    library: RecipeLibrary = .builtIn,
+    memoryLimit: Int = .max
+  ) {
+    self.models = models
+    self.library = library
+    self.memoryLimit = memoryLimit
+  }
 
   /// The model taken where the user names none, the first that there is.
   static let preferredModels: [TaskType: [String]] = [
@@ -31,29 +76,21 @@ public struct AutoConfigurator: Sendable {
   ///
   /// - Parameters:
   ///   - profile: What the dataset holds.
-  ///   - models: The models there are.
-  ///   - library: The recipes there are.
-  ///   - chosen: The recipe the user chose; `nil` lets the data choose.
-  ///   - overrides: Values the user gave; they are never changed.
+  ///   - request: What the user wants.
   /// - Returns: The recipe without a value left `auto` that is decided before training, and one
   ///   decision for each setting that was chosen or changed.
   /// - Throws: ``ConfigurationError`` when the data fits no task or several, when the chosen recipe
   ///   is for another task than the data, or when an override is wrong.
   public func configure(
     profile: DatasetProfile,
-    models: [ModelDescriptor],
-    library: RecipeLibrary,
-    recipe chosen: Recipe? = nil,
-    overrides: [RecipeOverride] = []
-  ) throws -> (Recipe, [Decision]) {
+    request: RecipeRequest = RecipeRequest()
+  ) throws -> (recipe: Recipe, decisions: [Decision]) {
     var decisions: [Decision] = []
     var explicit: Set<String> = []
-    for entry in overrides { explicit.formUnion(try entry.keys()) }
+    for entry in request.overrides { explicit.formUnion(try entry.keys()) }
 
-    var recipe =
-      try chosen
-      ?? recommended(for: profile, models: models, library: library, overrides, &decisions)
-    recipe = try recipe.applying(overrides)
+    var recipe = try request.recipe ?? start(for: profile, request, &decisions)
+    recipe = try recipe.applying(request.overrides)
     guard let model = models.first(where: { $0.name == recipe.model.name }) else {
       throw ModelError.unknownModel(recipe.model.name, known: models.map(\.name))
     }
@@ -80,14 +117,19 @@ public struct AutoConfigurator: Sendable {
 
   // MARK: Task and model
 
-  private func recommended(
+  /// The recipe to start from where the user named none.
+  private func start(
     for profile: DatasetProfile,
-    models: [ModelDescriptor],
-    library: RecipeLibrary,
-    _ overrides: [RecipeOverride],
+    _ request: RecipeRequest,
     _ decisions: inout [Decision]
   ) throws -> Recipe {
-    let task = try task(for: profile, models: models, &decisions)
+    if let name = request.model {
+      guard let model = models.first(where: { $0.name == name }) else {
+        throw ModelError.unknownModel(name, known: models.map(\.name))
+      }
+      return recipe(of: name, task: model.task)
+    }
+    let task = try request.task ?? task(for: profile, &decisions)
     let preferred = AutoConfigurator.preferredModels[task] ?? []
     let listed = models.filter { $0.task == task }.map(\.name)
     let candidates = preferred.filter(listed.contains) + listed
@@ -98,13 +140,16 @@ public struct AutoConfigurator: Sendable {
     decisions.append(
       Decision(setting: "model", value: name, reason: modelReason(model, profile, task))
     )
-    return library.entries.first { $0.recipe.model.name == name }?.recipe
-      ?? Recipe(name: name, task: task, model: ModelOptions(name))
+    return recipe(of: name, task: task)
+  }
+
+  private func recipe(of model: String, task: TaskType) -> Recipe {
+    library.entries.first { $0.recipe.model.name == model }?.recipe
+      ?? Recipe(name: model, task: task, model: ModelOptions(model))
   }
 
   private func task(
     for profile: DatasetProfile,
-    models: [ModelDescriptor],
     _ decisions: inout [Decision]
   ) throws -> TaskType {
     let fitting = profile.tasks.filter { fit in

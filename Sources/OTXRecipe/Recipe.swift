@@ -44,6 +44,48 @@ public struct Recipe: Sendable, Equatable {
     result.std = normalization.std.resolved(result.std)
     return result
   }
+
+  /// What every artifact of a model trained by this recipe says of itself.
+  ///
+  /// - Parameters:
+  ///   - labels: The labels of the data.
+  ///   - models: The models there are.
+  /// - Returns: Model, labels, preprocessing and thresholds.
+  /// - Throws: ``ModelError/unknownModel(_:known:)``.
+  public func modelInfo(labels: LabelInfo, models: [ModelDescriptor]) throws -> ModelInfo {
+    guard let descriptor = models.first(where: { $0.name == model.name }) else {
+      throw ModelError.unknownModel(model.name, known: models.map(\.name))
+    }
+    let ownBackbone = descriptor.backbones.first ?? model.name
+    var info = ModelInfo(
+      model: model.name,
+      backbone: model.backbone == "auto" ? ownBackbone : model.backbone,
+      task: task,
+      labels: labels,
+      preprocessing: preprocessing(for: descriptor),
+      iouThreshold: postprocessing.iouThreshold
+    )
+    if case .value(let threshold) = postprocessing.confidenceThreshold {
+      info.confidenceThreshold = threshold
+    }
+    return info
+  }
+
+  /// A recipe for a model that came without one.
+  ///
+  /// - Parameter info: What the model says of itself.
+  public init(for info: ModelInfo) {
+    self.init(
+      name: info.model,
+      task: info.task,
+      model: ModelOptions(info.model, backbone: info.backbone)
+    )
+    inputSize = .value(info.preprocessing.inputSize)
+    resize = .value(info.preprocessing.resize)
+    normalization.mean = .value(info.preprocessing.mean)
+    normalization.std = .value(info.preprocessing.std)
+    postprocessing.iouThreshold = info.iouThreshold
+  }
 }
 
 /// A model of the zoo, and the parts of it that a recipe may exchange.

@@ -16,6 +16,9 @@ public struct RecipeEntry: Sendable, Equatable {
 
 /// The recipes there are, found by whatever users call them.
 public struct RecipeLibrary: Sendable {
+  /// The recipes that come with the program.
+  public static let builtIn = RecipeLibrary()
+
   /// Ours, then the user's.
   public let entries: [RecipeEntry]
 
@@ -23,13 +26,11 @@ public struct RecipeLibrary: Sendable {
   ///
   /// - Parameter userDirectory: A folder of recipe files; it need not exist. A file that is no
   ///   recipe is left out: it is complained about when it is asked for.
-  /// - Throws: ``ConfigurationError`` where a recipe of ours is wrong; a test keeps that from us.
-  public init(userDirectory: URL? = nil) throws {
-    var entries = try BuiltInRecipes.texts.map { name, text in
-      RecipeEntry(
-        name: name,
-        recipe: try Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: [])
-      )
+  public init(userDirectory: URL? = nil) {
+    // That each of ours can be read is tested.
+    var entries = BuiltInRecipes.texts.compactMap { name, text in
+      (try? Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: []))
+        .map { RecipeEntry(name: name, recipe: $0) }
     }
     let files =
       userDirectory.flatMap {
@@ -118,7 +119,10 @@ extension Recipe {
   ///     its model, and says what differs.
   ///   - entries: The recipes it may stand on.
   /// - Throws: ``ConfigurationError`` with file and line.
-  public init(contentsOf file: URL, among entries: [RecipeEntry]) throws {
+  public init(
+    contentsOf file: URL,
+    among entries: [RecipeEntry] = RecipeLibrary.builtIn.entries
+  ) throws {
     let text: String
     do {
       text = try String(contentsOf: file, encoding: .utf8)
@@ -137,7 +141,12 @@ extension Recipe {
   ///   - name: The recipe's name where the text gives none.
   ///   - entries: The recipes it may stand on.
   /// - Throws: ``ConfigurationError`` with source and line.
-  public init(yaml: String, source: String, name: String, among entries: [RecipeEntry]) throws {
+  public init(
+    yaml: String,
+    source: String,
+    name: String = "recipe",
+    among entries: [RecipeEntry] = RecipeLibrary.builtIn.entries
+  ) throws {
     guard let root = try parseYAML(yaml, source: source), let mapping = root.mapping else {
       throw ConfigurationError.invalid("\(source): empty; a recipe needs at least `model: NAME`")
     }

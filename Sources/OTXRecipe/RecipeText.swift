@@ -10,7 +10,7 @@ extension Recipe {
   ///   - decisions: Choices that were made; each stands as a comment with its reason.
   /// - Returns: YAML that reads back as this recipe.
   /// - Throws: Whatever encoding throws; nothing for a recipe that was read or configured.
-  public func text(header: [String] = [], decisions: [Decision] = []) throws -> String {
+  public func yaml(header: [String] = [], decisions: [Decision] = []) throws -> String {
     guard let tree = try Yams.compose(yaml: YAMLEncoder().encode(self)) else { return "" }
     var comments = header
     if !decisions.isEmpty {

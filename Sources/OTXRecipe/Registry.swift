@@ -62,12 +62,11 @@ public struct Builder: Sendable {
   ///
   /// - Returns: The recipe, and the reason for each choice.
   /// - Throws: ``ConfigurationError`` where the data allows no choice.
-  public func buildRecipe(for profile: DatasetProfile) throws -> (Recipe, [Decision]) {
-    try AutoConfigurator().configure(
-      profile: profile,
-      models: registry.models,
-      library: registry.library
-    )
+  public func buildRecipe(
+    for profile: DatasetProfile
+  ) throws -> (recipe: Recipe, decisions: [Decision]) {
+    try AutoConfigurator(models: registry.models, library: registry.library)
+      .configure(profile: profile)
   }
 
   /// `recipe` with its model exchanged.
