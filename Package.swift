@@ -17,12 +17,17 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// The tests of one target under `Tests/`.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies + ["OTXTesting"], resources: [.copy("Goldens")],
-    swiftSettings: settings)
+    name: name,
+    dependencies: dependencies + ["OTXTesting"],
+    resources: [.copy("Goldens")],
+    swiftSettings: settings
+  )
 }
 
 let argumentParser = Target.Dependency.product(
-  name: "ArgumentParser", package: "swift-argument-parser")
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -41,17 +46,25 @@ let package = Package(
     // Pure Swift: builds and tests in seconds.
     module("OTXCore"),
     .target(
-      name: "OTXRecipe", dependencies: ["OTXCore", yams], swiftSettings: settings,
-      plugins: ["EmbedRecipes"]),
+      name: "OTXRecipe",
+      dependencies: ["OTXCore", yams],
+      swiftSettings: settings,
+      plugins: ["EmbedRecipes"]
+    ),
     .plugin(name: "EmbedRecipes", capability: .buildTool()),
 
     // Pictures: C libraries of the system.
-    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(
+      name: "CTurboJPEG",
+      pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"])]
+    ),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
     .target(
       name: "COpenCV",
       cxxSettings: [.headerSearchPath("opencv4")],
-      linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]),
+      linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]
+    ),
     module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG"]),
     module("OTXData", ["OTXCore", "OTXImage"]),
 
@@ -72,10 +85,25 @@ let package = Package(
       [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
         "OTXTensor", "OTXTorch", logging,
-      ]),
-    module("OTXCLI", ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", argumentParser, logging]),
+      ]
+    ),
+    module(
+      "OTXCLI",
+      ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", argumentParser, logging]
+    ),
     .executableTarget(
-      name: "OTXMain", dependencies: ["OTXCLI", argumentParser], swiftSettings: settings),
+      name: "OTXMain",
+      dependencies: ["OTXCLI", argumentParser],
+      swiftSettings: settings
+    ),
+
+    // The program of the README's "ten lines of Swift".
+    .executableTarget(
+      name: "QuickStart",
+      dependencies: ["OTX"],
+      path: "Examples/QuickStart",
+      swiftSettings: settings
+    ),
 
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
@@ -88,7 +116,10 @@ let package = Package(
     tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO"]),
-    tests("OTXTests", ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]),
+    tests(
+      "OTXTests",
+      ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]
+    ),
     tests("OTXCLITests", ["OTX", "OTXCLI", "OTXCore", "OTXRecipe"]),
   ],
   cxxLanguageStandard: .cxx20

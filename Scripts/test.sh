@@ -1,5 +1,30 @@
 #!/usr/bin/env bash
-# Runs the tests; arguments go to `swift test` (for example --filter OTXCoreTests).
+# Runs all tests: the set-up script's, a package that depends on this one, then the Swift tests, whose summary is the
+# last line. The first two are left out where nothing that they test has changed since they passed.
+#
+#   Scripts/test.sh [ARGUMENT…]   with arguments: only `swift test ARGUMENT…` (for example --filter OTXCoreTests)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-exec "${SWIFT:-swift}" test --disable-xctest "$@"
+swift="${SWIFT:-swift}"
+
+# Runs a script, unless these files are as they were when it passed.
+once() {
+  local script="$1" stamp hash
+  shift
+  stamp=".build/passed-$script"
+  hash="$(git ls-files -z --cached --others --exclude-standard -- "$@" "Scripts/$script.sh" | sort -z -u |
+    xargs -0 -r sha256sum 2>/dev/null | sha256sum)"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ]; then
+    echo "$script: passed before, and nothing that it tests has changed since"
+  else
+    "Scripts/$script.sh"
+    mkdir -p .build
+    echo "$hash" >"$stamp"
+  fi
+}
+
+if [ $# -gt 0 ]; then exec "$swift" test --disable-xctest "$@"; fi
+"$swift" build --build-tests
+once test-bootstrap Scripts
+once test-consumer Package.swift Sources Shims Plugins Recipes Scripts/consumer.swift
+exec "$swift" test --disable-xctest --skip-build

@@ -1,0 +1,6 @@
+import OTX
+
+@main
+enum QuickStart {
+  static func main() async throws {}
+}
