@@ -1,0 +1,96 @@
+public import Foundation
+
+/// The weights of a network in a file: `weights.pth`.
+///
+/// A flat state dictionary that Python opens with `torch.load(path, weights_only=True)` and
+/// `load_state_dict`. ``ModelInfo`` and the filled recipe are extra records of the same zip
+/// archive, which PyTorch ignores. Files of plain PyTorch are read too: they have no `info`.
+public struct CheckpointFile: Sendable, Equatable {
+  public var state: StateDictionary
+  /// What is needed to run the model; `nil` for a file that this program did not write.
+  public var info: ModelInfo?
+  /// The filled recipe, as YAML.
+  public var recipe: String?
+
+  private static let infoRecord = "otx/model_info.json"
+  private static let recipeRecord = "otx/recipe.yaml"
+
+  public init(state: StateDictionary, info: ModelInfo? = nil, recipe: String? = nil) {
+    self.state = state
+    self.info = info
+    self.recipe = recipe
+  }
+
+  /// Reads a checkpoint: ours, `torch.save(model.state_dict(), …)`, or a training checkpoint with
+  /// the weights at `state_dict`, `model_state_dict` or `model`.
+  ///
+  /// A pickle can hold programs; nothing of it is ever executed, whatever the file says.
+  ///
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is missing,
+  ///   damaged, of another kind, or written by a newer version of this program.
+  public static func read(_ url: URL) throws -> CheckpointFile {
+    try reading(url) {
+      let archive = try TorchArchive(url)
+      return CheckpointFile(
+        state: try archive.stateDictionary(),
+        info: try archive.record(infoRecord).map { try ModelInfo(json: $0) },
+        recipe: try archive.record(recipeRecord).map { String(decoding: $0, as: UTF8.self) }
+      )
+    }
+  }
+
+  /// What a checkpoint says about itself, without reading its weights: takes milliseconds.
+  ///
+  /// - Returns: `nil` for a file of weights that this program did not write.
+  /// - Throws: As ``read(_:)``.
+  public static func readInfo(_ url: URL) throws -> ModelInfo? {
+    try reading(url) {
+      try TorchArchive.record(infoRecord, of: url).map { try ModelInfo(json: $0) }
+    }
+  }
+
+  /// The filled recipe in a checkpoint, without reading its weights; `nil` where it has none.
+  ///
+  /// - Throws: As ``read(_:)``.
+  public static func readRecipe(_ url: URL) throws -> String? {
+    try reading(url) {
+      try TorchArchive.record(recipeRecord, of: url).map { String(decoding: $0, as: UTF8.self) }
+    }
+  }
+
+  /// Writes the checkpoint, replacing what is at `url` in one step.
+  ///
+  /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
+  public func write(to url: URL) throws {
+    var records: [(name: String, contents: Data)] = []
+    if let info { records.append((CheckpointFile.infoRecord, try info.jsonData())) }
+    if let recipe { records.append((CheckpointFile.recipeRecord, Data(recipe.utf8))) }
+    try TorchArchive.write(PickleValue(state), ordered: true, records: records, to: url)
+  }
+}
+
+/// A tree of values and tensors in a file: `last.pth`, from which training goes on.
+///
+/// Python opens it with `torch.load(path, weights_only=True)`.
+public enum PickleFile {
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
+  public static func read(_ url: URL) throws -> PickleValue {
+    try reading(url) { try TorchArchive(url).tree() }
+  }
+
+  /// Writes `value`, replacing what is at `url` in one step.
+  ///
+  /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
+  public static func write(_ value: PickleValue, to url: URL) throws {
+    try TorchArchive.write(value, ordered: false, records: [], to: url)
+  }
+}
+
+/// Runs `body` and says of its errors which file they are about.
+private func reading<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch let error as FormatError {
+    throw ModelError.unreadableCheckpoint(file: url.path, reason: error.reason)
+  }
+}

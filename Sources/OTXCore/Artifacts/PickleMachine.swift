@@ -1,0 +1,443 @@
+/// What a pickle describes, before any tensor's contents are read.
+///
+/// Nodes refer to each other by number, so that a pickle which nests or repeats itself without end
+/// costs neither stack nor memory.
+struct PickleDocument {
+  typealias NodeID = Int
+
+  enum Node {
+    case none
+    case bool(Bool)
+    case int(Int)
+    case double(Double)
+    case string(String)
+    case list([NodeID])
+    case tuple([NodeID])
+    /// Keys and values by turns.
+    case dictionary([NodeID])
+    case global(PickleGlobal)
+    indirect case storage(Storage)
+    indirect case tensor(TensorView)
+  }
+
+  /// A run of numbers in a record of its own.
+  struct Storage: Equatable {
+    var elementType: ElementType
+    /// The record is `data/<key>`.
+    var key: String
+    var elementCount: Int
+  }
+
+  /// A tensor as a view into a storage; offset and strides in elements.
+  struct TensorView: Equatable {
+    var storage: Storage
+    var offset: Int
+    var shape: [Int]
+    var strides: [Int]
+  }
+
+  var nodes: [Node]
+  var root: NodeID
+}
+
+/// The only names that a pickle may call or refer to. Nothing is ever executed: each stands for a
+/// rule of this machine.
+enum PickleGlobal: Equatable {
+  case orderedDictionary
+  case rebuildTensor
+  case rebuildParameter
+  case size
+  case storageType(ElementType)
+
+  init?(module: String, name: String) {
+    switch (module, name) {
+    case ("collections", "OrderedDict"): self = .orderedDictionary
+    case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
+    case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
+    case ("torch", "Size"): self = .size
+    case ("torch", _):
+      guard let type = ElementType.allCases.first(where: { $0.storageName == name }) else {
+        return nil
+      }
+      self = .storageType(type)
+    default: return nil
+    }
+  }
+}
+
+extension ElementType {
+  /// Name of PyTorch's storage class of this type.
+  var storageName: String {
+    switch self {
+    case .float32: "FloatStorage"
+    case .float64: "DoubleStorage"
+    case .float16: "HalfStorage"
+    case .bfloat16: "BFloat16Storage"
+    case .int64: "LongStorage"
+    case .int32: "IntStorage"
+    case .int16: "ShortStorage"
+    case .int8: "CharStorage"
+    case .uint8: "ByteStorage"
+    case .bool: "BoolStorage"
+    }
+  }
+}
+
+/// Runs a pickle, protocols 2 to 5, as far as `torch.save` uses them.
+///
+/// Python's pickle is a program for a stack machine that may call anything. This machine knows a
+/// handful of names (``PickleGlobal``) and refuses every other by name. Checked against what
+/// PyTorch 2.15 writes.
+struct PickleMachine {
+  private typealias NodeID = PickleDocument.NodeID
+  private typealias Node = PickleDocument.Node
+
+  private var reader: ByteReader
+  private var nodes: [Node] = []
+  private var stack: [NodeID] = []
+  private var marks: [Int] = []
+  private var memo: [Int: NodeID] = [:]
+
+  /// More values than any checkpoint has: 100 times an optimizer's state of the largest detector.
+  private static let largestNodeCount = 4_000_000
+
+  private init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
+
+  /// - Throws: ``FormatError`` for a damaged pickle and for anything not on the list.
+  static func run(_ bytes: [UInt8]) throws(FormatError) -> PickleDocument {
+    var machine = PickleMachine(bytes)
+    while true {
+      let opcode = try machine.reader.byte()
+      if opcode == UInt8(ascii: ".") { break }
+      try machine.execute(opcode)
+    }
+    let root = try machine.pop()
+    return PickleDocument(nodes: machine.nodes, root: root)
+  }
+
+  private mutating func execute(_ opcode: UInt8) throws(FormatError) {
+    switch opcode {
+    case 0x80:  // PROTO
+      let version = try reader.byte()
+      guard (2...5).contains(version) else {
+        throw FormatError("it is a pickle of protocol \(version); protocols 2 to 5 are read")
+      }
+    case 0x95: try reader.skip(8)  // FRAME
+    case UInt8(ascii: "("): marks.append(stack.count)  // MARK
+    case UInt8(ascii: "0"): _ = try pop()  // POP
+    case UInt8(ascii: "1"): _ = try popToMark()  // POP_MARK
+    case UInt8(ascii: "2"): stack.append(try top())  // DUP
+    case UInt8(ascii: "Q"): try loadPersistent()  // BINPERSID
+    case UInt8(ascii: "c"):  // GLOBAL
+      let module = try reader.line()
+      try pushGlobal(module: module, name: try reader.line())
+    case 0x93:  // STACK_GLOBAL
+      let name = try popString()
+      try pushGlobal(module: try popString(), name: name)
+    case UInt8(ascii: "R"), 0x81:  // REDUCE, NEWOBJ
+      let arguments = try popTuple()
+      try call(try pop(), arguments)
+    case UInt8(ascii: "b"): try build()  // BUILD
+    default:
+      if try executeMemo(opcode) { return }
+      if try executeScalar(opcode) { return }
+      if try executeContainer(opcode) { return }
+      throw FormatError(
+        "its pickle holds instruction 0x\(String(opcode, radix: 16)) (at byte "
+          + "\(reader.position - 1)), which no saved state dictionary does"
+      )
+    }
+  }
+
+  // MARK: Stack
+
+  private mutating func push(_ node: Node) throws(FormatError) {
+    guard nodes.count < PickleMachine.largestNodeCount else {
+      throw FormatError("its pickle has over \(PickleMachine.largestNodeCount) values")
+    }
+    stack.append(nodes.count)
+    nodes.append(node)
+  }
+
+  private static let underflow = FormatError("its pickle is damaged: a value is missing")
+
+  private mutating func pop() throws(FormatError) -> NodeID {
+    guard stack.count > (marks.last ?? 0), let last = stack.popLast() else {
+      throw PickleMachine.underflow
+    }
+    return last
+  }
+
+  private func top() throws(FormatError) -> NodeID {
+    guard stack.count > (marks.last ?? 0), let last = stack.last else {
+      throw PickleMachine.underflow
+    }
+    return last
+  }
+
+  private mutating func popToMark() throws(FormatError) -> [NodeID] {
+    guard let mark = marks.popLast(), mark <= stack.count else { throw PickleMachine.underflow }
+    let values = Array(stack[mark...])
+    stack.removeSubrange(mark...)
+    return values
+  }
+
+  private mutating func pop(_ count: Int) throws(FormatError) -> [NodeID] {
+    guard stack.count - (marks.last ?? 0) >= count else { throw PickleMachine.underflow }
+    defer { stack.removeLast(count) }
+    return Array(stack.suffix(count))
+  }
+
+  private mutating func popString() throws(FormatError) -> String {
+    guard case .string(let text) = nodes[try pop()] else {
+      throw FormatError("its pickle is damaged: a name is no text")
+    }
+    return text
+  }
+
+  private mutating func popTuple() throws(FormatError) -> [NodeID] {
+    guard case .tuple(let values) = nodes[try pop()] else {
+      throw FormatError("its pickle is damaged: arguments are no tuple")
+    }
+    return values
+  }
+
+  // MARK: Memo
+
+  private mutating func executeMemo(_ opcode: UInt8) throws(FormatError) -> Bool {
+    switch opcode {
+    case UInt8(ascii: "q"): memo[Int(try reader.byte())] = try top()  // BINPUT
+    case UInt8(ascii: "r"): memo[Int(try reader.number(UInt32.self))] = try top()  // LONG_BINPUT
+    case 0x94: memo[memo.count] = try top()  // MEMOIZE
+    case UInt8(ascii: "h"): try recall(Int(try reader.byte()))  // BINGET
+    case UInt8(ascii: "j"): try recall(Int(try reader.number(UInt32.self)))  // LONG_BINGET
+    default: return false
+    }
+    return true
+  }
+
+  private mutating func recall(_ index: Int) throws(FormatError) {
+    guard let id = memo[index] else {
+      throw FormatError(
+        "its pickle is damaged: it refers to value \(index), which it does not have"
+      )
+    }
+    stack.append(id)
+  }
+
+  // MARK: Plain values
+
+  private mutating func executeScalar(_ opcode: UInt8) throws(FormatError) -> Bool {
+    switch opcode {
+    case UInt8(ascii: "N"): try push(.none)
+    case 0x88: try push(.bool(true))
+    case 0x89: try push(.bool(false))
+    case UInt8(ascii: "J"):  // BININT
+      try push(.int(Int(Int32(bitPattern: try reader.number(UInt32.self)))))
+    case UInt8(ascii: "K"): try push(.int(Int(try reader.byte())))  // BININT1
+    case UInt8(ascii: "M"): try push(.int(Int(try reader.number(UInt16.self))))  // BININT2
+    case 0x8A: try pushLong(byteCount: Int(try reader.byte()))  // LONG1
+    case 0x8B: try pushLong(byteCount: Int(try reader.number(UInt32.self)))  // LONG4
+    case UInt8(ascii: "G"):  // BINFLOAT: big-endian, alone among them
+      try push(.double(Double(bitPattern: try reader.number(UInt64.self).byteSwapped)))
+    case UInt8(ascii: "X"), UInt8(ascii: "T"):  // BINUNICODE, BINSTRING
+      try pushText(byteCount: Int(try reader.number(UInt32.self)))
+    case 0x8C, UInt8(ascii: "U"):  // SHORT_BINUNICODE, SHORT_BINSTRING
+      try pushText(byteCount: Int(try reader.byte()))
+    case 0x8D: try pushText(byteCount: try reader.length())  // BINUNICODE8
+    default: return false
+    }
+    return true
+  }
+
+  private mutating func pushText(byteCount: Int) throws(FormatError) {
+    try push(.string(try ByteReader.text(try reader.take(byteCount))))
+  }
+
+  /// A whole number in two's complement, little-endian, of any length.
+  private mutating func pushLong(byteCount: Int) throws(FormatError) {
+    let bytes = try reader.take(byteCount)
+    guard byteCount <= 8 else {
+      throw FormatError("its pickle holds a whole number of more than 64 bits")
+    }
+    var value: Int = (bytes.last ?? 0) & 0x80 == 0 ? 0 : -1
+    for byte in bytes.reversed() { value = value << 8 | Int(byte) }
+    try push(.int(value))
+  }
+
+  // MARK: Containers
+
+  private mutating func executeContainer(_ opcode: UInt8) throws(FormatError) -> Bool {
+    switch opcode {
+    case UInt8(ascii: ")"): try push(.tuple([]))
+    case 0x85...0x87: try push(.tuple(try pop(Int(opcode) - 0x84)))  // TUPLE1, 2, 3
+    case UInt8(ascii: "t"): try push(.tuple(try popToMark()))
+    case UInt8(ascii: "]"): try push(.list([]))
+    case UInt8(ascii: "l"): try push(.list(try popToMark()))
+    case UInt8(ascii: "a"): try append([try pop()])  // APPEND
+    case UInt8(ascii: "e"): try append(try popToMark())  // APPENDS
+    case UInt8(ascii: "}"): try push(.dictionary([]))
+    case UInt8(ascii: "d"):  // DICT
+      try push(.dictionary([]))
+      let empty = try pop()
+      let values = try popToMark()
+      stack.append(empty)
+      try setItems(values)
+    case UInt8(ascii: "s"): try setItems(try pop(2))  // SETITEM
+    case UInt8(ascii: "u"): try setItems(try popToMark())  // SETITEMS
+    default: return false
+    }
+    return true
+  }
+
+  private mutating func append(_ values: [NodeID]) throws(FormatError) {
+    let id = try top()
+    guard case .list(var items) = nodes[id] else {
+      throw FormatError("its pickle is damaged: it appends to what is no list")
+    }
+    nodes[id] = .none  // so that the array is not copied
+    items += values
+    nodes[id] = .list(items)
+  }
+
+  private mutating func setItems(_ values: [NodeID]) throws(FormatError) {
+    let id = try top()
+    guard case .dictionary(var items) = nodes[id], values.count.isMultiple(of: 2) else {
+      throw FormatError("its pickle is damaged: it sets an item of what is no dictionary")
+    }
+    nodes[id] = .none
+    items += values
+    nodes[id] = .dictionary(items)
+  }
+
+  // MARK: Names and calls
+
+  private mutating func pushGlobal(module: String, name: String) throws(FormatError) {
+    guard let global = PickleGlobal(module: module, name: name) else {
+      throw FormatError(
+        "its pickle asks for '\(module).\(name)', which is not on the list of what a weight file "
+          + "may hold. Nothing was executed. If you trust the file, open it in Python and save its "
+          + "weights alone: torch.save(model.state_dict(), \"weights.pth\")"
+      )
+    }
+    try push(.global(global))
+  }
+
+  /// `BUILD` gives an object attributes; an `OrderedDict` of weights has `_metadata`, which says
+  /// which version of each layer wrote it and is not needed.
+  private mutating func build() throws(FormatError) {
+    _ = try pop()
+    guard case .dictionary = nodes[try top()] else {
+      throw FormatError("its pickle is damaged: it sets attributes of what is no dictionary")
+    }
+  }
+
+  private mutating func call(_ callee: NodeID, _ arguments: [NodeID]) throws(FormatError) {
+    guard case .global(let global) = nodes[callee] else {
+      throw FormatError("its pickle is damaged: it calls what cannot be called")
+    }
+    switch global {
+    case .orderedDictionary:
+      guard arguments.isEmpty else {
+        throw FormatError("its pickle is damaged: a new dictionary is not empty")
+      }
+      try push(.dictionary([]))
+    case .rebuildTensor: try push(.tensor(try tensor(arguments)))
+    case .rebuildParameter:
+      guard let first = arguments.first, case .tensor(let view) = nodes[first] else {
+        throw FormatError("its pickle is damaged: a parameter is no tensor")
+      }
+      try push(.tensor(view))
+    case .size:
+      guard arguments.count == 1, case .tuple(let sizes) = nodes[arguments[0]] else {
+        throw FormatError("its pickle is damaged: a shape is no tuple")
+      }
+      try push(.tuple(sizes))
+    case .storageType:
+      throw FormatError("its pickle is damaged: it calls what cannot be called")
+    }
+  }
+
+  /// `('storage', torch.FloatStorage, key, device, elementCount)`.
+  private mutating func loadPersistent() throws(FormatError) {
+    let values = try popTuple()
+    guard values.count == 5, case .string("storage") = nodes[values[0]],
+      case .global(.storageType(let type)) = nodes[values[1]],
+      case .string(let key) = nodes[values[2]],
+      case .int(let count) = nodes[values[4]], count >= 0,
+      !count.multipliedReportingOverflow(by: type.byteCount).overflow
+    else { throw FormatError("its pickle is damaged: it refers to storage in an unknown way") }
+    try push(.storage(PickleDocument.Storage(elementType: type, key: key, elementCount: count)))
+  }
+
+  /// `(storage, offset, size, stride, requires_grad, backward_hooks[, metadata])`.
+  private func tensor(_ arguments: [NodeID]) throws(FormatError) -> PickleDocument.TensorView {
+    guard arguments.count >= 4, case .storage(let storage) = nodes[arguments[0]],
+      case .int(let offset) = nodes[arguments[1]]
+    else { throw FormatError("its pickle is damaged: a tensor has no storage") }
+    let view = PickleDocument.TensorView(
+      storage: storage,
+      offset: offset,
+      shape: try numbers(arguments[2]),
+      strides: try numbers(arguments[3])
+    )
+    guard view.isInsideStorage else {
+      throw FormatError(
+        "its pickle is damaged: a tensor of shape \(view.shape) reaches beyond its storage "
+          + "'\(storage.key)' of \(storage.elementCount) elements"
+      )
+    }
+    return view
+  }
+
+  private func numbers(_ id: NodeID) throws(FormatError) -> [Int] {
+    guard case .tuple(let ids) = nodes[id], ids.count <= 64 else {
+      throw FormatError("its pickle is damaged: a shape is no tuple")
+    }
+    var numbers: [Int] = []
+    for id in ids {
+      guard case .int(let number) = nodes[id], number >= 0 else {
+        throw FormatError("its pickle is damaged: a shape holds no whole number")
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+}
+
+extension PickleDocument.TensorView {
+  /// Whether every element lies in the storage, and their number fits an `Int`.
+  fileprivate var isInsideStorage: Bool {
+    guard offset >= 0, offset <= storage.elementCount, shape.count == strides.count else {
+      return false
+    }
+    var count = 1
+    var last = offset
+    for (size, stride) in zip(shape, strides) {
+      let product = count.multipliedReportingOverflow(by: size)
+      let reach = max(size - 1, 0).multipliedReportingOverflow(by: stride)
+      let sum = last.addingReportingOverflow(reach.partialValue)
+      guard !product.overflow, !reach.overflow, !sum.overflow else { return false }
+      (count, last) = (product.partialValue, sum.partialValue)
+    }
+    return count == 0 || last < storage.elementCount
+  }
+
+  var elementCount: Int { shape.reduce(1, *) }
+
+  /// Whether the view is its whole storage in order.
+  var isWholeStorage: Bool {
+    guard offset == 0, elementCount == storage.elementCount else { return false }
+    return isContiguous
+  }
+
+  /// Whether elements stand row by row without gaps.
+  var isContiguous: Bool {
+    var expected = 1
+    for (size, stride) in zip(shape, strides).reversed() where size != 1 {
+      guard stride == expected else { return elementCount == 0 }
+      expected *= size
+    }
+    return true
+  }
+}
