@@ -3,7 +3,9 @@ public import Foundation
 extension ModelInfo {
   /// Reads the record that ``jsonData()`` writes.
   ///
-  /// - Parameter source: What the record stands in, for messages.
+  /// - Parameters:
+  ///   - json: The record.
+  ///   - source: What it stands in, for messages.
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a damaged record, and for one
   ///   of a newer format: the message says which version of this program reads it.
   public init(json: Data, source: String) throws {

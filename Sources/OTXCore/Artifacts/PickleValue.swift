@@ -11,7 +11,9 @@ public indirect enum PickleValue: Sendable, Equatable {
   case dictionary([Entry])
   case tensor(ArrayBuffer)
 
-  /// A key of a dictionary and what stands there. Keys are strings, numbers, or tuples of them.
+  /// A key of a dictionary and what stands there.
+  ///
+  /// Keys are strings, numbers, or tuples of them.
   public struct Entry: Sendable, Equatable {
     public var key: PickleValue
     public var value: PickleValue
@@ -24,7 +26,7 @@ public indirect enum PickleValue: Sendable, Equatable {
     return entries.last { $0.key == .string(key) }?.value
   }
 
-  /// The number, where this is one. A whole `double` is no `int`.
+  /// The number, where this is an `int`.
   public var intValue: Int? { if case .int(let value) = self { value } else { nil } }
 
   /// The number, where this is one, whole or not.

@@ -7,8 +7,11 @@ struct PickleWriter {
 
   /// The pickle of `value`.
   ///
-  /// - Parameter ordered: Whether a dictionary at the top is written as `OrderedDict`, which is
-  ///   what a network's `state_dict()` is.
+  /// - Parameters:
+  ///   - value: The tree.
+  ///   - ordered: Whether a dictionary at the top is written as `OrderedDict`, which is what a
+  ///     network's `state_dict()` is.
+  /// - Throws: ``FormatError`` for a tensor whose bytes do not fit its shape.
   init(_ value: PickleValue, ordered: Bool) throws(FormatError) {
     bytes = [0x80, 2]
     if ordered, case .dictionary(let entries) = value {

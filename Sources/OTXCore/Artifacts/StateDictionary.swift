@@ -23,7 +23,9 @@ public struct StateDictionary: Sendable, Equatable {
     left.entries == right.entries
   }
 
-  /// The weight called `name`. Setting a new name appends it, setting `nil` removes it.
+  /// The weight called `name`.
+  ///
+  /// Setting a new name appends it, setting `nil` removes it.
   public subscript(name: String) -> ArrayBuffer? {
     get { positions[name].map { entries[$0].value } }
     set {

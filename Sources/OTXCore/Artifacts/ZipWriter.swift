@@ -1,7 +1,9 @@
 import Foundation
 
-/// Writes a zip archive of stored entries whose contents start at multiples of 64 bytes, as
-/// `torch.save` does, so that they can be mapped into memory. Zip64 where sizes need it.
+/// Writes a zip archive of entries that are stored, not compressed.
+///
+/// Contents start at multiples of 64 bytes, as those of PyTorch do, so that they can be mapped into
+/// memory. Zip64 where sizes need it.
 struct ZipWriter {
   private let output: FileOutput
   private var directory: [UInt8] = []
@@ -56,7 +58,7 @@ struct ZipWriter {
     )
   }
 
-  /// Writes the directory. Nothing can be added after it.
+  /// Writes the directory, after which nothing can be added.
   func finish() throws {
     let start = output.offset
     try output.write(directory)
