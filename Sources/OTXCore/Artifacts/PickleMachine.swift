@@ -13,8 +13,8 @@ struct PickleMachine {
   private var marks: [Int] = []
   private var memo: [Int: NodeID] = [:]
 
-  /// More values than any checkpoint has: 100 times an optimizer's state of the largest detector.
-  private static let largestNodeCount = 4_000_000
+  /// More values than any checkpoint has: ten times an optimizer's state of the largest detector.
+  private static let largestNodeCount = 1_000_000
 
   private init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
 

@@ -175,7 +175,7 @@ private struct TensorLoader {
   private var storages: [String: [UInt8]] = [:]
   /// What may still be allocated for views that repeat or reorder a storage.
   private var byteBudget: Int
-  private var nodeBudget = 4_000_000
+  private var nodeBudget = 1_000_000
   private static let largestDepth = 64
 
   init(zip: ZipReader, prefix: String) {
