@@ -14,6 +14,8 @@ public enum DataError: Error, Equatable, Sendable {
   case unreadable(file: String, reason: String)
   /// One item that cannot be used.
   case invalidItem(String, reason: String)
+  /// Damaged items, where the caller asked for none (`--strict`).
+  case damaged(root: String, problems: [DatasetProblem])
   /// A subset that is needed and has no usable items.
   case emptySubset(Subset, reason: String)
 }
@@ -32,6 +34,11 @@ extension DataError: LocalizedError, CustomStringConvertible {
       "\(root): could be \(formats.joined(separator: " or ")); say which with --data-format"
     case .unreadable(let file, let reason): "\(file): \(reason)"
     case .invalidItem(let item, let reason): "\(item): \(reason)"
+    case .damaged(let root, let problems):
+      (["\(root): \(problems.count) problem\(problems.count == 1 ? "" : "s"), and none is allowed"]
+        + problems.prefix(20).map { "  \($0.location): \($0.message)" }
+        + (problems.count > 20 ? ["  … and \(problems.count - 20) more"] : []))
+        .joined(separator: "\n")
     case .emptySubset(let subset, let reason): "the \(subset.rawValue) subset has no usable items: \(reason)"
     }
   }

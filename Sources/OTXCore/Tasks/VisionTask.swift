@@ -64,6 +64,15 @@ public protocol DataEntity: Sendable {
   var image: Image { get set }
   /// Where `image` lies in the picture that was read from the dataset.
   var frame: ImageFrame { get set }
+
+  /// Boxes of the objects in the picture, for augmentations that look at them; empty where the
+  /// task has none.
+  var objectBoxes: [BoundingBox] { get }
+
+  /// Moves what is known about the picture along with its pixels, during training.
+  ///
+  /// What has left the picture is dropped. `image` and `frame` are the caller's to move.
+  mutating func move(by transform: SpatialTransform)
 }
 
 /// Samples stacked for one step.

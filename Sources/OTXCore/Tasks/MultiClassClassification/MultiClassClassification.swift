@@ -13,6 +13,11 @@ public enum MultiClassClassification: VisionTask {
       self.frame = frame
       self.label = label
     }
+
+    public var objectBoxes: [BoundingBox] { [] }
+
+    /// A label is the whole picture's: nothing moves.
+    public mutating func move(by transform: SpatialTransform) {}
   }
 
   public struct Batch: BatchDataEntity {

@@ -1,0 +1,259 @@
+public import Foundation
+public import OTXCore
+
+/// COCO object detection: JSON files of images, annotations and categories.
+///
+/// Lin et al., Microsoft COCO: Common objects in context, ECCV 2014; cocodataset.org "Data format".
+public struct COCOFormat: DatasetFormat {
+  public let name = "coco"
+  public let title = "COCO"
+  public let layouts = [
+    "annotations/instances_{train,val,test}.json with images/{train,val,test}/ or {train,val,test}/",
+    "{train,valid,test}/_annotations.coco.json with the pictures beside it",
+    "one .json file with the pictures beside it or below images/",
+  ]
+
+  public init() {}
+
+  public func recognizes(_ root: URL) -> Recognition {
+    do {
+      let sources = try COCOLayout.sources(in: root)
+      if let first = sources.first(where: { COCOLayout.looksLikeCOCO($0.annotations) }) {
+        return .certain(first.annotations.path(below: root))
+      }
+      if let first = sources.first {
+        return .no(
+          nearly:
+            "\(first.annotations.path(below: root)) has no 'images', 'annotations' and 'categories'"
+        )
+      }
+      return .no(nearly: nil)
+    } catch {
+      return .no(nearly: nil)
+    }
+  }
+
+  public func read(_ location: DataLocation) throws -> FormatReading {
+    let sources: [COCOSource]
+    let base: URL
+    switch location {
+    case .root(let root, _):
+      base = root.pathExtension.lowercased() == "json" ? root.deletingLastPathComponent() : root
+      sources = try COCOLayout.sources(in: root).filter { COCOLayout.looksLikeCOCO($0.annotations) }
+      guard !sources.isEmpty else {
+        throw DataError.unreadable(
+          file: root.path,
+          reason: "holds no COCO annotation file; expected \(layouts.joined(separator: ", or "))"
+        )
+      }
+    case .subsets(let subsets, _):
+      sources = try COCOLayout.sources(subsets)
+      base = sources.first?.annotations.deletingLastPathComponent() ?? URL(filePath: "/")
+    }
+    var reader = COCOReader(base: base)
+    for source in sources { try reader.read(source) }
+    return try reader.finish()
+  }
+
+  public func write(_ dataset: Dataset, to root: URL) throws {
+    try COCOWriter(layout: .standard).write(dataset, to: root)
+  }
+}
+
+/// One annotation file, the subset it describes, and folders its picture names may be relative to.
+struct COCOSource {
+  var subset: Subset
+  var annotations: URL
+  /// The likeliest first.
+  var imageRoots: [URL]
+}
+
+/// Joins annotation files into one dataset.
+struct COCOReader {
+  /// What item names are relative to.
+  let base: URL
+  private var categories: [COCOFile.Category] = []
+  private var reading = FormatReading()
+
+  init(base: URL) { self.base = base }
+
+  mutating func read(_ source: COCOSource) throws {
+    let name = source.annotations.path(below: base)
+    let file = try COCOFile(source.annotations, name: name)
+    for category in file.categories
+    where !categories.contains(where: { $0.name == category.name }) {
+      categories.append(category)
+    }
+    var log = ProblemLog(file: source.annotations, name: name)
+    for flaw in file.flaws { try log.leftOut(flaw.kind, at: flaw.position, flaw.message) }
+    let names = Dictionary(file.categories.map { ($0.id, $0.name) }) { first, _ in first }
+    let items = try items(of: file, source, names, &log)
+    reading.items[source.subset, default: []] += items
+    reading.problems += log.problems
+  }
+
+  /// Categories by id, then by name where files disagree about ids.
+  mutating func finish() throws -> FormatReading {
+    let ordered = categories.enumerated().sorted {
+      ($0.element.id, $0.offset) < ($1.element.id, $1.offset)
+    }
+    reading.labels = ordered.map(\.element.name)
+    return reading
+  }
+
+  private func items(
+    of file: COCOFile,
+    _ source: COCOSource,
+    _ labels: [Int: String],
+    _ log: inout ProblemLog
+  ) throws -> [DatasetItem] {
+    var finder = PictureFinder(roots: source.imageRoots)
+    var items: [DatasetItem] = []
+    items.reserveCapacity(file.pictures.count)
+    var places: [Int: Int] = [:]
+    var ambiguous: Set<Int> = []
+    for picture in file.pictures {
+      if let place = places[picture.id] {
+        let isSame = items[place].id == finder.find(picture.fileName).path(below: base)
+        if !isSame { ambiguous.insert(picture.id) }
+        try log.leftOut(
+          "duplicate image id",
+          at: picture.position,
+          isSame
+            ? "image \(picture.id) (\(picture.fileName)) stands twice"
+            : "two images have the id \(picture.id): \(items[place].id) and \(picture.fileName); both are left out"
+        )
+        continue
+      }
+      let url = finder.find(picture.fileName)
+      places[picture.id] = items.count
+      let size = picture.height.flatMap { height in
+        picture.width.map { ImageSize(height: height, width: $0) }
+      }
+      items.append(
+        DatasetItem(
+          id: url.path(below: base),
+          image: .file(url),
+          size: size,
+          annotations: [],
+          origin: "\(file.name): image \(picture.id) (\(picture.fileName))"
+        )
+      )
+    }
+    try addBoxes(of: file, labels, places, to: &items, &log)
+    if ambiguous.isEmpty { return items }
+    let dropped = Set(ambiguous.compactMap { places[$0] })
+    return items.enumerated().filter { !dropped.contains($0.offset) }.map(\.element)
+  }
+
+  private func addBoxes(
+    of file: COCOFile,
+    _ labels: [Int: String],
+    _ places: [Int: Int],
+    to items: inout [DatasetItem],
+    _ log: inout ProblemLog
+  ) throws {
+    var seen: [Int: Int] = [:]
+    for (index, object) in file.objects.enumerated() {
+      let title = object.id.map { "annotation \($0)" } ?? "annotation"
+      guard let place = places[object.imageID] else {
+        try log.leftOut(
+          "unknown image id",
+          at: object.position,
+          "\(title) belongs to image \(object.imageID), which is not in the file"
+        )
+        continue
+      }
+      guard let label = labels[object.categoryID] else {
+        try log.leftOut(
+          "unknown category id",
+          at: object.position,
+          "\(title) has category \(object.categoryID), which is not in the file"
+        )
+        continue
+      }
+      if let id = object.id {
+        if let other = seen[id].map({ file.objects[$0] }) {
+          if other.imageID == object.imageID, other.categoryID == object.categoryID,
+            (other.x, other.y, other.width, other.height)
+              == (object.x, object.y, object.width, object.height)
+          {
+            try log.leftOut("duplicate annotation", at: object.position, "\(title) stands twice")
+            continue
+          }
+          try log.noted(
+            "duplicate annotation id",
+            at: object.position,
+            "two annotations have the id \(id); both are kept"
+          )
+        }
+        seen[id] = index
+      }
+      let box = BoundingBox(
+        x1: Float(object.x),
+        y1: Float(object.y),
+        x2: Float(object.x + object.width),
+        y2: Float(object.y + object.height)
+      )
+      items[place].annotations.append(.box(box, label: label, isCrowd: object.isCrowd))
+    }
+  }
+}
+
+/// Collects what is wrong with one file.
+struct ProblemLog {
+  let file: URL
+  let name: String
+  private(set) var problems: [DatasetProblem] = []
+  private var lines: LineIndex?
+
+  init(file: URL, name: String) { (self.file, self.name) = (file, name) }
+
+  mutating func leftOut(_ kind: String, at position: Int, _ message: String) throws {
+    try add(kind, position, message, .leftOut)
+  }
+
+  mutating func noted(_ kind: String, at position: Int, _ message: String) throws {
+    try add(kind, position, message, .noted)
+  }
+
+  private mutating func add(
+    _ kind: String,
+    _ position: Int,
+    _ message: String,
+    _ remedy: DatasetProblem.Remedy
+  ) throws {
+    let lines = try lines ?? LineIndex(file, name: name)
+    self.lines = lines
+    problems.append(
+      DatasetProblem(
+        kind: kind,
+        location: "\(name):\(lines.line(at: position))",
+        message: message,
+        remedy: remedy
+      )
+    )
+  }
+}
+
+/// Finds the files that picture names stand for.
+struct PictureFinder {
+  private var roots: [URL]
+
+  init(roots: [URL]) { self.roots = roots }
+
+  /// The file of a name: the first that exists, else where it should be.
+  ///
+  /// The folder that had the last picture is looked into first.
+  mutating func find(_ name: String) -> URL {
+    if name.hasPrefix("/") { return URL(filePath: name) }
+    for (index, root) in roots.enumerated() {
+      let url = root.appending(path: name)
+      if FileManager.default.fileExists(atPath: url.path) {
+        if index > 0 { roots.swapAt(0, index) }
+        return url
+      }
+    }
+    return (roots.first ?? URL(filePath: "/")).appending(path: name)
+  }
+}

@@ -1,0 +1,119 @@
+public import Foundation
+public import OTXCore
+
+/// Classification by folders: one folder of pictures for each label, as ImageNet has it.
+public struct ImageFolderFormat: DatasetFormat {
+  public let name = "imagenet"
+  public let title = "ImageNet folders"
+  public let layouts = [
+    "{train,val,test}/<label>/*.jpg",
+    "<label>/*.jpg, split into train and val when read",
+  ]
+
+  public init() {}
+
+  public func recognizes(_ root: URL) -> Recognition {
+    do {
+      let sources = try sources(in: root)
+      guard let first = sources.first else {
+        let pictures = try FolderListing(root).pictures.count
+        return .no(nearly: pictures > 0 ? "pictures that are not in a folder for each label" : nil)
+      }
+      let labels = Set(sources.flatMap { $0.labels.map(\.lastPathComponent) })
+      guard labels.count > 1 else {
+        return .no(nearly: "one folder of pictures only ('\(labels.first ?? "")')")
+      }
+      return .possible(
+        "a folder of pictures for each label, \(first.labels[0].path(below: root)) …"
+      )
+    } catch {
+      return .no(nearly: nil)
+    }
+  }
+
+  public func read(_ location: DataLocation) throws -> FormatReading {
+    var reading = FormatReading()
+    var labels: Set<String> = []
+    let found: [Source]
+    let base: URL
+    switch location {
+    case .root(let root, _):
+      base = root
+      found = try sources(in: root)
+      guard !found.isEmpty else {
+        throw DataError.unreadable(
+          file: root.path,
+          reason: "holds no folder of pictures for a label; expected \(layouts[0])"
+        )
+      }
+    case .subsets(let subsets, _):
+      found = try Subset.allCases.compactMap { subset in
+        guard let folder = subsets[subset]?.root ?? subsets[subset]?.annotations else { return nil }
+        return Source(subset: subset, labels: try labelFolders(FolderListing(folder)))
+      }
+      base = found.first?.labels.first?.deletingLastPathComponent() ?? URL(filePath: "/")
+    }
+    for source in found {
+      for folder in source.labels {
+        let label = folder.lastPathComponent
+        labels.insert(label)
+        reading.items[source.subset, default: []] += try FolderListing(folder).pictures.map { url in
+          DatasetItem(
+            id: url.path(below: base),
+            image: .file(url),
+            annotations: [.label(label)],
+            origin: url.path(below: base)
+          )
+        }
+      }
+    }
+    reading.labels = labels.sorted()
+    return reading
+  }
+
+  public func write(_ dataset: Dataset, to root: URL) throws {
+    for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      var writers: [String: PictureWriter] = [:]
+      for item in items {
+        let labels = item.annotations.compactMap { annotation in
+          if case .label(let label) = annotation { label } else { nil }
+        }
+        guard labels.count == 1 else {
+          throw DataError.invalidItem(
+            item.id,
+            reason: "has \(labels.count) labels; a picture lies in one folder"
+          )
+        }
+        let folder = root.appending(path: "\(subset.rawValue)/\(labels[0])")
+        if writers[labels[0]] == nil { try PictureWriter.makeFolder(folder) }
+        _ = try writers[labels[0], default: PictureWriter(folder: folder)].write(item)
+      }
+    }
+  }
+
+  private struct Source {
+    var subset: Subset
+    /// At least one.
+    var labels: [URL]
+  }
+
+  private func sources(in root: URL) throws -> [Source] {
+    let listing = try FolderListing(root)
+    let subsets = listing.folders.compactMap { folder in
+      Subset(folderName: folder.lastPathComponent).map { ($0, folder) }
+    }
+    let split = try subsets.compactMap { subset, folder -> Source? in
+      let labels = try labelFolders(FolderListing(folder))
+      return labels.isEmpty ? nil : Source(subset: subset, labels: labels)
+    }
+    if !split.isEmpty { return split }
+    guard subsets.isEmpty else { return [] }
+    let labels = try labelFolders(listing)
+    return labels.isEmpty ? [] : [Source(subset: .train, labels: labels)]
+  }
+
+  /// Folders that hold pictures.
+  private func labelFolders(_ listing: FolderListing) throws -> [URL] {
+    try listing.folders.filter { try !FolderListing($0).pictures.isEmpty }
+  }
+}

@@ -1,0 +1,170 @@
+import Foundation
+public import OTXCore
+import OTXImage
+import Synchronization
+
+/// The subsets of one dataset as one task sees them, handed out in batches.
+public struct DataModule<Kind: VisionTask>: DataSource {
+  public let labels: LabelInfo
+  public let preprocessing: Preprocessing
+  public let batchSize: Int
+  /// Threads that decode ahead; 0: none, the caller decodes.
+  public let workerCount: Int
+  /// Items that the task cannot use, found when the module was made.
+  public let problems: [DatasetProblem]
+
+  private let items: [Subset: [DatasetItem]]
+  private let loader: SampleLoader<Kind>
+  private let seed: UInt64
+  private let isStrict: Bool
+  private let reporter: ProblemReporter
+  private let byteBudget: Int
+
+  /// Picks out of a dataset what the task needs.
+  ///
+  /// - Parameters:
+  ///   - dataset: As it was read.
+  ///   - labels: The labels that the model knows; `nil` for the dataset's own.
+  ///   - preprocessing: How pictures are brought to the network's size.
+  ///   - augmentations: Steps of training, in order.
+  ///   - batchSize: Items of a batch, at least 1.
+  ///   - seed: Decides order and augmentation.
+  ///   - workerCount: Decoding threads; `nil` for the machine's cores, at most 8.
+  ///   - strict: Whether a picture that cannot be decoded is an error instead of being passed over.
+  ///   - byteBudget: Memory that batches decoded ahead may take.
+  ///   - onProblem: Told once of each picture that turns out damaged while it is decoded, on a
+  ///     thread of the loader; by default a line on standard error.
+  /// - Throws: ``DataError/unknownLabel(_:known:item:)`` for annotations that `labels` lacks,
+  ///   ``ConfigurationError`` for a batch size below 1.
+  public init(
+    dataset: Dataset,
+    labels: LabelInfo? = nil,
+    preprocessing: Preprocessing,
+    augmentations: [Augmentation] = [],
+    batchSize: Int = 8,
+    seed: Int = 0,
+    workerCount: Int? = nil,
+    strict: Bool = false,
+    byteBudget: Int = 512 << 20,
+    onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
+  ) throws {
+    guard batchSize >= 1 else {
+      throw ConfigurationError.invalid("a batch size of \(batchSize): expected 1 or more")
+    }
+    let labels = labels ?? dataset.labels
+    self.labels = labels
+    self.preprocessing = preprocessing
+    self.batchSize = batchSize
+    self.workerCount = workerCount ?? min(WorkerThreads.coreCount, 8)
+    self.seed = UInt64(truncatingIfNeeded: seed)
+    isStrict = strict
+    reporter = ProblemReporter(onProblem)
+    self.byteBudget = byteBudget
+    loader = SampleLoader(
+      labels: labels,
+      preprocessing: preprocessing,
+      augmentations: augmentations,
+      seed: self.seed
+    )
+    (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
+  }
+
+  /// Items that the task can use; the others are named.
+  private static func usableItems(
+    of dataset: Dataset,
+    _ labels: LabelInfo,
+    strict: Bool
+  ) throws -> (items: [Subset: [DatasetItem]], problems: [DatasetProblem]) {
+    var result: [Subset: [DatasetItem]] = [:]
+    var problems: [DatasetProblem] = []
+    for subset in Subset.allCases {
+      for item in dataset.items[subset] ?? [] {
+        do {
+          _ = try Kind.entity(from: item, image: .empty, labels: labels)
+          result[subset, default: []].append(item)
+        } catch DataError.invalidItem(_, let reason) where !strict {
+          problems.append(
+            DatasetProblem(
+              kind: "item that \(Kind.title) cannot use",
+              location: item.origin.isEmpty ? item.id : item.origin,
+              message: reason,
+              remedy: .leftOut
+            )
+          )
+        }
+      }
+    }
+    return (result, problems)
+  }
+
+  public func itemCount(_ subset: Subset) -> Int { items[subset]?.count ?? 0 }
+
+  public func batchCount(_ subset: Subset, mode: BatchMode) -> Int {
+    plan(subset, mode).batches.count
+  }
+
+  /// The batches of one epoch.
+  ///
+  /// A picture that cannot be decoded is reported once. In evaluation it is left out; in training
+  /// the next item of the epoch takes its place, so that batches keep their size.
+  ///
+  /// - Parameters:
+  ///   - subset: Which items.
+  ///   - mode: Shuffled and augmented, or in order.
+  /// - Returns: A stream whose threads end with it.
+  /// - Throws: ``DataError/emptySubset(_:reason:)``.
+  public func batches(
+    _ subset: Subset,
+    mode: BatchMode
+  ) throws -> any BatchStream<Kind.Batch> {
+    let items = items[subset] ?? []
+    guard !items.isEmpty else {
+      let reason =
+        problems.isEmpty
+        ? "the dataset has none"
+        : "\(Kind.title) can use none of the \("item".counted(problems.count))"
+      throw DataError.emptySubset(subset, reason: reason)
+    }
+    if case .training = mode, !items.contains(where: { Kind.usableAnnotationCount(of: $0) > 0 }) {
+      throw DataError.emptySubset(
+        subset,
+        reason: "no item has an annotation that \(Kind.title) can learn from"
+      )
+    }
+    let job = LoadingJob(
+      items: items,
+      plan: plan(subset, mode),
+      mode: mode,
+      loader: loader,
+      isStrict: isStrict,
+      reporter: reporter
+    )
+    let size = preprocessing.inputSize
+    let batchBytes = batchSize * size.height * size.width * Image.channelCount
+    let ahead = max(1, min(2 * workerCount, byteBudget / max(batchBytes, 1)))
+    return LoaderStream(job: job, workerCount: workerCount, batchesAhead: ahead)
+  }
+
+  private func plan(_ subset: Subset, _ mode: BatchMode) -> BatchPlan {
+    BatchPlan(itemCount: itemCount(subset), batchSize: batchSize, mode: mode, seed: seed)
+  }
+}
+
+/// Tells of each damaged picture once, however often it is met.
+final class ProblemReporter: Sendable {
+  private let told = Mutex<Set<String>>([])
+  private let onProblem: @Sendable (DatasetProblem) -> Void
+
+  init(_ onProblem: (@Sendable (DatasetProblem) -> Void)?) {
+    self.onProblem =
+      onProblem ?? { problem in
+        let line = "warning: \(problem.location): \(problem.message)\n"
+        FileHandle.standardError.write(Data(line.utf8))
+      }
+  }
+
+  func report(_ problem: DatasetProblem) {
+    guard told.withLock({ $0.insert(problem.location).inserted }) else { return }
+    onProblem(problem)
+  }
+}

@@ -1,0 +1,214 @@
+import Foundation
+import OTXCore
+
+/// What the loader's threads work on.
+struct LoadingJob<Kind: VisionTask>: Sendable {
+  let items: [DatasetItem]
+  let plan: BatchPlan
+  let mode: BatchMode
+  let loader: SampleLoader<Kind>
+  let isStrict: Bool
+  let reporter: ProblemReporter
+
+  /// The sample at a position of the plan; `nil` for a damaged one that is left out.
+  func entity(at position: Int) throws -> Kind.Entity? {
+    // In training, the items after a damaged one stand in for it.
+    for step in 0..<items.count {
+      let index = plan.order[(position + step) % items.count]
+      do {
+        switch mode {
+        case .evaluation: return try loader.evaluationEntity(items[index])
+        case .training(let epoch):
+          return try loader.trainingEntity(items[index], epoch: epoch, index: index)
+        }
+      } catch DataError.unreadable(let file, let reason) {
+        if isStrict { throw DataError.unreadable(file: file, reason: reason) }
+        let isTraining = mode != .evaluation
+        reporter.report(
+          DatasetProblem(
+            kind: "unreadable picture",
+            location: items[index].id,
+            message: "the picture \(reason)"
+              + (isTraining ? "; others are trained on in its place" : "; it is left out"),
+            remedy: .leftOut
+          )
+        )
+        if !isTraining { return nil }
+      }
+    }
+    throw DataError.emptySubset(.train, reason: "none of its pictures can be decoded")
+  }
+}
+
+/// Batches decoded ahead on threads of its own, handed out in order.
+///
+/// Dropping it stops the threads and waits for them: at most for the samples in their hands.
+final class LoaderStream<Kind: VisionTask>: BatchStream {
+  private let queue: LoaderQueue<Kind>
+
+  init(job: LoadingJob<Kind>, workerCount: Int, batchesAhead: Int) {
+    queue = LoaderQueue(job: job, batchesAhead: batchesAhead)
+    for number in 0..<workerCount { queue.startThread(number) }
+  }
+
+  deinit { queue.stop() }
+
+  func next() throws -> Kind.Batch? { try queue.next() }
+}
+
+/// The state that the threads of one stream share.
+///
+/// Work is handed out sample by sample in the plan's order, so results do not depend on how many
+/// threads there are; whoever finishes a batch's last sample puts the batch together.
+private final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
+  private struct Gathering {
+    var samples: [Kind.Entity?]
+    /// The error of the earliest sample that failed.
+    var failure: (offset: Int, error: any Error)?
+    var missingCount: Int
+  }
+
+  private let job: LoadingJob<Kind>
+  private let batchesAhead: Int
+
+  // All below is guarded by `condition`.
+  private let condition = NSCondition()
+  private var nextPosition = 0
+  private var nextBatch = 0
+  private var currentBatch = 0
+  private var gatherings: [Int: Gathering] = [:]
+  private var finished: [Int: Result<Kind.Batch?, any Error>] = [:]
+  private var isStopped = false
+  private var threadCount = 0
+
+  init(job: LoadingJob<Kind>, batchesAhead: Int) {
+    self.job = job
+    self.batchesAhead = batchesAhead
+  }
+
+  func startThread(_ number: Int) {
+    condition.withLock { threadCount += 1 }
+    let thread = Thread { [self] in
+      work()
+      condition.withLock {
+        threadCount -= 1
+        condition.broadcast()
+      }
+    }
+    thread.name = "otx-loader-\(number)"
+    thread.start()
+  }
+
+  func stop() {
+    condition.withLock {
+      isStopped = true
+      condition.broadcast()
+      while threadCount > 0 { condition.wait() }
+      gatherings = [:]
+      finished = [:]
+    }
+  }
+
+  func next() throws -> Kind.Batch? {
+    while true {
+      guard let result = takeBatch() else { return nil }
+      // A batch of which nothing is left is passed over.
+      if let batch = try result.get() { return batch }
+    }
+  }
+
+  /// The next batch in order, `nil` after the last; waits for it, or works where no thread does.
+  private func takeBatch() -> Result<Kind.Batch?, any Error>? {
+    condition.lock()
+    defer { condition.unlock() }
+    guard currentBatch < job.plan.batches.count else { return nil }
+    while finished[currentBatch] == nil {
+      if threadCount == 0 {
+        condition.unlock()
+        workOnce()
+        condition.lock()
+      } else {
+        condition.wait()
+      }
+    }
+    guard let result = finished[currentBatch] else { return nil }
+    if case .failure = result {
+      // An error ends the epoch; asking again gives the same error.
+      isStopped = true
+    } else {
+      finished[currentBatch] = nil
+      currentBatch += 1
+    }
+    condition.broadcast()
+    return result
+  }
+
+  private func work() {
+    while workOnce() {}
+  }
+
+  /// Takes the next sample and loads it.
+  ///
+  /// - Returns: Whether there may be more to do.
+  @discardableResult
+  private func workOnce() -> Bool {
+    guard let (batch, position) = takeSample() else { return false }
+    let offset = position - job.plan.batches[batch].lowerBound
+    let result = Result { try job.entity(at: position) }
+    guard let complete = put(result, batch: batch, offset: offset) else { return true }
+    let collated = LoaderQueue.collate(complete)
+    condition.withLock {
+      finished[batch] = collated
+      condition.broadcast()
+    }
+    return true
+  }
+
+  private func takeSample() -> (batch: Int, position: Int)? {
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      guard !isStopped, nextBatch < job.plan.batches.count else { return nil }
+      if nextBatch < currentBatch + batchesAhead { break }
+      condition.wait()
+    }
+    let (batch, position) = (nextBatch, nextPosition)
+    let range = job.plan.batches[batch]
+    if position == range.lowerBound {
+      gatherings[batch] = Gathering(
+        samples: [Kind.Entity?](repeating: nil, count: range.count),
+        missingCount: range.count
+      )
+    }
+    nextPosition += 1
+    if nextPosition == range.upperBound { nextBatch += 1 }
+    return (batch, position)
+  }
+
+  /// Puts a sample into its batch; returns the batch when it was the last one missing.
+  private func put(
+    _ result: Result<Kind.Entity?, any Error>,
+    batch: Int,
+    offset: Int
+  ) -> Gathering? {
+    condition.withLock {
+      // Taken out while it changes: otherwise the samples would be copied.
+      guard var gathering = gatherings.removeValue(forKey: batch) else { return nil }
+      switch result {
+      case .success(let entity): gathering.samples[offset] = entity
+      case .failure(let error):
+        if offset < gathering.failure?.offset ?? .max { gathering.failure = (offset, error) }
+      }
+      gathering.missingCount -= 1
+      if gathering.missingCount == 0 { return gathering }
+      gatherings[batch] = gathering
+      return nil
+    }
+  }
+
+  private static func collate(_ gathering: Gathering) -> Result<Kind.Batch?, any Error> {
+    if let failure = gathering.failure { return .failure(failure.error) }
+    let samples = gathering.samples.compactMap { $0 }
+    return Result { samples.isEmpty ? nil : try Kind.Batch(collating: samples) }
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import OTXCore
+import OTXImage
+
+/// Makes one sample of one item: decodes, augments, resizes.
+struct SampleLoader<Kind: VisionTask>: Sendable {
+  let labels: LabelInfo
+  let preprocessing: Preprocessing
+  let augmentations: [Augmentation]
+  let seed: UInt64
+
+  /// A sample for training: its annotations lie in the network's input.
+  ///
+  /// All that is random is drawn from a generator of its own, keyed by seed, epoch and index.
+  func trainingEntity(_ item: DatasetItem, epoch: Int, index: Int) throws -> Kind.Entity {
+    var generator = CounterGenerator(seed: seed, UInt64(epoch), UInt64(index))
+    let entity = try Kind.entity(from: item, image: SampleLoader.image(of: item), labels: labels)
+    var sample = TrainingSample(entity)
+    for augmentation in augmentations { try augmentation.apply(to: &sample, using: &generator) }
+    return try sample.resized(preprocessing)
+  }
+
+  /// A sample for evaluation: its annotations stay in coordinates of the original.
+  func evaluationEntity(_ item: DatasetItem) throws -> Kind.Entity {
+    let image = try SampleLoader.image(of: item)
+    var entity = try Kind.entity(from: item, image: image, labels: labels)
+    (entity.image, entity.frame) = try preprocessing.prepare(image, itemID: item.id)
+    return entity
+  }
+
+  /// An item's picture.
+  ///
+  /// Turned as EXIF asks, but where the dataset states the size of the pixels as they are stored,
+  /// its boxes were drawn on those, and they are taken as they are.
+  static func image(of item: DatasetItem) throws -> Image {
+    switch item.image {
+    case .memory(let image): return image
+    case .file(let url):
+      let image = try ImageFile.read(url)
+      guard let stated = item.size, stated != image.size else { return image }
+      let stored = try ImageFile.read(url, orientation: .ignored)
+      guard stored.size == stated else {
+        throw DataError.unreadable(
+          file: url.path,
+          reason: "has \(image.size) pixels now; it had \(stated) when it was read"
+        )
+      }
+      return stored
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import OTXCore
+import OTXImage
+
+/// Looks at each picture's header and each box; damaged ones are left out and named.
+enum DatasetChecker {
+  /// What is left of `reading`, with what was found appended to its problems.
+  static func check(_ reading: FormatReading, root: URL) -> FormatReading {
+    var result = reading
+    for subset in Subset.allCases {
+      guard let items = reading.items[subset] else { continue }
+      let headers = ParallelResults<Result<CheckedPicture, DataError>>(count: items.count)
+      WorkerThreads.forEach(items.count) { headers.set($0, Self.header(of: items[$0])) }
+      var kept: [DatasetItem] = []
+      kept.reserveCapacity(items.count)
+      for (item, header) in zip(items, headers.all) {
+        guard let header else { continue }
+        if let item = Self.item(item, header, &result.problems) { kept.append(item) }
+      }
+      result.items[subset] = kept
+    }
+    return result
+  }
+
+  /// What a look at a picture says.
+  private struct CheckedPicture {
+    var size: ImageSize
+    var storedSize: ImageSize
+  }
+
+  private static func header(of item: DatasetItem) -> Result<CheckedPicture, DataError> {
+    do {
+      switch item.image {
+      case .memory(let image):
+        return .success(CheckedPicture(size: image.size, storedSize: image.size))
+      case .file(let url):
+        let header = try ImageHeader(of: url)
+        // A file whose end is missing is decoded once: some programs leave the end out.
+        if !header.hasEnd { _ = try ImageFile.read(url) }
+        return .success(CheckedPicture(size: header.size, storedSize: header.storedSize))
+      }
+    } catch let error as DataError {
+      return .failure(error)
+    } catch {
+      return .failure(.unreadable(file: item.id, reason: "\(error)"))
+    }
+  }
+
+  private static func item(
+    _ item: DatasetItem,
+    _ header: Result<CheckedPicture, DataError>,
+    _ problems: inout [DatasetProblem]
+  ) -> DatasetItem? {
+    let origin = item.origin.isEmpty ? item.id : item.origin
+    func report(_ kind: String, _ message: String, _ remedy: DatasetProblem.Remedy) {
+      problems.append(
+        DatasetProblem(kind: kind, location: origin, message: message, remedy: remedy)
+      )
+    }
+    let picture: CheckedPicture
+    switch header {
+    case .success(let value): picture = value
+    case .failure(.unreadable(_, let reason)):
+      let isMissing = reason == "the file does not exist"
+      report(
+        isMissing ? "missing picture" : "unreadable picture",
+        isMissing ? "the picture \(item.id) does not exist" : "the picture \(reason)",
+        .leftOut
+      )
+      return nil
+    case .failure(let error):
+      report("unreadable picture", error.description, .leftOut)
+      return nil
+    }
+    var result = item
+    result.size = picture.size
+    if let stated = item.size, stated.height > 0, stated.width > 0, stated != picture.size {
+      guard stated == picture.storedSize else {
+        report(
+          "wrong picture size",
+          "the picture has \(picture.size) pixels and not \(stated): its boxes cannot be trusted",
+          .leftOut
+        )
+        return nil
+      }
+      // Boxes were drawn on the pixels as they are stored.
+      result.size = stated
+    }
+    guard let size = result.size else { return nil }
+    result.annotations = item.annotations.enumerated().compactMap { index, annotation in
+      guard case .box(let box, let label, let isCrowd, let isDifficult) = annotation else {
+        return annotation
+      }
+      switch BoxCheck(box, in: size) {
+      case .good: return annotation
+      case .clipped(let clipped, let beyond):
+        // Less than a pixel is rounding.
+        if beyond > 1 {
+          report(
+            "box beyond the picture",
+            "box \(index + 1), \(BoxCheck.text(box)), reaches \(beyond) pixels beyond the picture's \(size)",
+            .corrected
+          )
+        }
+        return .box(clipped, label: label, isCrowd: isCrowd, isDifficult: isDifficult)
+      case .bad(let kind, let reason):
+        report(kind, "box \(index + 1), \(BoxCheck.text(box)), \(reason)", .leftOut)
+        return nil
+      }
+    }
+    return result
+  }
+}
+
+/// What is to be done with a box.
+enum BoxCheck: Equatable {
+  case good
+  /// Partly outside, by so many pixels.
+  case clipped(BoundingBox, beyond: Float)
+  case bad(kind: String, reason: String)
+
+  init(_ box: BoundingBox, in size: ImageSize) {
+    guard box.isFinite else {
+      self = .bad(kind: "box that is not finite", reason: "is not made of finite numbers")
+      return
+    }
+    guard box.width >= 0, box.height >= 0 else {
+      self = .bad(kind: "box of negative size", reason: "has a negative width or height")
+      return
+    }
+    guard box.width > 0, box.height > 0 else {
+      self = .bad(kind: "box of zero size", reason: "has no area")
+      return
+    }
+    let clipped = box.clipped(to: size)
+    guard clipped.width > 0, clipped.height > 0 else {
+      self = .bad(kind: "box outside the picture", reason: "lies outside the picture's \(size)")
+      return
+    }
+    let beyond = max(
+      clipped.x1 - box.x1,
+      clipped.y1 - box.y1,
+      box.x2 - clipped.x2,
+      box.y2 - clipped.y2
+    )
+    self = beyond > 0 ? .clipped(clipped, beyond: beyond) : .good
+  }
+
+  static func text(_ box: BoundingBox) -> String {
+    "(x1 \(box.x1), y1 \(box.y1), x2 \(box.x2), y2 \(box.y2))"
+  }
+}

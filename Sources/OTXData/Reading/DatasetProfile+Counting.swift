@@ -1,0 +1,79 @@
+import Foundation
+public import OTXCore
+
+extension Dataset {
+  /// The subset that evaluation scores: test, else val.
+  public var evaluationSubset: Subset {
+    items[.test]?.isEmpty ?? true ? .val : .test
+  }
+
+  /// Counts what the auto-configurator wants to know.
+  ///
+  /// Sizes are those of at most 1,000 pictures of the train subset and their objects. Statistics are
+  /// taken of logarithms, since sizes are spread over magnitudes: `robustMax` is
+  /// `min(max, exp(mean + 3σ))`, `robustMin` likewise, so that a few odd pictures do not count.
+  ///
+  /// - Returns: The profile.
+  public func profile() -> DatasetProfile {
+    let all = items.values.joined()
+    let tasks = TaskType.allCases.enumerated().map { index, task in
+      let kind = task.kind
+      let usable = all.count { kind.usableAnnotationCount(of: $0) > 0 }
+      return (index: index, fit: DatasetProfile.TaskFit(task: task, itemCount: usable))
+    }
+    let fits = tasks.filter { $0.fit.itemCount > 0 }.sorted {
+      ($1.fit.itemCount, $0.index) < ($0.fit.itemCount, $1.index)
+    }
+    let train = items[.train] ?? []
+    var labelCounts: [String: Int] = [:]
+    for annotation in train.flatMap(\.annotations) {
+      labelCounts[annotation.labelName, default: 0] += 1
+    }
+    let sample = Dataset.sample(of: train, count: 1000)
+    let sizes = sample.compactMap(\.size)
+    let sides = sample.flatMap(\.annotations).compactMap { annotation -> Double? in
+      guard case .box(let box, _, false, _) = annotation else { return nil }
+      return Double(box.area).squareRoot()
+    }
+    let heights = DatasetProfile.SideStatistics(of: sizes.map { Double($0.height) })
+    let widths = DatasetProfile.SideStatistics(of: sizes.map { Double($0.width) })
+    return DatasetProfile(
+      format: format,
+      tasks: fits.map(\.fit),
+      itemCounts: items.mapValues(\.count),
+      annotationCount: all.reduce(0) { $0 + $1.annotations.count },
+      labelCounts: labels.names.map { .init(label: $0, count: labelCounts[$0] ?? 0) },
+      imageSizes: heights.flatMap { height in
+        widths.map { DatasetProfile.SizeStatistics(height: height, width: $0) }
+      },
+      objectSides: DatasetProfile.SideStatistics(of: sides)
+    )
+  }
+
+  /// At most `count` items, chosen at random, always the same.
+  private static func sample(of items: [DatasetItem], count: Int) -> [DatasetItem] {
+    guard items.count > count else { return items }
+    var generator = CounterGenerator(seed: 42, 0x70_72_6F_66_69_6C_65)
+    return generator.shuffled(Array(items.indices)).prefix(count).sorted().map { items[$0] }
+  }
+}
+
+extension DatasetProfile.SideStatistics {
+  /// Statistics of positive numbers; `nil` for none.
+  init?(of values: [Double]) {
+    let values = values.filter { $0 > 0 }
+    guard let low = values.min(), let high = values.max() else { return nil }
+    let logarithms = values.map { log($0) }
+    let mean = logarithms.reduce(0, +) / Double(logarithms.count)
+    let variance =
+      logarithms.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(logarithms.count)
+    let spread = 3 * variance.squareRoot()
+    // Held inside what was seen: logarithms round.
+    func held(_ value: Double) -> Double { min(max(value, low), high) }
+    self.init(
+      robustMin: held(exp(mean - spread)),
+      mean: held(exp(mean)),
+      robustMax: held(exp(mean + spread))
+    )
+  }
+}

@@ -1,0 +1,142 @@
+import Foundation
+public import OTXCore
+
+/// Reads a dataset: recognises its format, checks what it says, splits what is not split.
+///
+/// Damaged items are left out and stand in ``OTXCore/Dataset/problems`` by name; nothing is dropped
+/// without a word.
+public enum DatasetReader {
+  /// The share of the train subset that becomes the validation subset where there is none.
+  public static let validationShare = 0.2
+
+  /// Reads a dataset.
+  ///
+  /// - Parameters:
+  ///   - location: A folder in any known format, or named files for each subset.
+  ///   - strict: Whether a damaged item is an error instead of being left out.
+  ///   - seed: Decides which items of train become val where the dataset has no val.
+  ///   - formats: The formats to choose from.
+  /// - Returns: The dataset; its `problems` say what was left out, corrected or decided.
+  /// - Throws: ``DataError`` when no or several formats fit, when a file cannot be used, when
+  ///   nothing usable is left, or, if `strict`, when anything is damaged.
+  public static func read(
+    _ location: DataLocation,
+    strict: Bool = false,
+    seed: Int = 0,
+    formats: [any DatasetFormat] = Formats.all
+  ) throws -> Dataset {
+    let (format, root) = try format(of: location, among: formats)
+    var reading = try format.read(location)
+    guard reading.items.values.contains(where: { !$0.isEmpty }) else {
+      throw DataError.unreadable(
+        file: root.path,
+        reason: "the \(format.title) dataset holds no pictures"
+      )
+    }
+    let claimed = reading.items.values.reduce(0) { $0 + $1.count }
+    reading = DatasetChecker.check(reading, root: root)
+    if strict {
+      let damage = reading.problems.filter { $0.remedy != .noted }
+      guard damage.isEmpty else { throw DataError.damaged(root: root.path, problems: damage) }
+    }
+    guard reading.items.values.contains(where: { !$0.isEmpty }) else {
+      let summary = reading.problems.summary.prefix(3).joined(separator: "; ")
+      throw DataError.unreadable(
+        file: root.path,
+        reason: "none of \("picture".counted(claimed)) is usable: \(summary)"
+      )
+    }
+    keepUsedLabels(&reading, root: root)
+    Splitter.completeSubsets(&reading, root: root, seed: seed)
+    return Dataset(
+      format: format.name,
+      root: root,
+      labels: LabelInfo(names: reading.labels),
+      items: reading.items,
+      problems: reading.problems
+    )
+  }
+
+  /// The format to read with, and the dataset's folder.
+  private static func format(
+    of location: DataLocation,
+    among formats: [any DatasetFormat]
+  ) throws -> (any DatasetFormat, URL) {
+    switch location {
+    case .root(let root, let name):
+      if let name { return (try Formats.named(name, among: formats), root) }
+      return (try FormatRecognizer.recognize(root, among: formats), root)
+    case .subsets(let subsets, let name):
+      let locations = Subset.allCases.compactMap { subsets[$0] }
+      guard let first = locations.first, let root = first.root ?? first.annotations else {
+        throw ConfigurationError.invalid(
+          "no data was named: give an annotation file or a folder of pictures for a subset"
+        )
+      }
+      if let name { return (try Formats.named(name, among: formats), root) }
+      let endings = Set(locations.compactMap { $0.annotations?.pathExtension.lowercased() })
+      if endings == ["json"] { return (try Formats.named("coco", among: formats), root) }
+      let place = first.annotations ?? root
+      return (try FormatRecognizer.recognize(place, subset: true, among: formats), root)
+    }
+  }
+
+  /// Leaves out labels that no annotation of any subset uses, as COCO's super-categories.
+  private static func keepUsedLabels(_ reading: inout FormatReading, root: URL) {
+    var used: Set<String> = []
+    for annotation in reading.items.values.joined().flatMap(\.annotations) {
+      switch annotation {
+      case .label(let label), .box(_, let label, _, _): used.insert(label)
+      }
+    }
+    let unused = reading.labels.filter { !used.contains($0) }
+    let declared = Set(reading.labels)
+    reading.labels = reading.labels.filter(used.contains) + used.subtracting(declared).sorted()
+    guard !unused.isEmpty else { return }
+    reading.problems.append(
+      DatasetProblem(
+        kind: "label without annotations",
+        location: root.lastPathComponent,
+        message:
+          "no annotation uses \(unused.map { "'\($0)'" }.joined(separator: ", ")): not a label of the model",
+        remedy: .noted
+      )
+    )
+  }
+}
+
+extension Array where Element == DatasetProblem {
+  /// A line for each kind of problem, with its number and the first example; worst first.
+  public var summary: [String] {
+    var groups: [(kind: String, problems: [DatasetProblem])] = []
+    for problem in self {
+      if let index = groups.firstIndex(where: { $0.kind == problem.kind }) {
+        groups[index].problems.append(problem)
+      } else {
+        groups.append((problem.kind, [problem]))
+      }
+    }
+    let order: [DatasetProblem.Remedy] = [.leftOut, .corrected, .noted]
+    let ranked = order.flatMap { remedy in groups.filter { $0.problems[0].remedy == remedy } }
+    return ranked.map { kind, problems in
+      let first = problems[0]
+      switch (first.remedy, problems.count) {
+      case (.noted, 1): return first.message
+      case (_, 1): return "\(first.location): \(first.message) (\(first.remedy.phrase))"
+      default:
+        return
+          "\(problems.count) × \(kind) (\(first.remedy.phrase)), the first: \(first.location): \(first.message)"
+      }
+    }
+  }
+}
+
+extension DatasetProblem.Remedy {
+  fileprivate var phrase: String {
+    switch self {
+    case .leftOut: "left out"
+    case .corrected: "corrected"
+    case .noted: "kept"
+    }
+  }
+}

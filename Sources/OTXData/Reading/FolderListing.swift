@@ -1,0 +1,78 @@
+import Foundation
+import OTXCore
+import OTXImage
+
+/// Files and folders directly below a folder, by name, hidden ones left out.
+struct FolderListing {
+  let root: URL
+  private(set) var files: [URL] = []
+  private(set) var folders: [URL] = []
+
+  /// - Throws: ``DataError/unreadable(file:reason:)`` for a missing or unreadable folder.
+  init(_ root: URL) throws {
+    self.root = root
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: root.path, isDirectory: &isDirectory) else {
+      throw DataError.unreadable(file: root.path, reason: "the folder does not exist")
+    }
+    guard isDirectory.boolValue else {
+      throw DataError.unreadable(file: root.path, reason: "is not a folder")
+    }
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: root.path)
+    } catch {
+      throw DataError.unreadable(
+        file: root.path,
+        reason: "the folder cannot be read: \(error.localizedDescription)"
+      )
+    }
+    for name in names.sorted() where !name.hasPrefix(".") {
+      let url = root.appending(path: name)
+      // Most names tell, and a look at each of 100,000 pictures does not come free.
+      if FolderListing.isPictureName(name) {
+        files.append(url)
+        continue
+      }
+      var isDirectory: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
+        continue
+      }
+      if isDirectory.boolValue { folders.append(url) } else { files.append(url) }
+    }
+  }
+
+  var pictures: [URL] { files.filter { FolderListing.isPictureName($0.lastPathComponent) } }
+
+  func files(endingIn fileExtension: String) -> [URL] {
+    files.filter { $0.pathExtension.lowercased() == fileExtension }
+  }
+
+  /// The folder of a name, whatever its case.
+  func folder(_ name: String) -> URL? {
+    folders.first { $0.lastPathComponent.lowercased() == name.lowercased() }
+  }
+
+  static func isPictureName(_ name: String) -> Bool {
+    guard let dot = name.lastIndex(of: ".") else { return false }
+    return ImageFormat.fileExtensions.contains(name[name.index(after: dot)...].lowercased())
+  }
+}
+
+extension URL {
+  /// The path below `root`, or the whole path of something that is elsewhere.
+  func path(below root: URL) -> String {
+    let (base, own) = (root.standardizedFileURL.path, standardizedFileURL.path)
+    let prefix = base.hasSuffix("/") ? base : base + "/"
+    return own.hasPrefix(prefix) ? String(own.dropFirst(prefix.count)) : own
+  }
+
+  func isSameFolder(as other: URL) -> Bool {
+    standardizedFileURL.path == other.standardizedFileURL.path
+  }
+}
+
+extension String {
+  /// `1 picture`, `3 pictures`.
+  func counted(_ count: Int) -> String { count == 1 ? "1 \(self)" : "\(count) \(self)s" }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import OTXCore
+
+/// Finds out which format a folder is in.
+enum FormatRecognizer {
+  /// The one format that reads `root`.
+  ///
+  /// A format that found its annotation files goes before one that could read the arrangement of
+  /// folders.
+  ///
+  /// - Parameters:
+  ///   - root: A folder, or one annotation file.
+  ///   - subset: Whether `root` is one subset of a dataset.
+  ///   - formats: The formats to choose from.
+  /// - Returns: The format.
+  /// - Throws: ``DataError/ambiguousFormat(root:formats:)``, ``DataError/unknownFormat(root:hint:)``,
+  ///   ``DataError/unreadable(file:reason:)`` for a folder that is not there.
+  static func recognize(
+    _ root: URL,
+    subset: Bool = false,
+    among formats: [any DatasetFormat]
+  ) throws -> any DatasetFormat {
+    // A missing folder is its own error.
+    let isFile = root.pathExtension.lowercased() == "json"
+    let listing = isFile ? nil : try FolderListing(root)
+    let results = formats.map { ($0, $0.recognizes(root)) }
+    let certain = results.filter { if case .certain = $0.1 { true } else { false } }
+    let possible = results.filter { if case .possible = $0.1 { true } else { false } }
+    let candidates = certain.isEmpty ? possible : certain
+    if let only = candidates.first, candidates.count == 1 { return only.0 }
+    guard candidates.isEmpty else {
+      throw DataError.ambiguousFormat(root: root.path, formats: candidates.map(\.0.name))
+    }
+    throw DataError.unknownFormat(root: root.path, hint: hint(listing, results))
+  }
+
+  private static func hint(
+    _ listing: FolderListing?,
+    _ results: [(any DatasetFormat, Recognition)]
+  ) -> String {
+    var lines = ["Found: \(listing.map(contents) ?? "a file that is no annotation file")."]
+    for (format, recognition) in results {
+      if case .no(.some(let nearly)) = recognition {
+        lines.append("Almost \(format.title): \(nearly).")
+      }
+    }
+    if let listing, looksLikeYOLO(listing) {
+      lines.append("It looks like YOLO's labels/*.txt, which is not read yet; convert it to COCO.")
+    }
+    lines.append("Expected one of:")
+    for (format, _) in results {
+      lines += format.layouts.map { "  \(format.name): \($0)" }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// What a folder holds, in a line.
+  static func contents(of listing: FolderListing) -> String {
+    var parts: [String] = []
+    if !listing.folders.isEmpty {
+      let names = listing.folders.prefix(6).map { $0.lastPathComponent + "/" }
+      let more = listing.folders.count > 6 ? ", …" : ""
+      parts.append(
+        "\("folder".counted(listing.folders.count)) (\(names.joined(separator: ", "))\(more))"
+      )
+    }
+    let endings = Dictionary(grouping: listing.files) { $0.pathExtension.lowercased() }
+    for (ending, files) in endings.sorted(by: {
+      ($1.value.count, $0.key) < ($0.value.count, $1.key)
+    }
+    ).prefix(5) {
+      parts.append("\(files.count) \(ending.isEmpty ? "without an ending" : ".\(ending)")")
+    }
+    return parts.isEmpty ? "an empty folder" : parts.joined(separator: ", ")
+  }
+
+  private static func looksLikeYOLO(_ listing: FolderListing) -> Bool {
+    listing.folder("labels") != nil
+      || listing.folders.contains { folder in
+        (try? FolderListing(folder))?.folder("labels") != nil
+      }
+  }
+}

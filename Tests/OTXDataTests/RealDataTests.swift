@@ -1,0 +1,46 @@
+import Foundation
+import OTXCore
+import OTXData
+import Testing
+
+/// The folder with real data sets, where there is one.
+let realData = ProcessInfo.processInfo.environment["OTX_TEST_DATA"].map { URL(filePath: $0) }
+
+@Suite("Real data", .enabled(if: realData != nil))
+struct RealDataTests {
+  @Test("BCCD as COCO in Roboflow's layout")
+  func bccd() throws {
+    let root = try #require(realData).appending(path: "bccd")
+    let dataset = try DatasetReader.read(.root(root, format: nil))
+    #expect(dataset.format == "coco")
+    #expect(dataset.labels.names == ["Platelets", "RBC", "WBC"])
+    #expect(dataset.items.mapValues(\.count) == [.train: 205, .val: 87, .test: 72])
+    let profile = dataset.profile()
+    #expect(profile.annotationCount == 4886)
+    #expect(profile.tasks.map(\.task) == [.detection])
+    print(profile)
+    for line in dataset.problems.summary { print(line) }
+  }
+
+  @Test("BCCD in training batches")
+  func batches() throws {
+    let root = try #require(realData).appending(path: "bccd")
+    let dataset = try DatasetReader.read(.root(root, format: nil))
+    let module = try DataModule<Detection>(
+      dataset: dataset,
+      preprocessing: Preprocessing(inputSize: ImageSize(height: 320, width: 320)),
+      augmentations: [.minIoURandomCrop(), .horizontalFlip()],
+      batchSize: 8,
+      workerCount: 2
+    )
+    let start = Date()
+    let stream = try module.batches(.train, mode: .training(epoch: 0))
+    var count = 0
+    while let batch = try stream.next() {
+      count += batch.count
+      #expect(batch.images.size == ImageSize(height: 320, width: 320))
+    }
+    print(Date().timeIntervalSince(start))
+    #expect(count == 205)
+  }
+}
