@@ -67,8 +67,20 @@ build_openvino() {
     -- "$runtime" "$frontend" "-Wl,-rpath,$libraries" "-Wl,--no-undefined"
 }
 
+build_torch() {
+  local library="$1" output="$2"
+  [ -f "$library/include/ATen/core/Tensor.h" ] || fail "$library has no libtorch headers (looked into include)"
+  [ -f "$library/lib/libtorch_cpu.so" ] || fail "$library has no libtorch_cpu.so (looked into lib)"
+  library="$(cd "$library" && pwd)"
+  build_shim libotx_torch.so "$root/Shims/torch" "$output" \
+    -I "$root/Sources/CTorch/include" -isystem "$library/include" \
+    -isystem "$library/include/torch/csrc/api/include" \
+    -- "-L$library/lib" -ltorch_cpu -lc10 "-Wl,-rpath,$library/lib"
+}
+
 [ $# -eq 3 ] || fail "usage: build-shims.sh torch|openvino LIBRARY_DIRECTORY OUTPUT_DIRECTORY"
 case "$1" in
+  torch) build_torch "$2" "$3" ;;
   openvino) build_openvino "$2" "$3" ;;
   *) fail "unknown shim '$1'; there are: torch, openvino" ;;
 esac

@@ -1,1 +1,34 @@
 #include "CTorch.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+static _Thread_local void *currentRecorder;
+
+void *otx_torch_recorder(void) { return currentRecorder; }
+void otx_torch_set_recorder(void *recorder) { currentRecorder = recorder; }
+
+const OTXTorchTable *otx_torch_load(const char *path, char *message, size_t capacity) {
+  // RTLD_LOCAL: the symbols of libtorch must not answer for another library's in the same process.
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    const char *reason = dlerror();
+    snprintf(message, capacity, "%s", reason ? reason : "dlopen failed");
+    return NULL;
+  }
+  typedef const OTXTorchTable *(*TableFunction)(void);
+  TableFunction table = (TableFunction)dlsym(library, "otx_torch_table");
+  if (!table) {
+    snprintf(message, capacity, "%s has no symbol otx_torch_table", path);
+    dlclose(library);
+    return NULL;
+  }
+  const OTXTorchTable *result = table();
+  if (result->abi != OTX_TORCH_ABI) {
+    snprintf(
+        message, capacity, "%s was built for another version of this program (ABI %u, needed %u)", path,
+        result->abi, OTX_TORCH_ABI);
+    return NULL;
+  }
+  return result;
+}

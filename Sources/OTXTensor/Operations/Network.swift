@@ -1,0 +1,227 @@
+extension Operator {
+  static let conv2d = Operator("conv2d")
+  static let convTranspose2d = Operator("conv_transpose2d", "input")
+  static let linear = Operator("linear")
+  static let embedding = Operator("embedding")
+  static let batchNorm = Operator("batch_norm")
+  static let groupNorm = Operator("group_norm")
+  static let layerNorm = Operator("layer_norm")
+  static let maxPool2d = Operator("max_pool2d")
+  static let avgPool2d = Operator("avg_pool2d")
+  static let adaptiveAvgPool2d = Operator("adaptive_avg_pool2d")
+  static let adaptiveMaxPool2d = Operator("adaptive_max_pool2d")
+  static let upsampleNearest = Operator("upsample_nearest2d", "vec")
+  static let upsampleBilinear = Operator("upsample_bilinear2d", "vec")
+  static let upsampleBicubic = Operator("upsample_bicubic2d", "vec")
+  static let pixelShuffle = Operator("pixel_shuffle")
+  static let gridSampler = Operator("grid_sampler")
+  static let attention = Operator("scaled_dot_product_attention")
+  static let nms = Operator("torchvision::nms")
+}
+
+// MARK: - Weighted sums
+
+extension Tensor {
+  /// `[N, C, H, W]` with weights `[O, C / groups, kH, kW]` gives `[N, O, H', W']`.
+  public func conv2d(
+    _ weight: Tensor,
+    bias: Tensor? = nil,
+    stride: Size2D = 1,
+    padding: Size2D = 0,
+    dilation: Size2D = 1,
+    groups: Int = 1
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .conv2d,
+      [
+        .tensor(self), .tensor(weight), .optional(bias), .size(stride), .size(padding),
+        .size(dilation), .int(groups),
+      ]
+    )
+  }
+
+  /// The gradient of a convolution as a layer: `[N, C, H, W]` with weights `[C, O / groups, kH, kW]`.
+  public func convTranspose2d(
+    _ weight: Tensor,
+    bias: Tensor? = nil,
+    stride: Size2D = 1,
+    padding: Size2D = 0,
+    outputPadding: Size2D = 0,
+    groups: Int = 1,
+    dilation: Size2D = 1
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .convTranspose2d,
+      [
+        .tensor(self), .tensor(weight), .optional(bias), .size(stride), .size(padding),
+        .size(outputPadding), .int(groups), .size(dilation),
+      ]
+    )
+  }
+
+  /// `[…, in]` with weights `[out, in]` gives `[…, out]`.
+  public func linear(_ weight: Tensor, bias: Tensor? = nil) throws(TensorError) -> Tensor {
+    try call(.linear, [.tensor(self), .tensor(weight), .optional(bias)])
+  }
+
+  /// The rows of `self` (`[V, D]`) at `indices`: `[…, D]`.
+  public func embedding(_ indices: Tensor) throws(TensorError) -> Tensor {
+    try call(.embedding, [.tensor(self), .tensor(indices)])
+  }
+
+  /// `softmax(q kᵀ / sqrt(d)) v` with `self` as `q`; all `[N, heads, length, d]`.
+  public func scaledDotProductAttention(
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor? = nil
+  ) throws(TensorError) -> Tensor {
+    try call(.attention, [.tensor(self), .tensor(keys), .tensor(values), .optional(mask)])
+  }
+}
+
+// MARK: - Normalisation
+
+extension Tensor {
+  /// Batch normalisation of `[N, C, …]` (Ioffe & Szegedy 2015).
+  ///
+  /// In training the batch's statistics are used and the running ones updated in place.
+  public func batchNorm(
+    weight: Tensor?,
+    bias: Tensor?,
+    runningMean: Tensor?,
+    runningVar: Tensor?,
+    training: Bool,
+    momentum: Double = 0.1,
+    eps: Double = 1e-5
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .batchNorm,
+      [
+        .tensor(self), .optional(weight), .optional(bias), .optional(runningMean),
+        .optional(runningVar), .bool(training), .double(momentum), .double(eps), .bool(true),
+      ]
+    )
+  }
+
+  /// Normalisation over groups of channels (Wu & He 2018).
+  public func groupNorm(
+    groupCount: Int,
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
+    eps: Double = 1e-5
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .groupNorm,
+      [
+        .tensor(self), .int(groupCount), .optional(weight), .optional(bias), .double(eps),
+        .bool(true),
+      ]
+    )
+  }
+
+  /// Normalisation over the last dimensions, those of `shape` (Ba et al. 2016).
+  public func layerNorm(
+    _ shape: [Int],
+    weight: Tensor? = nil,
+    bias: Tensor? = nil,
+    eps: Double = 1e-5
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .layerNorm,
+      [
+        .tensor(self), .ints(shape), .optional(weight), .optional(bias), .double(eps),
+        .bool(true),
+      ]
+    )
+  }
+}
+
+// MARK: - Pooling and resizing of `[N, C, H, W]`
+
+extension Tensor {
+  /// The largest element of each window; `stride` is the kernel's size unless given.
+  public func maxPool2d(
+    kernel: Size2D,
+    stride: Size2D? = nil,
+    padding: Size2D = 0,
+    dilation: Size2D = 1,
+    ceilMode: Bool = false
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .maxPool2d,
+      [
+        .tensor(self), .size(kernel), .size(stride ?? kernel), .size(padding), .size(dilation),
+        .bool(ceilMode),
+      ]
+    )
+  }
+
+  /// The mean of each window; `stride` is the kernel's size unless given.
+  public func avgPool2d(
+    kernel: Size2D,
+    stride: Size2D? = nil,
+    padding: Size2D = 0,
+    ceilMode: Bool = false,
+    countIncludePad: Bool = true
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .avgPool2d,
+      [
+        .tensor(self), .size(kernel), .size(stride ?? kernel), .size(padding), .bool(ceilMode),
+        .bool(countIncludePad), .none,
+      ]
+    )
+  }
+
+  /// The mean of as many windows as the result has elements.
+  public func adaptiveAvgPool2d(_ size: Size2D) throws(TensorError) -> Tensor {
+    try call(.adaptiveAvgPool2d, [.tensor(self), .size(size)])
+  }
+
+  /// The largest element of as many windows as the result has elements.
+  public func adaptiveMaxPool2d(_ size: Size2D) throws(TensorError) -> Tensor {
+    try callPair(.adaptiveMaxPool2d, [.tensor(self), .size(size)]).0
+  }
+
+  /// To a size by the nearest element.
+  public func upsampleNearest(size: Size2D) throws(TensorError) -> Tensor {
+    try call(.upsampleNearest, [.tensor(self), .size(size), .none])
+  }
+  /// By a factor by the nearest element. Keeps an exported graph's size dynamic.
+  public func upsampleNearest(scale: Double) throws(TensorError) -> Tensor {
+    try call(.upsampleNearest, [.tensor(self), .none, .doubles([scale, scale])])
+  }
+  /// To a size, linear between elements.
+  public func upsampleBilinear(
+    size: Size2D,
+    alignCorners: Bool = false
+  ) throws(TensorError) -> Tensor {
+    try call(.upsampleBilinear, [.tensor(self), .size(size), .bool(alignCorners), .none])
+  }
+  /// By a factor, linear between elements. Keeps an exported graph's size dynamic.
+  public func upsampleBilinear(
+    scale: Double,
+    alignCorners: Bool = false
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .upsampleBilinear,
+      [.tensor(self), .none, .bool(alignCorners), .doubles([scale, scale])]
+    )
+  }
+  /// `[N, C * r², H, W]` as `[N, C, H * r, W * r]` (Shi et al. 2016).
+  public func pixelShuffle(_ factor: Int) throws(TensorError) -> Tensor {
+    try call(.pixelShuffle, [.tensor(self), .int(factor)])
+  }
+}
+
+// MARK: - Boxes
+
+extension Tensor {
+  /// The indices of the boxes that non-maximum suppression keeps, by falling score.
+  ///
+  /// `self` is `[N, 4]` as `x1, y1, x2, y2`, `scores` `[N]`. A box goes when its IoU with a kept one
+  /// is above `iouThreshold`. Checked against torchvision's `nms`.
+  public func nms(scores: Tensor, iouThreshold: Double) throws(TensorError) -> Tensor {
+    try call(.nms, [.tensor(self), .tensor(scores), .double(iouThreshold)])
+  }
+}

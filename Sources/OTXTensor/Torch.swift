@@ -1,0 +1,85 @@
+import CTorch
+
+/// What concerns libtorch as a whole: threads, seed, determinism, memory.
+public enum Torch {
+  /// The version of the library, as `2.15.0`.
+  public static func version() throws(TensorError) -> String { try TorchLibrary.version() }
+
+  /// Starts libtorch's generator anew.
+  public static func seed(_ value: UInt64) throws(TensorError) {
+    let table = try TorchLibrary.table()
+    try check(table.pointee.manual_seed(value), "seed")
+  }
+
+  /// Threads that work on one operation.
+  public static func threadCount() throws(TensorError) -> Int {
+    Int(try TorchLibrary.table().pointee.thread_count())
+  }
+
+  /// Sets how many threads work on one operation; positive.
+  public static func setThreadCount(_ count: Int) throws(TensorError) {
+    let table = try TorchLibrary.table()
+    try check(table.pointee.set_thread_count(Int32(clamping: count)), "setThreadCount")
+  }
+
+  /// Whether operations give the same bits every time.
+  public enum Determinism: Int32, Sendable {
+    case off = 0
+    /// An operation that cannot throws.
+    case on = 1
+    /// An operation that cannot warns.
+    case warn = 2
+  }
+
+  public static func determinism() throws(TensorError) -> Determinism {
+    Determinism(rawValue: try TorchLibrary.table().pointee.deterministic()) ?? .off
+  }
+
+  public static func setDeterminism(_ value: Determinism) throws(TensorError) {
+    let table = try TorchLibrary.table()
+    try check(table.pointee.set_deterministic(value.rawValue), "setDeterminism")
+  }
+
+  /// The CPU memory of tensors, in bytes.
+  public struct Memory: Sendable, Equatable {
+    /// Of tensors that live.
+    public var inUse: Int
+    /// Kept for the next tensors.
+    public var cached: Int
+    /// The most that was in use since the start or `resetMemoryPeak`.
+    public var peak: Int
+    /// The budget: what is in use and kept never exceeds it.
+    public var limit: Int
+  }
+
+  public static func memory() throws(TensorError) -> Memory {
+    let table = try TorchLibrary.table()
+    var figures = OTXMemory()
+    table.pointee.memory(&figures)
+    return Memory(
+      inUse: Int(clamping: figures.inUse),
+      cached: Int(clamping: figures.cached),
+      peak: Int(clamping: figures.peak),
+      limit: Int(clamping: figures.limit)
+    )
+  }
+
+  public static func resetMemoryPeak() throws(TensorError) {
+    try TorchLibrary.table().pointee.reset_memory_peak()
+  }
+
+  /// Sets the budget of tensors in bytes; `nil` is 0.9 of what the system and its control group
+  /// could give this process now.
+  public static func setMemoryLimit(_ byteCount: Int?) throws(TensorError) {
+    try TorchLibrary.table().pointee.set_memory_limit(UInt64(clamping: byteCount ?? 0))
+  }
+
+  /// Gives the kept memory back to the system.
+  public static func emptyMemoryCache() throws(TensorError) {
+    try TorchLibrary.table().pointee.empty_memory_cache()
+  }
+
+  private static func check(_ status: OTXFailureKind, _ operation: String) throws(TensorError) {
+    if status != .none { throw .lastFailure(of: operation, shapes: []) }
+  }
+}
