@@ -12,6 +12,7 @@ extension Tensor {
     (TorchLibrary.opened?.pointee.requires_grad(raw) ?? 0) != 0
   }
 
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   /// Turns the memory of a leaf on or off; returns the tensor.
   ///
   /// Throws: `failed` for a computed tensor, and for a type without fractions.

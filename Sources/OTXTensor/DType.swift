@@ -36,7 +36,9 @@ extension ElementType {
   }
 }
 
-/// How a picture tensor `[N, C, H, W]` lies in memory. Raw values are `c10::MemoryFormat`.
+/// How a picture tensor `[N, C, H, W]` lies in memory.
+///
+/// Raw values are those of `c10::MemoryFormat`.
 public enum MemoryFormat: Int, Sendable {
   /// Row-major: `W` is next to itself.
   case contiguous = 0

@@ -1,6 +1,8 @@
 /// Where a tensor's memory is.
 public struct Device: Hashable, Sendable, CustomStringConvertible {
-  /// A kind of device. Raw values are `c10::DeviceType`.
+  /// A kind of device.
+  ///
+  /// Raw values are those of `c10::DeviceType`.
   public enum Kind: Int, Sendable {
     case cpu = 0
     case cuda = 1

@@ -165,7 +165,8 @@ typedef struct OTXTorchTable {
   void (*_Nonnull empty_memory_cache)(void);
 } OTXTorchTable;
 
-/// Opens the shim and returns its table, or NULL with the reason in `message`.
+/// Opens the shim and returns its table, or NULL with the reason in `message`. Nothing but `abi` may
+/// be read before that is compared with OTX_TORCH_ABI.
 const OTXTorchTable *_Nullable otx_torch_load(
     const char *_Nonnull path, char *_Nonnull message, size_t capacity);
 

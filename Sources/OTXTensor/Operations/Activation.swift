@@ -21,7 +21,7 @@ extension Operator {
 extension Tensor {
   /// `max(x, 0)`.
   public func relu() throws(TensorError) -> Tensor { try call(.relu, [.tensor(self)]) }
-  /// `min(max(x, 0), 6)`. Through `hardtanh`, which exporters know.
+  /// `min(max(x, 0), 6)`.
   public func relu6() throws(TensorError) -> Tensor {
     try call(.hardtanh, [.tensor(self), .double(0), .double(6)])
   }
@@ -45,7 +45,7 @@ extension Tensor {
   public func silu() throws(TensorError) -> Tensor { try call(.silu, [.tensor(self)]) }
   /// `x * tanh(softplus(x))`.
   public func mish() throws(TensorError) -> Tensor { try call(.mish, [.tensor(self)]) }
-  /// `x * relu6(x + 3) / 6` (Howard et al. 2019).
+  /// `x * relu6(x + 3) / 6` (MobileNetV3, 2019).
   public func hardswish() throws(TensorError) -> Tensor { try call(.hardswish, [.tensor(self)]) }
   /// `relu6(x + 3) / 6`.
   public func hardsigmoid() throws(TensorError) -> Tensor {

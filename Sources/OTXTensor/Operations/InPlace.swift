@@ -22,9 +22,10 @@ extension Operator {
   static let indexCopyInPlace = Operator("index_copy_")
 }
 
-// Operations that write into their tensor, as PyTorch's with a trailing underscore: for optimizers,
+// Operations that write into their tensor, with PyTorch's trailing underscore: for optimizers,
 // statistics and initialisation. None of them can be recorded.
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 extension Tensor {
   /// `self += scale * other`.
   public func add_(_ other: Tensor, scale: Double = 1) throws(TensorError) {

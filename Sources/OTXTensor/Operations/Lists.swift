@@ -10,6 +10,7 @@ extension Operator {
   static let fusedAdamW = Operator("_fused_adamw_")
 }
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 /// Operations on many tensors at once: one call for all parameters of a network.
 public enum TensorLists {
   /// The `p`-norm of each tensor.

@@ -10,7 +10,9 @@ extension Operator {
   static let klDiv = Operator("kl_div")
 }
 
-/// What a loss does with its terms. Raw values are `at::Reduction`.
+/// What a loss does with its terms.
+///
+/// Raw values are those of `at::Reduction`.
 public enum LossReduction: Int, Sendable {
   /// One number an element.
   case none = 0

@@ -119,7 +119,7 @@ extension Tensor {
     )
   }
 
-  /// Normalisation over the last dimensions, those of `shape` (Ba et al. 2016).
+  /// Layer normalisation (Ba, Kiros and Hinton 2016) over the last dimensions, those of `shape`.
   public func layerNorm(
     _ shape: [Int],
     weight: Tensor? = nil,
@@ -187,7 +187,9 @@ extension Tensor {
   public func upsampleNearest(size: Size2D) throws(TensorError) -> Tensor {
     try call(.upsampleNearest, [.tensor(self), .size(size), .none])
   }
-  /// By a factor by the nearest element. Keeps an exported graph's size dynamic.
+  /// By a factor by the nearest element.
+  ///
+  /// Keeps an exported graph's size dynamic.
   public func upsampleNearest(scale: Double) throws(TensorError) -> Tensor {
     try call(.upsampleNearest, [.tensor(self), .none, .doubles([scale, scale])])
   }
@@ -198,7 +200,9 @@ extension Tensor {
   ) throws(TensorError) -> Tensor {
     try call(.upsampleBilinear, [.tensor(self), .size(size), .bool(alignCorners), .none])
   }
-  /// By a factor, linear between elements. Keeps an exported graph's size dynamic.
+  /// By a factor, linear between elements.
+  ///
+  /// Keeps an exported graph's size dynamic.
   public func upsampleBilinear(
     scale: Double,
     alignCorners: Bool = false
@@ -208,7 +212,7 @@ extension Tensor {
       [.tensor(self), .none, .bool(alignCorners), .doubles([scale, scale])]
     )
   }
-  /// `[N, C * r², H, W]` as `[N, C, H * r, W * r]` (Shi et al. 2016).
+  /// Channels moved into space: `[N, C * r², H, W]` becomes `[N, C, H * r, W * r]`.
   public func pixelShuffle(_ factor: Int) throws(TensorError) -> Tensor {
     try call(.pixelShuffle, [.tensor(self), .int(factor)])
   }

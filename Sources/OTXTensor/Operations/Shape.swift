@@ -39,7 +39,9 @@ extension Tensor {
   public func reshape(_ shape: [Int]) throws(TensorError) -> Tensor {
     try call(.reshape, [.tensor(self), .ints(shape)])
   }
-  /// The shape of another tensor. Records the other, not its numbers.
+  /// The shape of another tensor.
+  ///
+  /// A recording refers to the other tensor, not to the numbers of its shape.
   public func reshapeAs(_ other: Tensor) throws(TensorError) -> Tensor {
     try call(.reshapeAs, [.tensor(self), .tensor(other)])
   }
