@@ -210,6 +210,14 @@ printf '#!/bin/sh\necho "Swift version 5.9.2 (swift-5.9.2-RELEASE)"\n' >"$work/o
 chmod +x "$work/old/swift"
 PATH="$work/old:$PATH" check "an old Swift is refused" fails_saying "Swift 5.9.2 is too old" set_up
 
+# A user who may not install packages, on a machine that lacks them.
+mkdir -p "$work/user"
+printf '#!/bin/sh\necho 1000\n' >"$work/user/id"
+printf '#!/bin/sh\nexit 1\n' | tee "$work/user/sudo" >"$work/user/dpkg-query"
+chmod +x "$work/user"/*
+PATH="$work/user:$PATH" check "missing packages that may not be installed are named, with the command" \
+  fails_saying "sudo apt-get install -y .*libopencv-core-dev" set_up
+
 if [ "${OTX_TEST_NETWORK:-}" = 1 ]; then
   new_home network
   unset PIP_NO_INDEX PIP_FIND_LINKS
