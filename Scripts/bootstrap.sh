@@ -99,7 +99,11 @@ check_swift() {
     fail "there is no 'swift' on the PATH" \
       "Install Swift $swift_minimum or newer (see swift.org/install) and put its usr/bin on the PATH."
   fi
-  version="$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)"
+  local words
+  if ! words="$(swift --version 2>&1 </dev/null)"; then
+    fail "$(command -v swift) does not run" "$words"
+  fi
+  version="$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$words" | head -n 1)"
   if [ "$(printf '%s\n' "$swift_minimum" "$version" | sort -V | head -n 1)" != "$swift_minimum" ]; then
     fail "Swift ${version:-of an unknown version} is too old; $swift_minimum or newer is needed" \
       "It is $(command -v swift)."

@@ -210,6 +210,9 @@ printf '#!/bin/sh\necho "Swift version 5.9.2 (swift-5.9.2-RELEASE)"\n' >"$work/o
 chmod +x "$work/old/swift"
 PATH="$work/old:$PATH" check "an old Swift is refused" fails_saying "Swift 5.9.2 is too old" set_up
 
+printf '#!/bin/sh\necho "libncurses is missing" >&2\nexit 127\n' >"$work/old/swift"
+PATH="$work/old:$PATH" check "a Swift that does not run is said, in its words" fails_saying "libncurses is missing" set_up
+
 # A user who may not install packages, on a machine that lacks them.
 mkdir -p "$work/user"
 printf '#!/bin/sh\necho 1000\n' >"$work/user/id"
