@@ -145,7 +145,7 @@ func withCStrings<Result>(
   _ body: (UnsafePointer<UnsafePointer<CChar>>?) throws -> Result
 ) throws -> Result {
   let copies = strings.map { strdup($0) }
-  defer { copies.forEach { free($0) } }
+  defer { for copy in copies { free(copy) } }
   let pointers = copies.compactMap { $0.map { UnsafePointer<CChar>($0) } }
   return try pointers.withUnsafeBufferPointer { try body($0.baseAddress) }
 }

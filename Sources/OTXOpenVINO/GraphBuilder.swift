@@ -1,4 +1,5 @@
 import COpenVINO
+import Foundation
 import OTXCore
 
 /// Hands a recorded graph to the shim, value by value and node by node.
@@ -104,9 +105,15 @@ final class GraphBuilder {
     )
   }
 
-  /// What the front end says, with the operators it does not know in front.
+  /// What the front end says; operators it does not know are named.
   static func conversionFailure(_ message: String) -> String {
-    "OpenVINO cannot convert the network: \(OpenVINOLibrary.reason(in: message))"
+    let marker = "No conversion rule found for operations: "
+    guard let start = message.range(of: marker)?.upperBound else {
+      return "OpenVINO cannot convert the network: \(OpenVINOLibrary.reason(in: message))"
+    }
+    let operators = message[start...].prefix { $0 != "\n" }
+    return
+      "the network uses operators that OpenVINO cannot convert: \(operators); write it with others"
   }
 }
 

@@ -2,7 +2,9 @@ import COpenVINO
 package import Foundation
 package import OTXCore
 
-/// A model compiled for a device, ready to run. Used from one thread at a time.
+/// A model compiled for a device, ready to run.
+///
+/// Used from one thread at a time.
 package final class OpenVINOModel {
   /// How a model is compiled.
   package struct Options: Sendable, Equatable {
@@ -29,10 +31,22 @@ package final class OpenVINOModel {
   private var requests: [InferenceRequest] = []
 
   /// Compiles a recorded graph without a file.
-  package convenience init(compiling graph: OperatorGraph, precision: Precision = .fp32) throws {
+  ///
+  /// - Parameters:
+  ///   - graph: What to compile.
+  ///   - info: If given, the model takes bytes of RGB pictures and normalises them as it says.
+  ///   - precision: The arithmetic; `auto`: the device's own.
+  /// - Throws: ``ModelError/exportFailed(_:)`` naming the operators that OpenVINO does not know.
+  package convenience init(
+    compiling graph: OperatorGraph,
+    info: ModelInfo? = nil,
+    precision: Precision = .fp32
+  ) throws {
     var options = Options()
     options.precision = precision
-    try self.init(ConvertedModel(converting: graph, name: "graph"), options: options)
+    let model = try ConvertedModel(converting: graph, name: info?.model ?? "graph")
+    if let info { try model.takeBytes(info.preprocessing) }
+    try self.init(model, options: options, takesBytes: info != nil)
   }
 
   /// Compiles an IR.
@@ -41,6 +55,8 @@ package final class OpenVINOModel {
   ///   - url: The `.xml`; the `.bin` stands beside it.
   ///   - preprocessing: If given, the model takes bytes of RGB pictures `[N, H, W, 3]` of its input
   ///     size and normalises them; else what the IR's own input says.
+  ///   - options: Device, arithmetic, threads.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``, ``OpenVINOError``.
   package convenience init(
     reading url: URL,
     preprocessing: Preprocessing? = nil,

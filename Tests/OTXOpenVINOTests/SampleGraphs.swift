@@ -3,6 +3,16 @@ import OTXTesting
 
 /// Small networks written by hand.
 enum SampleGraphs {
+  /// Two operators that nobody knows beside one that everybody does.
+  static func withUnknownOperators() -> OperatorGraph {
+    var writer = GraphWriter()
+    let x = writer.input("x", [nil, 4])
+    let y = writer.one("aten::no_such_thing", .value(x), .int(1), rank: 2)
+    let z = writer.one("aten::relu", .value(y), rank: 2)
+    writer.output("z", writer.one("aten::nor_this", .value(z), rank: 2))
+    return writer.graph
+  }
+
   /// conv, batch norm, hardswish, conv, cat with silu, pool, linear: `[N, 3, H, W]` to `[N, 3]`.
   static func classifier() -> OperatorGraph {
     var writer = GraphWriter()

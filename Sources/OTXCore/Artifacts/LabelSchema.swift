@@ -63,6 +63,12 @@ public struct LabelSchema: Sendable, Equatable {
 
   /// The file's contents.
   public func jsonData() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+
+  private var file: LabelSchemaFile {
     let ids = labels.names.indices.map(LabelSchema.id)
     var all: [String: LabelSchemaFile.Label] = [:]
     for (index, name) in labels.names.enumerated() {
@@ -89,11 +95,7 @@ public struct LabelSchema: Sendable, Equatable {
       labelIDs: ids,
       relationType: "EXCLUSIVE"
     )
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(
-      LabelSchemaFile(labelTree: .init(), labelGroups: [group], allLabels: all)
-    )
+    return LabelSchemaFile(labelTree: .init(), labelGroups: [group], allLabels: all)
   }
 
   /// 24 hexadecimal digits that are a function of the names (FNV-1a, twice).
@@ -108,6 +110,11 @@ public struct LabelSchema: Sendable, Equatable {
     }
     return String((hash(0) + hash(1)).prefix(24))
   }
+}
+
+extension LabelSchema: Encodable {
+  /// Writes what the file holds, so that a schema can stand inside another file.
+  public func encode(to encoder: any Encoder) throws { try file.encode(to: encoder) }
 }
 
 /// `label_schema.json`, key by key.

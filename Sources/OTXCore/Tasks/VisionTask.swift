@@ -16,6 +16,10 @@ public protocol VisionTask: Sendable {
   /// The word of the `task_type` entry in an exported model (`rt_info/model_info`).
   static var exportedTaskName: String { get }
 
+  /// Entries of an exported model (`rt_info/model_info`) that are this task's own: `model_type`, the
+  /// wrapper of OpenVINO's Model API that runs it, and what that needs.
+  static var exportedEntries: [String: String] { get }
+
   /// How well a dataset's annotations fit this task: the number of items that it could train on.
   ///
   /// - Returns: 0 when the task cannot use the item.

@@ -3,6 +3,7 @@ public enum Detection: VisionTask {
   public static let taskType = TaskType.detection
   public static let title = "object detection"
   public static let exportedTaskName = "detection"
+  public static let exportedEntries = ["model_type": "ssd"]
 
   /// A box and what it holds.
   public struct LabeledBox: Codable, Sendable, Equatable {

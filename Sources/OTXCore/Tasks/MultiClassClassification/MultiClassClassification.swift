@@ -3,6 +3,10 @@ public enum MultiClassClassification: VisionTask {
   public static let taskType = TaskType.multiClassClassification
   public static let title = "multi-class classification"
   public static let exportedTaskName = "classification"
+  public static let exportedEntries = [
+    "model_type": "Classification", "multilabel": "False", "hierarchical": "False",
+    "output_raw_scores": "True",
+  ]
 
   public struct Entity: DataEntity {
     public var image: Image
