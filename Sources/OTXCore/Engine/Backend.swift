@@ -53,6 +53,8 @@ public protocol TrainingEngine<Kind>: SubEngine {
 public protocol GraphRecordingEngine<Kind>: SubEngine {
   /// The network from normalised pictures `[N, 3, H, W]` to its named outputs.
   func recordGraph() async throws -> OperatorGraph
+  /// The same as far as ``rawOutputs(_:)`` goes.
+  func recordRawGraph() async throws -> OperatorGraph
   /// Outputs before non-maximum suppression for `batch`, to compare backends with.
   func rawOutputs(_ batch: Kind.Batch) async throws -> [String: ModelOutput]
 }

@@ -59,6 +59,9 @@ public protocol VisionTask: Sendable {
   /// The prediction without what the confidence threshold of `info` rules out; what users see.
   static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction
 
+  /// What `prediction` says, label by name; what commands print and write.
+  static func findings(_ prediction: Prediction, labels: LabelInfo) -> [Finding]
+
   /// Marks to draw on the picture that `prediction` belongs to.
   static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark]
 }
@@ -125,6 +128,20 @@ public protocol Metric: Sendable {
   /// - Parameter threshold: The confidence threshold to score at. `nil` lets the metric choose
   ///   the best one; allowed on the validation split only.
   func compute(confidenceThreshold threshold: Float?) -> MetricReport
+}
+
+/// One thing that a model found in a picture, for people and files.
+public struct Finding: Codable, Sendable, Equatable {
+  public var label: String
+  /// How sure the model is, 0…1.
+  public var score: Float
+  /// Where it is, in pixels of the picture; `nil` for the picture as a whole.
+  public var box: BoundingBox?
+  public init(label: String, score: Float, box: BoundingBox? = nil) {
+    self.label = label
+    self.score = score
+    self.box = box
+  }
 }
 
 /// A named array of numbers that came out of a network, row-major.

@@ -77,7 +77,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ) throws -> (items: [Subset: [DatasetItem]], problems: [DatasetProblem]) {
     var result: [Subset: [DatasetItem]] = [:]
     var problems: [DatasetProblem] = []
-    for subset in Subset.allCases {
+    result[.unlabeled] = dataset.items[.unlabeled]
+    for subset in Subset.allCases where subset != .unlabeled {
       for item in dataset.items[subset] ?? [] {
         do {
           _ = try Kind.entity(from: item, image: .empty, labels: labels)
@@ -133,6 +134,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     }
     let job = LoadingJob(
       items: items,
+      hasTruth: subset != .unlabeled,
       plan: plan(subset, mode),
       mode: mode,
       loader: loader,

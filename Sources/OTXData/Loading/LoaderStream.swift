@@ -4,6 +4,8 @@ import OTXCore
 /// What the loader's threads work on.
 struct LoadingJob<Kind: VisionTask>: Sendable {
   let items: [DatasetItem]
+  /// Whether the items say what is in them; without, they are there to be predicted on.
+  let hasTruth: Bool
   let plan: BatchPlan
   let mode: BatchMode
   let loader: SampleLoader<Kind>
@@ -17,7 +19,7 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
       let index = plan.order[(position + step) % items.count]
       do {
         switch mode {
-        case .evaluation: return try loader.evaluationEntity(items[index])
+        case .evaluation: return try loader.evaluationEntity(items[index], hasTruth: hasTruth)
         case .training(let epoch):
           return try loader.trainingEntity(items[index], epoch: epoch, index: index)
         }

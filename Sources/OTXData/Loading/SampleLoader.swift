@@ -21,10 +21,12 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   }
 
   /// A sample for evaluation: its annotations stay in coordinates of the original.
-  func evaluationEntity(_ item: DatasetItem) throws -> Kind.Entity {
+  func evaluationEntity(_ item: DatasetItem, hasTruth: Bool) throws -> Kind.Entity {
     let image = try SampleLoader.image(of: item)
+    let (pixels, frame) = try preprocessing.prepare(image, itemID: item.id)
+    guard hasTruth else { return Kind.unlabeled(pixels, frame: frame) }
     var entity = try Kind.entity(from: item, image: image, labels: labels)
-    (entity.image, entity.frame) = try preprocessing.prepare(image, itemID: item.id)
+    (entity.image, entity.frame) = (pixels, frame)
     return entity
   }
 

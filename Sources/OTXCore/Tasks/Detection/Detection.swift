@@ -155,6 +155,12 @@ public enum Detection: VisionTask {
     return Prediction(objects: prediction.objects.filter { $0.score >= threshold })
   }
 
+  public static func findings(_ prediction: Prediction, labels: LabelInfo) -> [Finding] {
+    prediction.objects.map {
+      Finding(label: labels.names[$0.label], score: $0.score, box: $0.box)
+    }
+  }
+
   public static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark] {
     prediction.objects.map { object in
       let percent = Int((object.score * 100).rounded())

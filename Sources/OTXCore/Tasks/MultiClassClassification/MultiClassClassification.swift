@@ -108,6 +108,13 @@ public enum MultiClassClassification: VisionTask {
     prediction
   }
 
+  /// Every label with its probability, the likeliest first.
+  public static func findings(_ prediction: Prediction, labels: LabelInfo) -> [Finding] {
+    zip(labels.names, prediction.probabilities)
+      .map { Finding(label: $0, score: $1) }
+      .sorted { $0.score > $1.score }
+  }
+
   public static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark] {
     guard let label = prediction.label else { return [] }
     let percent = Int((prediction.probabilities[label] * 100).rounded())
