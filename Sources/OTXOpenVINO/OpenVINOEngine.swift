@@ -45,6 +45,28 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine {
     try Kind.predictions(from: outputs(batch), frames: batch.frames, info: info)
   }
 
+  /// Predicts every batch of `batches`, several at once, and hands the predictions out in order.
+  ///
+  /// Quicker than one ``predict(_:)`` after the other: the next pictures go in while the last ones
+  /// are computed.
+  ///
+  /// - Parameters:
+  ///   - batches: Pulled on the engine's thread.
+  ///   - receive: Gets each batch with its predictions, on the engine's thread.
+  /// - Throws: What the stream and `receive` throw, ``ModelError``, ``OpenVINOError``.
+  public func predict(
+    _ batches: any BatchStream<Kind.Batch>,
+    _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
+  ) throws {
+    try model.run {
+      try batches.next()
+    } images: {
+      $0.images
+    } _: { batch, outputs in
+      try receive(batch, Kind.predictions(from: outputs, frames: batch.frames, info: info))
+    }
+  }
+
   /// The outputs of the model for `batch`, by name.
   public func outputs(_ batch: Kind.Batch) throws -> [String: ModelOutput] {
     try model.outputs(for: batch.images)

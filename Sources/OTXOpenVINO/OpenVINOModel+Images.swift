@@ -37,6 +37,31 @@ extension OpenVINOModel {
     return try ModelOutput.stacked(parts)
   }
 
+  /// Runs the model on batches of pictures as they come, several at once, and hands the outputs out
+  /// in order.
+  ///
+  /// For many pictures: host and device work at the same time. A model of a fixed batch size is run
+  /// on one batch after the other.
+  package func run<Batch>(
+    _ next: () throws -> Batch?,
+    images: (Batch) -> ImageBatch,
+    _ receive: (Batch, [String: ModelOutput]) throws -> Void
+  ) throws {
+    guard inputs.first?.shape?.first == .some(nil) else {
+      while let batch = try next() { try receive(batch, outputs(for: images(batch))) }
+      return
+    }
+    var waiting: [Batch] = []
+    try run {
+      guard let batch = try next() else { return nil }
+      _ = try batchSize(for: images(batch))
+      waiting.append(batch)
+      return [images(batch).array]
+    } _: { outputs in
+      try receive(waiting.removeFirst(), outputs)
+    }
+  }
+
   /// The batch size that the model insists on; `nil`: any.
   private func batchSize(for images: ImageBatch) throws -> Int? {
     guard takesBytes, let shape = inputs.first?.shape, shape.count == 4 else {
@@ -49,6 +74,13 @@ extension OpenVINOModel {
       )
     }
     return shape[0]
+  }
+}
+
+extension ImageBatch {
+  /// The bytes as an array of shape `[N, H, W, 3]`.
+  fileprivate var array: ArrayBuffer {
+    ArrayBuffer(elementType: .uint8, shape: [count, height, width, 3], bytes: pixels)
   }
 }
 

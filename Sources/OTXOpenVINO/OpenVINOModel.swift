@@ -95,15 +95,52 @@ package final class OpenVINOModel {
   ///
   /// - Returns: The outputs by name.
   package func run(_ arrays: [ArrayBuffer]) throws -> [String: ModelOutput] {
+    let request = try request(0)
+    try set(arrays, of: request)
+    try request.infer()
+    return try request.outputs(named: outputs.map(\.name))
+  }
+
+  private func set(_ arrays: [ArrayBuffer], of request: InferenceRequest) throws {
     guard arrays.count == inputs.count else {
       throw ModelError.mismatch("the model has \(inputs.count) inputs, \(arrays.count) were given")
     }
-    let request = try request(0)
     for (index, array) in arrays.enumerated() {
       try request.setInput(index, array.elementType, shape: array.shape, bytes: array.bytes)
     }
-    try request.infer()
-    return try request.outputs(named: outputs.map(\.name))
+  }
+
+  /// Runs the model on inputs as they come, several at once, and hands the outputs out in order.
+  ///
+  /// - Parameters:
+  ///   - next: The next inputs, one array an input of the model; `nil` after the last.
+  ///   - receive: Gets the outputs of each, in the order of the inputs.
+  /// - Throws: What `next` and `receive` throw, and ``OpenVINOError``; nothing runs on then.
+  package func run(
+    _ next: () throws -> [ArrayBuffer]?,
+    _ receive: ([String: ModelOutput]) throws -> Void
+  ) throws {
+    let requestCount = max(Int(try property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) ?? 1, 1) + 1
+    let names = outputs.map(\.name)
+    // Requests run in the order they were started: the first of the queue is the next one done.
+    var running: [InferenceRequest] = []
+    defer { for request in running { try? request.wait() } }
+    func finishFirst() throws {
+      let request = running[0]
+      defer { running.removeFirst() }
+      try request.wait()
+      try receive(request.outputs(named: names))
+    }
+    var index = 0
+    while let arrays = try next() {
+      if running.count == requestCount { try finishFirst() }
+      let request = try request(index % requestCount)
+      try set(arrays, of: request)
+      try request.start()
+      running.append(request)
+      index += 1
+    }
+    while !running.isEmpty { try finishFirst() }
   }
 
   /// The `index`-th request; made when first asked for.
