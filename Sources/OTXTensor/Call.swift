@@ -168,7 +168,14 @@ private func perform(
     }
   }
   if status != .none { throw .lastFailure(of: op.shortName, shapes: shapes(arguments)) }
-  if let recorder { recorder.append(op, arguments, results, resultCount) }
+  if let recorder {
+    do throws(TensorError) {
+      try recorder.append(op, arguments, results, resultCount)
+    } catch {
+      for i in 0..<resultCount { discard(results[i]) }
+      throw error
+    }
+  }
   return resultCount
 }
 
