@@ -23,6 +23,8 @@ public import OTXCore
 ///   - parameters: Parameters and buffers by path; those that are used become named constants.
 ///   - dynamicAxes: The axes of every input whose extent is left open.
 ///   - body: The forward pass; returns the tensors that the graph answers with, by name.
+/// - Returns: The operators that the outputs need, in order.
+/// - Throws: `TensorError.notRecordable`, and what `body` throws.
 public func record(
   inputs: [(name: String, value: Tensor)],
   parameters: [(name: String, value: Tensor)],
