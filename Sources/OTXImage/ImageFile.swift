@@ -21,9 +21,7 @@ public enum ImageFile {
     return try decode(file.allBytes(), name: file.name, orientation: orientation)
   }
 
-  /// Decodes a picture file's bytes.
-  ///
-  /// - Parameter name: What to call the picture in errors.
+  /// Decodes a picture file's bytes; errors call the picture `name`.
   public static func decode(
     _ bytes: [UInt8],
     name: String,
@@ -43,9 +41,7 @@ public enum ImageFile {
   /// Height and width of a picture as ``read(_:orientation:)`` gives it, from the header alone.
   public static func size(of url: URL) throws -> ImageSize { try ImageHeader(of: url).size }
 
-  /// The bytes of a JPEG file.
-  ///
-  /// - Parameter quality: 1…100; from 90 on, colours are stored at full resolution.
+  /// The bytes of a JPEG file; from `quality` 90 (of 100) on, colours have full resolution.
   public static func jpeg(_ image: Image, quality: Int = 95) throws -> [UInt8] {
     try JPEGCodec.encode(image, quality: quality)
   }

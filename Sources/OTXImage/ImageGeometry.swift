@@ -42,10 +42,8 @@ public struct PixelRegion: Sendable, Hashable {
 extension Image {
   /// The picture, or a part of it, resized to `size`; pixels equal OpenCV's `cv::resize`.
   ///
-  /// - Parameters:
-  ///   - region: The part to take; `nil` for all of it.
-  ///   - canvas: Where the result lies in a larger picture whose bars have the grey level
-  ///     `padValue`; `nil` for no bars.
+  /// `region` is the part to take. With a `canvas`, the result lies at `offset` of a picture of that
+  /// size whose bars have the grey level `padValue`.
   public func resized(
     to size: ImageSize,
     region: PixelRegion? = nil,
@@ -131,7 +129,7 @@ extension Image {
   }
 }
 
-/// One photometric distortion with its numbers drawn (SSD, Liu et al. 2016, section 2.2).
+/// One photometric distortion with its numbers drawn; SSD (Liu et al., 2016) uses them.
 public struct ColorDistortion: Sendable, Equatable {
   /// Added to each channel, in units of 0…255.
   public var brightness: Float
@@ -177,7 +175,7 @@ extension Image {
   }
 }
 
-/// A part of a picture in memory, as the C interface takes it. `region` must lie inside.
+/// A part of a picture in memory, as the C interface takes it; `region` must lie inside.
 private func view(
   of buffer: UnsafeBufferPointer<UInt8>,
   size: ImageSize,

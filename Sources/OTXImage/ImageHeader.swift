@@ -29,7 +29,7 @@ public struct ImageHeader: Sendable, Equatable {
   public var storedSize: ImageSize
   /// EXIF's orientation, 1…8; 1 where there is none.
   public var orientation: Int
-  /// Whether the file's end is where the format puts it. Looked at only where that is cheap.
+  /// Whether the file's last bytes are those of a whole picture; not proof that it is one.
   public var hasEnd: Bool
 
   /// Size of the picture as it is to be looked at.

@@ -33,18 +33,52 @@ extension Augmentation: Codable {
       try container?.decodeIfPresent(Value.self, forKey: Key(name)) ?? defaultValue
     }
 
-    /// Two numbers, the smaller first.
-    func range(_ name: String, _ defaultValue: [Float]) throws -> [Float] {
-      let range = try value(name, defaultValue)
+    /// A number that makes sense only between bounds.
+    func number(
+      _ name: String,
+      _ defaultValue: Float,
+      within bounds: ClosedRange<Float>
+    ) throws -> Float {
+      let number = try value(name, defaultValue)
+      guard bounds.contains(number) else {
+        throw invalid(name, "a number from \(bounds.lowerBound) to \(bounds.upperBound)")
+      }
+      return number
+    }
+
+    /// Numbers between bounds.
+    func numbers(
+      _ name: String,
+      _ defaultValue: [Float],
+      within bounds: ClosedRange<Float>
+    ) throws -> [Float] {
+      let numbers = try value(name, defaultValue)
+      guard numbers.allSatisfy(bounds.contains) else {
+        throw invalid(name, "numbers from \(bounds.lowerBound) to \(bounds.upperBound)")
+      }
+      return numbers
+    }
+
+    /// Two numbers between bounds, the smaller first.
+    func range(
+      _ name: String,
+      _ defaultValue: [Float],
+      within bounds: ClosedRange<Float>
+    ) throws -> [Float] {
+      let range = try numbers(name, defaultValue, within: bounds)
       guard range.count == 2, range[0] <= range[1] else {
-        throw DecodingError.dataCorrupted(
-          .init(
-            codingPath: (container?.codingPath ?? []) + [Key(name)],
-            debugDescription: "\(name) needs two numbers, the smaller first"
-          )
-        )
+        throw invalid(name, "two numbers, the smaller first")
       }
       return range
+    }
+
+    private func invalid(_ name: String, _ expected: String) -> DecodingError {
+      .dataCorrupted(
+        .init(
+          codingPath: (container?.codingPath ?? []) + [Key(name)],
+          debugDescription: "\(name) needs \(expected)"
+        )
+      )
     }
   }
 
@@ -64,7 +98,9 @@ extension Augmentation: Codable {
         )
       }
       name = key.stringValue
-      parameters.container = try container.nestedContainer(keyedBy: Key.self, forKey: key)
+      if try !container.decodeNil(forKey: key) {
+        parameters.container = try container.nestedContainer(keyedBy: Key.self, forKey: key)
+      }
     }
     try self.init(name: name, parameters, codingPath: decoder.codingPath)
   }
@@ -74,25 +110,29 @@ extension Augmentation: Codable {
     case "minIoURandomCrop":
       try parameters.check(known: ["thresholds", "minimumCropSize"], of: name)
       self = .minIoURandomCrop(
-        thresholds: try parameters.value("thresholds", [0.1, 0.3, 0.5, 0.7, 0.9]),
-        minimumCropSize: try parameters.value("minimumCropSize", 0.3)
+        thresholds: try parameters.numbers(
+          "thresholds",
+          [0.1, 0.3, 0.5, 0.7, 0.9],
+          within: 0...1
+        ),
+        minimumCropSize: try parameters.number("minimumCropSize", 0.3, within: 0.01...1)
       )
     case "randomResizedCrop":
       try parameters.check(known: ["scale", "ratio"], of: name)
       self = .randomResizedCrop(
-        scale: try parameters.range("scale", [0.08, 1]),
-        ratio: try parameters.range("ratio", [0.75, 1.333_333_4])
+        scale: try parameters.range("scale", [0.08, 1], within: 0.0001...1),
+        ratio: try parameters.range("ratio", [0.75, 1.333_333_4], within: 0.01...100)
       )
     case "horizontalFlip":
       try parameters.check(known: ["probability"], of: name)
-      self = .horizontalFlip(probability: try parameters.value("probability", 0.5))
+      self = .horizontalFlip(probability: try parameters.number("probability", 0.5, within: 0...1))
     case "photometricDistortion":
       try parameters.check(known: ["brightness", "contrast", "saturation", "hue"], of: name)
       self = .photometricDistortion(
-        brightness: try parameters.value("brightness", 32),
-        contrast: try parameters.range("contrast", [0.5, 1.5]),
-        saturation: try parameters.range("saturation", [0.5, 1.5]),
-        hue: try parameters.value("hue", 18)
+        brightness: try parameters.number("brightness", 32, within: 0...255),
+        contrast: try parameters.range("contrast", [0.5, 1.5], within: 0...100),
+        saturation: try parameters.range("saturation", [0.5, 1.5], within: 0...100),
+        hue: try parameters.number("hue", 18, within: 0...180)
       )
     default:
       throw DecodingError.dataCorrupted(

@@ -18,8 +18,7 @@ public protocol DatasetFormat: Sendable {
 
   /// Reads everything that annotation files say.
   ///
-  /// - Parameters:
-  ///   - location: A folder, or named files for each subset.
+  /// - Parameter location: A folder, or named files for each subset.
   /// - Returns: What was read, unchecked.
   /// - Throws: ``DataError/unreadable(file:reason:)`` for a file that cannot be used at all.
   func read(_ location: DataLocation) throws -> FormatReading

@@ -46,7 +46,7 @@ enum JPEGHeader {
     (0xC0...0xCF).contains(marker) && marker != 0xC4 && marker != 0xC8 && marker != 0xCC
   }
 
-  /// Whether an end-of-image marker stands in the file's last bytes. Some programs append more.
+  /// Whether an end-of-image marker stands in the file's last bytes; some programs append more.
   private static func hasEnd(_ source: HeaderBytes) throws -> Bool {
     let tail = try source.read(max(source.count - 4096, 0), 4096)
     var index = tail.count - 2

@@ -60,7 +60,7 @@ enum PNGCodec {
     return Image(size: size, pixels: pixels)
   }
 
-  /// - Parameter level: zlib's compression level, 0…9.
+  /// The bytes of a PNG file; `level` is zlib's, 0…9.
   static func encode(_ image: Image, level: Int) throws -> [UInt8] {
     var message = [CChar](repeating: 0, count: 256)
     var encoded: UnsafeMutablePointer<UInt8>?

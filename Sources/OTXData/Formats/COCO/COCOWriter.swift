@@ -10,14 +10,14 @@ struct COCOWriter {
   private struct File: Encodable {
     struct Picture: Encodable {
       var id: Int
-      var file_name: String
+      var fileName: String
       var height: Int
       var width: Int
     }
     struct Object: Encodable {
       var id: Int
-      var image_id: Int
-      var category_id: Int
+      var imageId: Int
+      var categoryId: Int
       var bbox: [Float]
       var area: Float
       var iscrowd: Int
@@ -66,27 +66,27 @@ struct COCOWriter {
     for (index, item) in items.enumerated() {
       let (name, size) = try names.write(item)
       file.images.append(
-        .init(id: index + 1, file_name: name, height: size.height, width: size.width)
+        .init(id: index + 1, fileName: name, height: size.height, width: size.width)
       )
       for annotation in item.annotations {
         guard case .box(let box, let label, let isCrowd, _) = annotation else { continue }
         guard let category = labels.index(of: label) else {
           throw DataError.unknownLabel(label, known: labels.names, item: item.id)
         }
-        file.annotations.append(
-          .init(
-            id: file.annotations.count + 1,
-            image_id: index + 1,
-            category_id: category + 1,
-            bbox: [box.x1, box.y1, box.width, box.height],
-            area: box.area,
-            iscrowd: isCrowd ? 1 : 0
-          )
+        let object = File.Object(
+          id: file.annotations.count + 1,
+          imageId: index + 1,
+          categoryId: category + 1,
+          bbox: [box.x1, box.y1, box.width, box.height],
+          area: box.area,
+          iscrowd: isCrowd ? 1 : 0
         )
+        file.annotations.append(object)
       }
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     try PictureWriter.write(encoder.encode(file), to: annotations)
   }
 }
