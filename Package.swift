@@ -71,7 +71,7 @@ let package = Package(
     // libtorch, reached through a table of functions that is loaded at first use.
     .target(name: "CTorch"),
     module("OTXTensor", ["CTorch", "OTXCore"]),
-    module("OTXNN", ["OTXTensor"]),
+    module("OTXNN", ["OTXCore", "OTXTensor"]),
     module("OTXModels", ["OTXCore", "OTXNN", "OTXTensor"]),
     module("OTXTorch", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor"]),
 
@@ -112,7 +112,7 @@ let package = Package(
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
-    tests("OTXNNTests", ["OTXNN", "OTXTensor"]),
+    tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXTensor"]),
     tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO"]),

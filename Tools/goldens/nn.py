@@ -1,8 +1,19 @@
 """Layers, losses, optimizers and schedules as PyTorch computes them."""
 
 import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision import ops
 
-from common import digest, formula_input, formula_integers, formula_weight, noise, write
+from common import (
+    digest,
+    fill,
+    formula_input,
+    formula_integers,
+    formula_weight,
+    noise,
+    write,
+)
 
 
 def formulas():
@@ -18,4 +29,244 @@ def formulas():
     }
 
 
-write("OTXNN", "formulas", formulas())
+def layers():
+    """Output, gradients of input and parameters, and the buffers afterwards, layer by layer."""
+    image = (2, 8, 7, 9)
+    table = {
+        "conv2d": (nn.Conv2d(3, 6, 3, stride=2, padding=1), (2, 3, 9, 10), 1),
+        "conv2d grouped": (
+            nn.Conv2d(8, 12, 3, padding=2, dilation=2, groups=4, bias=False), image, 1),
+        "conv2d depthwise": (nn.Conv2d(8, 8, 5, stride=2, padding=2, groups=8), image, 1),
+        "linear": (nn.Linear(12, 5), (4, 12), 1),
+        "linear without bias": (nn.Linear(12, 5, bias=False), (2, 4, 12), 1),
+        "batch norm training": (nn.BatchNorm2d(8), image, 1),
+        "batch norm evaluation": (nn.BatchNorm2d(8).eval(), image, 1),
+        "batch norm momentum": (nn.BatchNorm2d(8, eps=1e-3, momentum=0.01), image, 1),
+        "relu": (nn.ReLU(), image, 8),
+        "relu6": (nn.ReLU6(), image, 8),
+        "silu": (nn.SiLU(), image, 8),
+        "hardswish": (nn.Hardswish(), image, 8),
+        "hardsigmoid": (nn.Hardsigmoid(), image, 8),
+        "sigmoid": (nn.Sigmoid(), image, 8),
+        "max pool": (nn.MaxPool2d(3, stride=2, padding=1), image, 1),
+        "max pool ceil": (nn.MaxPool2d(2, stride=2, ceil_mode=True), image, 1),
+        "average pool": (nn.AvgPool2d(2, stride=2), image, 1),
+        "average pool ceil": (
+            nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False), image, 1),
+        "adaptive average pool": (nn.AdaptiveAvgPool2d(1), image, 1),
+        "adaptive average pool 3x2": (nn.AdaptiveAvgPool2d((3, 2)), image, 1),
+        "dropout evaluation": (nn.Dropout(0.5).eval(), image, 1),
+        "squeeze excitation": (ops.SqueezeExcitation(8, 2), image, 1),
+        "squeeze excitation hardsigmoid": (
+            ops.SqueezeExcitation(8, 4, scale_activation=nn.Hardsigmoid), image, 1),
+        "upsample nearest": (nn.Upsample(scale_factor=2, mode="nearest"), image, 1),
+        "upsample bilinear": (nn.Upsample(size=(11, 13), mode="bilinear"), image, 1),
+        "flatten": (nn.Flatten(), image, 1),
+        "sequential": (
+            nn.Sequential(
+                nn.Conv2d(8, 4, 3, padding=1, bias=False),
+                nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()),
+                nn.Identity(),
+                nn.Conv2d(4, 3, 1)),
+            image, 1),
+    }
+    cases = {}
+    for name, (module, shape, scale) in table.items():
+        fill(module)
+        x = (formula_input(shape) * scale).requires_grad_()
+        y = module(x)
+        (y * formula_input(y.shape, 1001)).sum().backward()
+        cases[f"{name}/output"] = y
+        cases[f"{name}/input.grad"] = x.grad
+        for path, parameter in module.named_parameters():
+            cases[f"{name}/{path}.grad"] = parameter.grad
+        for path, buffer in module.named_buffers():
+            cases[f"{name}/{path}"] = buffer
+    return cases
+
+
+def losses():
+    """Values, and gradients of the predictions under `sum(value * noise)`."""
+    cases = {}
+
+    def add(name, prediction, value):
+        prediction = prediction.clone().requires_grad_()
+        y = value(prediction)
+        (y * formula_input(y.shape, 1001)).sum().backward()
+        cases[name] = y
+        cases[f"{name}/grad"] = prediction.grad
+
+    logits = formula_input((6, 5)) * 4
+    classes = formula_integers((6,), 5)
+    add("cross entropy", logits, lambda p: F.cross_entropy(p, classes))
+    add("cross entropy smoothed", logits,
+        lambda p: F.cross_entropy(p, classes, label_smoothing=0.1))
+    weights = formula_input((5,), 1002) + 1.5
+    add("cross entropy weighted", logits,
+        lambda p: F.cross_entropy(p, classes, weight=weights, reduction="sum"))
+    ignoring = classes.clone()
+    ignoring[1] = 255
+    add("cross entropy ignoring", logits,
+        lambda p: F.cross_entropy(p, ignoring, ignore_index=255))
+    targets = formula_integers((6, 5), 2, 2001).float()
+    add("bce", logits, lambda p: F.binary_cross_entropy_with_logits(p, targets))
+    add("bce weighted sum", logits,
+        lambda p: F.binary_cross_entropy_with_logits(
+            p, targets, weight=weights, reduction="sum"))
+    add("focal", logits, lambda p: ops.sigmoid_focal_loss(p, targets, reduction="sum"))
+    add("focal elements", logits,
+        lambda p: ops.sigmoid_focal_loss(p, targets, alpha=0.5, gamma=1.5, reduction="none"))
+    other = formula_input((6, 5), 1003)
+    add("smooth l1", logits, lambda p: F.smooth_l1_loss(p, other))
+    add("smooth l1 beta", logits,
+        lambda p: F.smooth_l1_loss(p, other, beta=1 / 9, reduction="sum"))
+
+    def boxes(count, k):
+        corner = (formula_input((count, 2), k) + 1) * 20
+        size = (formula_input((count, 2), k + 1) + 1.1) * 15
+        return torch.cat([corner, corner + size], 1)
+
+    a, b = boxes(6, 1010), boxes(6, 1020)
+    cases["boxes a"] = digest(a, None)
+    cases["boxes b"] = digest(b, None)
+    add("box iou", a, lambda p: ops.box_iou(p, b[:4]))
+    add("paired iou", a, lambda p: torch.diagonal(ops.box_iou(p, b)))
+    add("giou loss", a, lambda p: ops.generalized_box_iou_loss(p, b, reduction="none"))
+    add("giou loss sum", a, lambda p: ops.generalized_box_iou_loss(p, b, reduction="sum"))
+    return cases
+
+
+def small_network():
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1))
+    return fill(network)
+
+
+def set_gradients(network, step):
+    for k, parameter in enumerate(network.parameters()):
+        parameter.grad = formula_input(parameter.shape, 3000 + 10 * step + k)
+
+
+def optimizers():
+    """Parameters after five steps with formula gradients and a falling learning rate."""
+    def split(network, weight_decay):
+        norms = [p for p in network.parameters() if p.ndim == 1]
+        others = [p for p in network.parameters() if p.ndim != 1]
+        return [
+            {"params": others, "weight_decay": weight_decay},
+            {"params": norms, "weight_decay": 0.0},
+        ]
+
+    table = {
+        "sgd": lambda n: torch.optim.SGD(n.parameters(), lr=0.1),
+        "sgd momentum": lambda n: torch.optim.SGD(
+            n.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01),
+        "sgd nesterov": lambda n: torch.optim.SGD(
+            n.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
+        "sgd groups": lambda n: torch.optim.SGD(split(n, 0.1), lr=0.1, momentum=0.9),
+        "adamw": lambda n: torch.optim.AdamW(
+            n.parameters(), lr=0.1, betas=(0.8, 0.95), weight_decay=0.05),
+        "adamw groups": lambda n: torch.optim.AdamW(split(n, 0.5), lr=0.1),
+    }
+    cases = {}
+    for name, make in table.items():
+        network = small_network()
+        optimizer = make(network)
+        for step in range(5):
+            for group in optimizer.param_groups:
+                group["lr"] = 0.1 / (step + 1)
+            set_gradients(network, step)
+            optimizer.step()
+        for path, parameter in network.named_parameters():
+            cases[f"{name}/{path}"] = parameter
+    # Gradient clipping.
+    for limit in (0.5, 100.0):
+        network = small_network()
+        set_gradients(network, 0)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), limit)
+        cases[f"clip {limit:g}/norm"] = norm
+        for path, parameter in network.named_parameters():
+            cases[f"clip {limit:g}/{path}.grad"] = parameter.grad
+    # An exponential moving average of the weights; buffers are copied.
+    network = small_network()
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    average.update_parameters(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for step in range(5):
+        set_gradients(network, step)
+        optimizer.step()
+        average.update_parameters(network)
+    for path, parameter in average.module.named_parameters():
+        cases[f"ema/{path}"] = parameter
+    return cases
+
+
+def schedules():
+    """Rates of each epoch (of each step for warm-up)."""
+    def optimizer():
+        return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.02)
+
+    def rates(make, count, scores=None):
+        opt = optimizer()
+        schedule = make(opt)
+        found = []
+        for epoch in range(count):
+            found.append(opt.param_groups[0]["lr"])
+            opt.step()
+            schedule.step(*([scores[epoch]] if scores else []))
+        return digest(torch.tensor(found, dtype=torch.float64), None)
+
+    from torch.optim import lr_scheduler as s
+    scores = [.1, .3, .3, .30001, .2, .5, .4, .5, .5, .49, .5, .5, .5, .5, .6, .1, .1, .1, .1, .1]
+    falling = [1 - x for x in scores]
+    return {
+        "step": rates(lambda o: s.StepLR(o, 3, 0.5), 12),
+        "cosine": rates(lambda o: s.CosineAnnealingLR(o, 20, 1e-4), 20),
+        "plateau": rates(
+            lambda o: s.ReduceLROnPlateau(o, mode="max", factor=0.1, patience=2), 20, scores),
+        "plateau minimum": rates(
+            lambda o: s.ReduceLROnPlateau(
+                o, mode="min", factor=0.3, patience=1, min_lr=0.001), 20, falling),
+        "warm-up": rates(lambda o: s.LinearLR(o, 1 / 3, 1.0, 8), 12),
+        "scores": digest(torch.tensor(scores, dtype=torch.float64), None),
+    }
+
+
+def initialization():
+    """What `torch.manual_seed(3)` draws."""
+    cases = {}
+
+    def add(name, make):
+        torch.manual_seed(3)
+        module = make()
+        for path, parameter in module.named_parameters():
+            cases[f"{name}/{path}"] = parameter
+
+    def tensor(name, initialize):
+        torch.manual_seed(3)
+        weight = torch.empty(6, 4, 3, 3)
+        initialize(weight)
+        cases[name] = weight
+
+    add("conv2d", lambda: nn.Conv2d(4, 6, 3))
+    add("conv2d grouped", lambda: nn.Conv2d(4, 8, 3, groups=2))
+    add("linear", lambda: nn.Linear(7, 5))
+    add("sequential", lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.Conv2d(6, 2, 1)))
+    tensor("kaiming normal", lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"))
+    tensor("kaiming uniform", lambda w: nn.init.kaiming_uniform_(w, a=1))
+    tensor("xavier uniform", nn.init.xavier_uniform_)
+    tensor("xavier normal", nn.init.xavier_normal_)
+    tensor("normal", lambda w: nn.init.normal_(w, 0.5, 0.01))
+    tensor("uniform", lambda w: nn.init.uniform_(w, -0.5, 0.25))
+    return cases
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    write("OTXNN", "formulas", formulas())
+    write("OTXNN", "layers", layers(), samples=8)
+    write("OTXNN", "losses", losses(), samples=8)
+    write("OTXNN", "optimizers", optimizers(), samples=8)
+    write("OTXNN", "schedules", schedules())
+    write("OTXNN", "initialization", initialization(), samples=8)

@@ -1,0 +1,54 @@
+import OTXCore
+public import OTXTensor
+
+/// Batch normalisation over `N`, `H` and `W` of `[N, C, H, W]` (Ioffe and Szegedy, 2015).
+///
+/// While training it normalises by the batch's moments and moves the running ones by `momentum`;
+/// afterwards it normalises by the running ones. Names and defaults are `torch.nn.BatchNorm2d`'s.
+public final class BatchNorm2d: Layer, ModeAware {
+  public static let weightNames = [
+    "runningMean": "running_mean", "runningVariance": "running_var",
+    "batchCount": "num_batches_tracked",
+  ]
+  public let weight: Parameter
+  public let bias: Parameter
+  public let runningMean: Buffer
+  public let runningVariance: Buffer
+  /// Training batches that were seen, an `int64` scalar.
+  public let batchCount: Buffer
+  public let epsilon: Double
+  public let momentum: Double
+  public var isTraining = true
+  /// Whether training uses and moves the running moments, as in a frozen backbone.
+  public var isFrozen = false
+
+  public init(
+    _ channels: Int,
+    epsilon: Double = 1e-5,
+    momentum: Double = 0.1
+  ) throws(TensorError) {
+    self.epsilon = epsilon
+    self.momentum = momentum
+    weight = try Parameter(.ones([channels]))
+    bias = try Parameter(.zeros([channels]))
+    runningMean = Buffer(try .zeros([channels]))
+    runningVariance = Buffer(try .ones([channels]))
+    batchCount = Buffer(try .zeros([], dtype: .int64))
+  }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    let usesBatch = isTraining && !isFrozen
+    if usesBatch {
+      batchCount.value = try batchCount.value + 1
+    }
+    return try input.batchNorm(
+      weight: weight.value,
+      bias: bias.value,
+      runningMean: runningMean.value,
+      runningVar: runningVariance.value,
+      training: usesBatch,
+      momentum: momentum,
+      eps: epsilon
+    )
+  }
+}

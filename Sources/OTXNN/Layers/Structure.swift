@@ -1,0 +1,75 @@
+public import OTXTensor
+
+/// Layers one after the other, numbered from 0 as `torch.nn.Sequential` does.
+public final class Sequential: Layer {
+  public static let weightNames = ["layers": ""]
+  public let layers: [any Layer]
+
+  public init(_ layers: [any Layer]) { self.layers = layers }
+  public convenience init(_ layers: any Layer...) { self.init(layers) }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    var x = input
+    for layer in layers { x = try layer(x) }
+    return x
+  }
+
+  public subscript(index: Int) -> any Layer { layers[index] }
+}
+
+/// Its input.
+public final class Identity: Layer {
+  public init() {}
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { input }
+}
+
+/// Joins all axes from `startDim` on: `[N, C, H, W]` to `[N, C * H * W]`.
+public final class Flatten: Layer {
+  public let startDim: Int
+  public init(startDim: Int = 1) { self.startDim = startDim }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.flatten(startDim: startDim)
+  }
+}
+
+/// Zeroes elements with `probability` while training and scales the others up.
+public final class Dropout: Layer, ModeAware {
+  public let probability: Double
+  public var isTraining = true
+
+  public init(_ probability: Double = 0.5) { self.probability = probability }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    isTraining && probability > 0 ? try input.dropout(p: probability, training: true) : input
+  }
+}
+
+/// Scales each channel by a gate computed from the channels' means (Hu et al., 2018).
+///
+/// Names are those of `torchvision.ops.SqueezeExcitation`.
+public final class SqueezeExcitation: Layer {
+  public let fc1: Conv2d
+  public let fc2: Conv2d
+  private let pool = AdaptiveAvgPool2d(1)
+  private let activation: any Layer
+  private let gate: any Layer
+
+  /// - `activation`: Between the two convolutions; ReLU unless given.
+  /// - `gate`: After the second; sigmoid unless given (MobileNetV3: hard sigmoid).
+  public init(
+    _ inputChannels: Int,
+    squeezeChannels: Int,
+    activation: any Layer = ReLU(),
+    gate: any Layer = Sigmoid()
+  ) throws(TensorError) {
+    fc1 = try Conv2d(inputChannels, squeezeChannels, kernelSize: 1)
+    fc2 = try Conv2d(squeezeChannels, inputChannels, kernelSize: 1)
+    self.activation = activation
+    self.gate = gate
+  }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    let scale = try gate(fc2(activation(fc1(pool(input)))))
+    return try input * scale
+  }
+}

@@ -1,0 +1,77 @@
+public import OTXTensor
+
+/// The negative log of the softmax at the true class.
+///
+/// Checked against `torch.nn.functional.cross_entropy`.
+/// - `logits`: `[N, K]` or `[N, K, ...]`.
+/// - `classes`: `int64`, `[N]` or `[N, ...]`.
+/// - `weight`: `[K]`, a factor for each class.
+/// - `ignoreIndex`: Elements of this class do not count.
+/// - `labelSmoothing`: The part of the probability that is spread over all classes, 0 to 1.
+public func crossEntropy(
+  _ logits: Tensor,
+  _ classes: Tensor,
+  weight: Tensor? = nil,
+  ignoreIndex: Int = -100,
+  labelSmoothing: Double = 0,
+  reduction: LossReduction = .mean
+) throws(TensorError) -> Tensor {
+  try logits.crossEntropy(
+    classes,
+    weight: weight,
+    reduction: reduction,
+    ignoreIndex: ignoreIndex,
+    labelSmoothing: labelSmoothing
+  )
+}
+
+/// Binary cross-entropy of `sigmoid(logits)`, computed without overflow.
+///
+/// Checked against `torch.nn.functional.binary_cross_entropy_with_logits`.
+/// - `targets`: Probabilities, of the shape of `logits`.
+/// - `weight`: Broadcast over the elements.
+public func binaryCrossEntropyWithLogits(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  weight: Tensor? = nil,
+  reduction: LossReduction = .mean
+) throws(TensorError) -> Tensor {
+  try logits.binaryCrossEntropyWithLogits(
+    targets,
+    weight: weight,
+    reduction: reduction
+  )
+}
+
+/// Binary cross-entropy that leaves out what is easy: times `alpha * (1 - p)^gamma`.
+///
+/// Lin et al., Focal Loss for Dense Object Detection, 2017, section 3. Checked against
+/// `torchvision.ops.sigmoid_focal_loss`.
+/// - `targets`: 0 or 1, of the shape of `logits`.
+/// - `alpha`: The weight of the positives; the negatives have `1 - alpha`.
+public func sigmoidFocalLoss(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  alpha: Double = 0.25,
+  gamma: Double = 2,
+  reduction: LossReduction = .sum
+) throws(TensorError) -> Tensor {
+  let probability = try logits.sigmoid()
+  let entropy = try binaryCrossEntropyWithLogits(logits, targets, reduction: .none)
+  // 1 - p of the true outcome: p + t - 2 p t; its weight: (1 - alpha) + t (2 alpha - 1).
+  let miss = try probability + targets - 2 * (probability * targets)
+  let balance = try targets * (2 * alpha - 1) + (1 - alpha)
+  return try (entropy * miss.pow(gamma) * balance).reduced(reduction)
+}
+
+/// The absolute difference, squared below `beta`: `d² / (2 beta)`, above it `d - beta / 2`.
+///
+/// Girshick, Fast R-CNN, 2015. Checked against `torch.nn.functional.smooth_l1_loss`.
+public func smoothL1Loss(
+  _ predictions: Tensor,
+  _ targets: Tensor,
+  beta: Double = 1,
+  reduction: LossReduction = .mean
+) throws(TensorError) -> Tensor {
+  try predictions.smoothL1Loss(targets, beta: beta, reduction: reduction)
+}

@@ -1,0 +1,139 @@
+import Foundation
+import OTXCore
+import OTXNN
+import OTXTensor
+import OTXTesting
+import Testing
+
+/// Outputs, gradients and buffers of each layer are PyTorch's.
+@Suite struct LayerTests {
+  struct Case: CustomTestStringConvertible, Sendable {
+    let name: String
+    var shape = [2, 8, 7, 9]
+    var scale: Float = 1
+    var isTraining = true
+    let make: @Sendable () throws -> any Layer
+    var testDescription: String { name }
+  }
+
+  static let cases: [Case] = [
+    Case(name: "conv2d", shape: [2, 3, 9, 10]) {
+      try Conv2d(3, 6, kernelSize: 3, stride: 2, padding: 1)
+    },
+    Case(name: "conv2d grouped") {
+      try Conv2d(8, 12, kernelSize: 3, padding: 2, dilation: 2, groups: 4, bias: false)
+    },
+    Case(name: "conv2d depthwise") {
+      try Conv2d(8, 8, kernelSize: 5, stride: 2, padding: 2, groups: 8)
+    },
+    Case(name: "linear", shape: [4, 12]) { try Linear(12, 5) },
+    Case(name: "linear without bias", shape: [2, 4, 12]) { try Linear(12, 5, bias: false) },
+    Case(name: "batch norm training") { try BatchNorm2d(8) },
+    Case(name: "batch norm evaluation", isTraining: false) { try BatchNorm2d(8) },
+    Case(name: "batch norm momentum") { try BatchNorm2d(8, epsilon: 1e-3, momentum: 0.01) },
+    Case(name: "relu", scale: 8) { ReLU() },
+    Case(name: "relu6", scale: 8) { ReLU6() },
+    Case(name: "silu", scale: 8) { SiLU() },
+    Case(name: "hardswish", scale: 8) { Hardswish() },
+    Case(name: "hardsigmoid", scale: 8) { Hardsigmoid() },
+    Case(name: "sigmoid", scale: 8) { Sigmoid() },
+    Case(name: "max pool") { MaxPool2d(kernelSize: 3, stride: 2, padding: 1) },
+    Case(name: "max pool ceil") { MaxPool2d(kernelSize: 2, ceilMode: true) },
+    Case(name: "average pool") { AvgPool2d(kernelSize: 2) },
+    Case(name: "average pool ceil") {
+      AvgPool2d(kernelSize: 3, stride: 2, padding: 1, ceilMode: true, countIncludePad: false)
+    },
+    Case(name: "adaptive average pool") { AdaptiveAvgPool2d(1) },
+    Case(name: "adaptive average pool 3x2") {
+      AdaptiveAvgPool2d(Size2D(height: 3, width: 2))
+    },
+    Case(name: "dropout evaluation", isTraining: false) { Dropout(0.5) },
+    Case(name: "squeeze excitation") { try SqueezeExcitation(8, squeezeChannels: 2) },
+    Case(name: "squeeze excitation hardsigmoid") {
+      try SqueezeExcitation(8, squeezeChannels: 4, gate: Hardsigmoid())
+    },
+    Case(name: "upsample nearest") { Upsample(.scale(2)) },
+    Case(name: "upsample bilinear") {
+      Upsample(.size(Size2D(height: 11, width: 13)), mode: .bilinear)
+    },
+    Case(name: "flatten") { Flatten() },
+    Case(name: "sequential") {
+      Sequential(
+        try Conv2d(8, 4, kernelSize: 3, padding: 1, bias: false),
+        Sequential(try BatchNorm2d(4), ReLU(inPlace: true)),
+        Identity(),
+        try Conv2d(4, 3, kernelSize: 1)
+      )
+    },
+  ]
+
+  let golden: Golden
+  init() throws { golden = try Golden("layers", in: .module) }
+
+  @Test(arguments: cases)
+  func agreesWithPyTorch(_ item: Case) throws {
+    try check(item, channelsLast: false)
+    if item.shape.count == 4 { try check(item, channelsLast: true) }
+  }
+
+  private func check(_ item: Case, channelsLast: Bool) throws {
+    let layer = try item.make()
+    try fill(layer)
+    layer.setTraining(item.isTraining)
+    if channelsLast { try layer.useChannelsLast() }
+    var x = try formulaInput(item.shape, scale: item.scale)
+    if channelsLast { x = try x.to(.channelsLast) }
+    try x.requiresGrad_(true)
+    let y = try layer(x)
+    try golden.expect("\(item.name)/output", y)
+    try (y * formulaInput(y.shape, k: 1001)).sum().backward()
+    try golden.expect("\(item.name)/input.grad", try #require(try x.grad))
+    for (name, parameter) in layer.parameters() {
+      try golden.expect("\(item.name)/\(name).grad", try #require(try parameter.value.grad))
+    }
+    for (name, buffer) in layer.buffers() {
+      try golden.expect("\(item.name)/\(name)", buffer.value)
+    }
+  }
+
+  /// Every case of the file is one of the table's, so that none is forgotten.
+  @Test func everyGoldenIsTested() {
+    let tested = Set(Self.cases.map(\.name))
+    let missing = golden.caseNames.compactMap { $0.split(separator: "/").first.map(String.init) }
+      .filter { !tested.contains($0) }
+    #expect(missing.isEmpty)
+  }
+
+  @Test func dropoutScalesWhatItKeeps() throws {
+    let dropout = Dropout(0.25)
+    try Torch.seed(1)
+    let values = try dropout(Tensor.ones([4000])).floats()
+    let kept = values.filter { $0 != 0 }
+    #expect((2800...3200).contains(kept.count))
+    expectClose(kept, [Float](repeating: 1 / 0.75, count: kept.count))
+    dropout.setTraining(false)
+    #expect(try dropout(Tensor.ones([10])).floats() == [Float](repeating: 1, count: 10))
+  }
+
+  @Test func inPlaceActivationsOverwriteOnlyWhileTraining() throws {
+    for layer in [ReLU(inPlace: true), ReLU6(inPlace: true)] as [any Layer] {
+      let x = try Tensor([-1, 8], shape: [2])
+      layer.setTraining(false)
+      _ = try layer(x)
+      #expect(try x.floats() == [-1, 8])
+      layer.setTraining(true)
+      let y = try layer(x)
+      #expect(try x.floats() == y.floats())
+      #expect(try x.floats()[0] == 0)
+    }
+  }
+
+  @Test func frozenBatchNormUsesAndKeepsItsMoments() throws {
+    let norm = try BatchNorm2d(2)
+    norm.isFrozen = true
+    let x = try formulaInput([2, 2, 3, 3])
+    expectClose(try norm(x).floats(), try x.floats(), rtol: 1e-4)
+    #expect(try norm.runningMean.value.floats() == [0, 0])
+    #expect(try norm.batchCount.value.ints() == [0])
+  }
+}

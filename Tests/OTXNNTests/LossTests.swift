@@ -1,0 +1,81 @@
+import Foundation
+import OTXCore
+import OTXNN
+import OTXTensor
+import OTXTesting
+import Testing
+
+/// Values and gradients of each loss are PyTorch's.
+@Suite struct LossTests {
+  let golden: Golden
+  init() throws { golden = try Golden("losses", in: .module) }
+
+  private func check(
+    _ name: String,
+    _ predictions: Tensor,
+    _ loss: (Tensor) throws -> Tensor
+  ) throws {
+    let leaf = try predictions.detach()
+    try leaf.requiresGrad_(true)
+    let value = try loss(leaf)
+    try golden.expect(name, value)
+    try (value * formulaInput(value.shape, k: 1001)).sum().backward()
+    try golden.expect("\(name)/grad", try #require(try leaf.grad))
+  }
+
+  @Test func crossEntropyAgrees() throws {
+    let logits = try formulaInput([6, 5], scale: 4)
+    let classes = try formulaIntegers([6], below: 5)
+    try check("cross entropy", logits) { try crossEntropy($0, classes) }
+    try check("cross entropy smoothed", logits) {
+      try crossEntropy($0, classes, labelSmoothing: 0.1)
+    }
+    let weights = try formulaInput([5], k: 1002) + 1.5
+    try check("cross entropy weighted", logits) {
+      try crossEntropy($0, classes, weight: weights, reduction: .sum)
+    }
+    var ignoring = Formula.integers([6], below: 5)
+    ignoring[1] = 255
+    let others = try Tensor(ignoring, shape: [6])
+    try check("cross entropy ignoring", logits) {
+      try crossEntropy($0, others, ignoreIndex: 255)
+    }
+  }
+
+  @Test func binaryLossesAgree() throws {
+    let logits = try formulaInput([6, 5], scale: 4)
+    let values = Formula.integers([6, 5], below: 2, k: 2001).map { Float($0) }
+    let targets = try Tensor(values, shape: [6, 5])
+    let weights = try formulaInput([5], k: 1002) + 1.5
+    try check("bce", logits) { try binaryCrossEntropyWithLogits($0, targets) }
+    try check("bce weighted sum", logits) {
+      try binaryCrossEntropyWithLogits($0, targets, weight: weights, reduction: .sum)
+    }
+    try check("focal", logits) { try sigmoidFocalLoss($0, targets) }
+    try check("focal elements", logits) {
+      try sigmoidFocalLoss($0, targets, alpha: 0.5, gamma: 1.5, reduction: .none)
+    }
+  }
+
+  @Test func smoothL1Agrees() throws {
+    let predictions = try formulaInput([6, 5], scale: 4)
+    let targets = try formulaInput([6, 5], k: 1003)
+    try check("smooth l1", predictions) { try smoothL1Loss($0, targets) }
+    try check("smooth l1 beta", predictions) {
+      try smoothL1Loss($0, targets, beta: 1.0 / 9, reduction: .sum)
+    }
+  }
+
+  @Test func boxLossesAgree() throws {
+    func boxes(_ key: String) throws -> Tensor {
+      try Tensor(try golden.digest(key).samples.map { Float($0) }, shape: [6, 4])
+    }
+    let (a, b) = (try boxes("boxes a"), try boxes("boxes b"))
+    try check("box iou", a) { try boxIoU($0, b.narrow(dim: 0, start: 0, length: 4)) }
+    try check("paired iou", a) { try pairedBoxIoU($0, b) }
+    try check("giou loss", a) { try generalizedBoxIoULoss($0, b, reduction: .none) }
+    try check("giou loss sum", a) { try generalizedBoxIoULoss($0, b, reduction: .sum) }
+    let iou = try pairedBoxIoU(a, b).floats()
+    expectClose(try iouLoss(a, b, reduction: .none).floats(), iou.map { 1 - $0 }, atol: 1e-5)
+  }
+}
