@@ -7,7 +7,9 @@ public enum TaskType: String, Codable, CaseIterable, Sendable {
 }
 
 extension TaskType {
-  /// The static description of this task. The only `switch` over `TaskType` in the package.
+  /// The static description of this task.
+  ///
+  /// The only `switch` over `TaskType` in the package.
   public var kind: any VisionTask.Type {
     switch self {
     case .multiClassClassification: MultiClassClassification.self

@@ -16,9 +16,16 @@ public protocol VisionTask: Sendable {
   /// The word of the `task_type` entry in an exported model (`rt_info/model_info`).
   static var exportedTaskName: String { get }
 
-  /// Entries of an exported model (`rt_info/model_info`) that are this task's own: `model_type`, the
-  /// wrapper of OpenVINO's Model API that runs it, and what that needs.
+  /// Entries of an exported model (`rt_info/model_info`) that are this task's own.
+  ///
+  /// `model_type`, the wrapper of OpenVINO's Model API that runs it, and what that needs.
   static var exportedEntries: [String: String] { get }
+
+  /// The score that picks the best checkpoint unless the user names another: `map_50`.
+  static var selectionMetric: String { get }
+
+  /// The score that users see first and that `performance.json` holds: `f-measure`.
+  static var performanceMetric: String { get }
 
   /// How well a dataset's annotations fit this task: the number of items that it could train on.
   ///
@@ -31,6 +38,7 @@ public protocol VisionTask: Sendable {
   ///   - item: The item, as its format read it.
   ///   - image: The item's decoded picture.
   ///   - labels: The labels the model knows; an annotation's label becomes an index into them.
+  /// - Returns: A sample to train or to be scored on.
   /// - Throws: ``DataError/unknownLabel(_:known:item:)``, ``DataError/invalidItem(_:reason:)``.
   static func entity(from item: DatasetItem, image: Image, labels: LabelInfo) throws -> Entity
 
@@ -39,6 +47,7 @@ public protocol VisionTask: Sendable {
   /// - Parameters:
   ///   - image: What the network sees.
   ///   - frame: Where that lies in the original.
+  /// - Returns: A sample without truth.
   static func unlabeled(_ image: Image, frame: ImageFrame) -> Entity
 
   /// Reads the outputs of a network, from whichever backend they come, as predictions.
@@ -53,7 +62,9 @@ public protocol VisionTask: Sendable {
   /// - Returns: `N` predictions in coordinates of the original pictures.
   /// - Throws: ``ModelError`` when an output is missing or has an unexpected shape.
   static func predictions(
-    from outputs: [String: ModelOutput], frames: [ImageFrame], info: ModelInfo
+    from outputs: [String: ModelOutput],
+    frames: [ImageFrame],
+    info: ModelInfo
   ) throws -> [Prediction]
 
   /// The prediction without what the confidence threshold of `info` rules out; what users see.
@@ -64,6 +75,24 @@ public protocol VisionTask: Sendable {
 
   /// Marks to draw on the picture that `prediction` belongs to.
   static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark]
+}
+
+extension VisionTask {
+  /// The score that a user means by `name`; `auto` is ``selectionMetric``.
+  ///
+  /// Letters' case does not matter, nor does `-` for `_`.
+  ///
+  /// - Throws: ``ConfigurationError/unknownName(_:kind:known:)``.
+  public static func metricName(_ name: String) throws -> String {
+    func folded(_ text: String) -> String {
+      text.lowercased().replacing("-", with: "_")
+    }
+    if folded(name) == "auto" { return selectionMetric }
+    guard let found = Score.names.first(where: { folded($0) == folded(name) }) else {
+      throw ConfigurationError.unknownName(name, kind: "metric", known: Score.names)
+    }
+    return found
+  }
 }
 
 /// One sample of a task: a picture and what is known about it.
@@ -107,7 +136,8 @@ extension BatchDataEntity {
         let pixels = Array(images.pixels[index * stride..<(index + 1) * stride])
         entity.image = Image(size: images.size, pixels: pixels)
         return entity
-      })
+      }
+    )
   }
 }
 
@@ -118,6 +148,10 @@ public protocol PredictionEntity: Codable, Sendable, Equatable {}
 public protocol Metric: Sendable {
   associatedtype Prediction
   associatedtype Target
+
+  /// Every score that a report can hold, by the name it has in ``MetricReport/values``.
+  static var names: [String] { get }
+
   init(labels: LabelInfo)
   /// - Parameters:
   ///   - predictions: One for each target, in coordinates of the original pictures.
@@ -127,6 +161,7 @@ public protocol Metric: Sendable {
   ///
   /// - Parameter threshold: The confidence threshold to score at. `nil` lets the metric choose
   ///   the best one; allowed on the validation split only.
+  /// - Returns: The scores; one that is not defined for what was seen is left out.
   func compute(confidenceThreshold threshold: Float?) -> MetricReport
 }
 

@@ -4,6 +4,8 @@ public enum Detection: VisionTask {
   public static let title = "object detection"
   public static let exportedTaskName = "detection"
   public static let exportedEntries = ["model_type": "ssd"]
+  public static let selectionMetric = "map_50"
+  public static let performanceMetric = "f-measure"
 
   /// A box and what it holds.
   public struct LabeledBox: Codable, Sendable, Equatable {
@@ -89,7 +91,9 @@ public enum Detection: VisionTask {
   }
 
   public static func entity(
-    from item: DatasetItem, image: Image, labels: LabelInfo
+    from item: DatasetItem,
+    image: Image,
+    labels: LabelInfo
   ) throws -> Entity {
     var objects: [LabeledBox] = []
     for annotation in item.annotations {
@@ -115,7 +119,9 @@ public enum Detection: VisionTask {
   }
 
   public static func predictions(
-    from outputs: [String: ModelOutput], frames: [ImageFrame], info: ModelInfo
+    from outputs: [String: ModelOutput],
+    frames: [ImageFrame],
+    info: ModelInfo
   ) throws -> [Prediction] {
     let found = Array(outputs.keys)
     guard let boxes = outputs[Output.boxes] else {
@@ -126,12 +132,18 @@ public enum Detection: VisionTask {
     }
     guard boxes.shape.count == 3, boxes.shape[0] == frames.count, boxes.shape[2] == 5 else {
       throw ModelError.unexpectedOutputShape(
-        Output.boxes, shape: boxes.shape, expected: "[\(frames.count), D, 5]")
+        Output.boxes,
+        shape: boxes.shape,
+        expected: "[\(frames.count), D, 5]"
+      )
     }
     let detectionCount = boxes.shape[1]
     guard labels.shape == [frames.count, detectionCount] else {
       throw ModelError.unexpectedOutputShape(
-        Output.labels, shape: labels.shape, expected: "[\(frames.count), \(detectionCount)]")
+        Output.labels,
+        shape: labels.shape,
+        expected: "[\(frames.count), \(detectionCount)]"
+      )
     }
     return frames.enumerated().map { index, frame in
       var objects: [ScoredBox] = []
@@ -141,8 +153,12 @@ public enum Detection: VisionTask {
         guard score > 0, info.labels.names.indices.contains(label) else { continue }
         let box = frame.original(
           BoundingBox(
-            x1: boxes.values[5 * row], y1: boxes.values[5 * row + 1],
-            x2: boxes.values[5 * row + 2], y2: boxes.values[5 * row + 3]))
+            x1: boxes.values[5 * row],
+            y1: boxes.values[5 * row + 1],
+            x2: boxes.values[5 * row + 2],
+            y2: boxes.values[5 * row + 3]
+          )
+        )
         guard box.area > 0 else { continue }
         objects.append(ScoredBox(box: box, label: label, score: score))
       }
@@ -165,7 +181,10 @@ public enum Detection: VisionTask {
     prediction.objects.map { object in
       let percent = Int((object.score * 100).rounded())
       return .box(
-        object.box, caption: "\(labels.names[object.label]) \(percent)%", colorIndex: object.label)
+        object.box,
+        caption: "\(labels.names[object.label]) \(percent)%",
+        colorIndex: object.label
+      )
     }
   }
 }

@@ -7,6 +7,8 @@ public enum MultiClassClassification: VisionTask {
     "model_type": "Classification", "multilabel": "False", "hierarchical": "False",
     "output_raw_scores": "True",
   ]
+  public static let selectionMetric = "accuracy"
+  public static let performanceMetric = "accuracy"
 
   public struct Entity: DataEntity {
     public var image: Image
@@ -58,7 +60,9 @@ public enum MultiClassClassification: VisionTask {
   }
 
   public static func entity(
-    from item: DatasetItem, image: Image, labels: LabelInfo
+    from item: DatasetItem,
+    image: Image,
+    labels: LabelInfo
   ) throws -> Entity {
     var names: [String] = []
     for annotation in item.annotations {
@@ -66,7 +70,9 @@ public enum MultiClassClassification: VisionTask {
     }
     guard names.count == 1, let name = names.first else {
       throw DataError.invalidItem(
-        item.id, reason: "has \(names.count) labels; multi-class classification needs one")
+        item.id,
+        reason: "has \(names.count) labels; multi-class classification needs one"
+      )
     }
     guard let label = labels.index(of: name) else {
       throw DataError.unknownLabel(name, known: labels.names, item: item.id)
@@ -88,7 +94,9 @@ public enum MultiClassClassification: VisionTask {
   }
 
   public static func predictions(
-    from outputs: [String: ModelOutput], frames: [ImageFrame], info: ModelInfo
+    from outputs: [String: ModelOutput],
+    frames: [ImageFrame],
+    info: ModelInfo
   ) throws -> [Prediction] {
     guard let logits = outputs[Output.logits] else {
       throw ModelError.unknownOutput(Output.logits, found: Array(outputs.keys))
@@ -96,7 +104,10 @@ public enum MultiClassClassification: VisionTask {
     let labelCount = info.labels.count
     guard logits.shape == [frames.count, labelCount] else {
       throw ModelError.unexpectedOutputShape(
-        Output.logits, shape: logits.shape, expected: "[\(frames.count), \(labelCount)]")
+        Output.logits,
+        shape: logits.shape,
+        expected: "[\(frames.count), \(labelCount)]"
+      )
     }
     return frames.indices.map { index in
       let row = logits.values[index * labelCount..<(index + 1) * labelCount]
