@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Gets everything that building and running OTX needs, once for each user, and links it into this checkout.
 #
-#   Scripts/bootstrap.sh [--cuda] [--force]
+#   Scripts/bootstrap.sh [--cuda | --cpu] [--force]
 #
-#   --cuda   also the CUDA libraries, for a machine with an NVIDIA GPU
+#   --cuda   also the CUDA libraries, for a machine with an NVIDIA GPU (4 GB); this checkout keeps them from then on
+#   --cpu    back to the CPU alone, the default (0.7 GB)
 #   --force  unpack and compile again, although everything is there
 #
 # What it leaves:
@@ -40,13 +41,15 @@ fail() {
 }
 
 cuda=no
+if [ -e "$root/.sdk/cuda" ]; then cuda=yes; fi
 force=no
 for argument in "$@"; do
   case "$argument" in
     --cuda) cuda=yes ;;
+    --cpu) cuda=no ;;
     --force) force=yes ;;
     -h | --help) awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "${BASH_SOURCE[0]}" && exit 0 ;;
-    *) fail "unknown option $argument" "known: --cuda, --force" ;;
+    *) fail "unknown option $argument" "known: --cuda, --cpu, --force" ;;
   esac
 done
 
@@ -438,6 +441,7 @@ print="$(fingerprint)"
 if up_to_date "$print"; then exit 0; fi
 mkdir -p "$cache"
 set_up
+if [ "$cuda" = yes ]; then touch "$root/.sdk/cuda"; else rm -f "$root/.sdk/cuda"; fi
 # Read again: a package that was installed changes it.
 fingerprint >"$root/.sdk/stamp.$$"
 mv -f "$root/.sdk/stamp.$$" "$root/.sdk/stamp"
