@@ -15,6 +15,11 @@ public struct LoadReport: Equatable, Sendable {
     public var name: String
     public var found: [Int]
     public var expected: [Int]
+    public init(name: String, found: [Int], expected: [Int]) {
+      self.name = name
+      self.found = found
+      self.expected = expected
+    }
   }
 
   /// Whether every entry of either side met its counterpart.

@@ -106,10 +106,10 @@ import Testing
 
   @Test func dropoutScalesWhatItKeeps() throws {
     let dropout = Dropout(0.25)
-    try Torch.seed(1)
     let values = try dropout(Tensor.ones([4000])).floats()
     let kept = values.filter { $0 != 0 }
-    #expect((2800...3200).contains(kept.count))
+    // Six standard deviations around the mean, 3000.
+    #expect((2835...3165).contains(kept.count))
     expectClose(kept, [Float](repeating: 1 / 0.75, count: kept.count))
     dropout.setTraining(false)
     #expect(try dropout(Tensor.ones([10])).floats() == [Float](repeating: 1, count: 10))

@@ -66,7 +66,7 @@ import Testing
     #expect(norms.count == 2)
     #expect(norms.allSatisfy { !$0.isTraining })
     block.setTraining(true)
-    #expect(norms.allSatisfy(\.isTraining))
+    #expect(norms.allSatisfy { $0.isTraining })
   }
 
   @Test func loadingReportsWhatDoesNotFit() throws {

@@ -3,6 +3,7 @@ import OTXCore
 import OTXNN
 import OTXTensor
 import OTXTesting
+import Testing
 
 /// A tensor filled by the formula for inputs.
 func formulaInput(_ shape: [Int], k: Int = 1000, scale: Float = 1) throws -> Tensor {
