@@ -99,8 +99,16 @@ public struct ImageHeader: Sendable, Equatable {
       return "it holds markup text"
     }
     if magic.allSatisfy({ $0 == 0 }) { return "it holds zeros" }
+    if has("version https://git-lfs") { return "it is a Git LFS pointer: fetch the file itself" }
     let isText = magic.allSatisfy { $0 == 9 || $0 == 10 || $0 == 13 || ($0 >= 32 && $0 != 127) }
-    return isText ? "it holds text" : "unknown first bytes"
+    guard isText else { return "unknown first bytes" }
+    // What copying without links makes of a symbolic link.
+    let text = String(decoding: magic, as: UTF8.self)
+    let ending = text.split(separator: ".").last.map { $0.lowercased() } ?? ""
+    let isPath =
+      magic.count < 64 && text.contains("/") && ImageFormat.fileExtensions.contains(ending)
+    return isPath
+      ? "it holds the text '\(text)': a symbolic link copied as a file?" : "it holds text"
   }
 }
 

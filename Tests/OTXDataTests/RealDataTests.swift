@@ -22,6 +22,26 @@ struct RealDataTests {
     for line in dataset.problems.summary { print(line) }
   }
 
+  @Test("BCCD as Pascal VOC says the same as BCCD as COCO")
+  func sameInBothFormats() throws {
+    let root = try #require(realData)
+    let coco = try DatasetReader.read(.root(root.appending(path: "bccd"), format: nil))
+    let voc = try DatasetReader.read(.root(root.appending(path: "bccd_voc"), format: nil))
+    #expect(voc.format == "voc")
+    #expect(voc.labels == coco.labels)
+    for line in voc.problems.summary { print(line) }
+    for subset in [Subset.train, .val, .test] {
+      func boxes(_ dataset: Dataset) -> [String: [Annotation]] {
+        Dictionary(
+          uniqueKeysWithValues: (dataset.items[subset] ?? []).map {
+            (URL(filePath: $0.id).lastPathComponent, $0.annotations)
+          }
+        )
+      }
+      #expect(boxes(voc) == boxes(coco))
+    }
+  }
+
   @Test("BCCD in training batches")
   func batches() throws {
     let root = try #require(realData).appending(path: "bccd")

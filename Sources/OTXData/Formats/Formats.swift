@@ -4,6 +4,7 @@ import OTXCore
 public enum Formats {
   public static let all: [any DatasetFormat] = [
     COCOFormat(),
+    VOCFormat(),
     ImageFolderFormat(),
   ]
 

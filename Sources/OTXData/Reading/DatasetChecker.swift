@@ -8,7 +8,8 @@ enum DatasetChecker {
   static func check(_ reading: FormatReading, root: URL) -> FormatReading {
     var result = reading
     for subset in Subset.allCases {
-      guard let items = reading.items[subset] else { continue }
+      guard let stated = reading.items[subset] else { continue }
+      let items = merged(stated, &result.problems)
       let headers = ParallelResults<Result<CheckedPicture, DataError>>(count: items.count)
       WorkerThreads.forEach(items.count) { headers.set($0, Self.header(of: items[$0])) }
       var kept: [DatasetItem] = []
@@ -19,7 +20,52 @@ enum DatasetChecker {
       }
       result.items[subset] = kept
     }
+    result.problems += sharedPictures(result.items)
     return result
+  }
+
+  /// Makes one item of entries about the same picture.
+  private static func merged(
+    _ items: [DatasetItem],
+    _ problems: inout [DatasetProblem]
+  ) -> [DatasetItem] {
+    var places: [String: Int] = [:]
+    var result: [DatasetItem] = []
+    for item in items {
+      guard let place = places[item.id] else {
+        places[item.id] = result.count
+        result.append(item)
+        continue
+      }
+      let new = item.annotations.filter { !result[place].annotations.contains($0) }
+      result[place].annotations += new
+      problems.append(
+        DatasetProblem(
+          kind: "duplicate picture",
+          location: item.origin.isEmpty ? item.id : item.origin,
+          message:
+            "the picture \(item.id) stands twice; \("annotation".counted(new.count)) added to the first entry",
+          remedy: .corrected
+        )
+      )
+    }
+    return result
+  }
+
+  /// Notes pictures that stand in two subsets: a score on them says nothing.
+  static func sharedPictures(_ items: [Subset: [DatasetItem]]) -> [DatasetProblem] {
+    let train = Set((items[.train] ?? []).map(\.id))
+    return [Subset.val, .test].compactMap { subset in
+      let shared = (items[subset] ?? []).filter { train.contains($0.id) }
+      guard let first = shared.first else { return nil }
+      return DatasetProblem(
+        kind: "picture in two subsets",
+        location: first.id,
+        message:
+          "\("picture".counted(shared.count)) of \(subset.rawValue) also stand in train, the first: \(first.id): scores on them say nothing",
+        remedy: .noted
+      )
+    }
   }
 
   /// What a look at a picture says.
