@@ -50,11 +50,10 @@ public struct StateDictionaryError: Error, CustomStringConvertible, Equatable {
 extension ParameterTree {
   /// Parameters and persistent buffers under the names and in the order of PyTorch's `state_dict`.
   ///
-  /// The tensors share memory with the module.
-  public func stateDictionary() throws(TensorError) -> [(name: String, value: Tensor)] {
-    var found: [(name: String, value: Tensor)] = []
-    for (name, entry) in stateEntries() { found.append((name, try entry.value.detach())) }
-    return found
+  /// The tensors are the module's own, by which a recording knows its weights. Copy what has to
+  /// stay as it is.
+  public func stateDictionary() -> [(name: String, value: Tensor)] {
+    stateEntries().map { ($0.name, $0.entry.value) }
   }
 
   /// Copies a state dictionary's entries over the module's, by name, converting element types.

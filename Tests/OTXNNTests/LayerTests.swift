@@ -96,6 +96,26 @@ import Testing
     }
   }
 
+  /// In evaluation mode each layer is made of operators that an exporter can read.
+  @Test(arguments: cases)
+  func canBeRecorded(_ item: Case) throws {
+    let layer = try item.make()
+    try fill(layer)
+    layer.setTraining(false)
+    let x = try formulaInput(item.shape, scale: item.scale)
+    let graph = try noGrad {
+      try record(
+        inputs: [("x", x)],
+        parameters: layer.stateDictionary(),
+        dynamicAxes: [0]
+      ) { [("y", try layer(x))] }
+    }
+    #expect(graph.outputs.map(\.name) == ["y"])
+    #expect(graph.frozenConstants.isEmpty)
+    let names = Set(graph.values.map(\.name))
+    for (name, _) in layer.parameters() { #expect(names.contains(name)) }
+  }
+
   /// Every case of the file is one of the table's, so that none is forgotten.
   @Test func everyGoldenIsTested() {
     let tested = Set(Self.cases.map(\.name))

@@ -49,7 +49,7 @@ import Testing
     )
     #expect(state[7].value.dtype == .int64)
     let bare = try Block(hasShortcut: false)
-    #expect(!(try bare.stateDictionary().contains { $0.name.hasPrefix("downsample") }))
+    #expect(!(bare.stateDictionary().contains { $0.name.hasPrefix("downsample") }))
     #expect(
       bare.parameters().map(\.name) == [
         "scale", "convolution.weight", "bn.weight", "bn.bias", "branches.1.weight",

@@ -89,7 +89,7 @@ import Testing
       let optimizer = make(first)
       try train(first, optimizer, steps: 0..<3)
       let second = try network()
-      try second.loadStateDictionary(try first.stateDictionary())
+      try second.loadStateDictionary(first.stateDictionary())
       let resumed = make(second)
       try resumed.loadState(optimizer.state())
       try train(second, resumed, steps: 3..<5)

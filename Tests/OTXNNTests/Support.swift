@@ -17,7 +17,7 @@ func formulaIntegers(_ shape: [Int], below: Int, k: Int = 2000) throws -> Tensor
 
 /// Fills a module's weights by the formula.
 func fill(_ module: any ParameterTree) throws {
-  let state = try module.stateDictionary()
+  let state = module.stateDictionary()
   var buffers: [(name: String, value: ArrayBuffer)] = []
   for (name, value) in state { buffers.append((name, try value.arrayBuffer())) }
   var filled: [(name: String, value: Tensor)] = []
