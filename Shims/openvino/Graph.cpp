@@ -1,9 +1,9 @@
 // A recorded graph, shown to OpenVINO's PyTorch front end as if TorchScript had made it.
 
+#include <map>
 #include <openvino/frontend/manager.hpp>
 #include <openvino/frontend/pytorch/decoder.hpp>
 #include <openvino/op/constant.hpp>
-#include <unordered_map>
 #include <vector>
 
 #include "Common.hpp"
@@ -163,15 +163,15 @@ class Decoder final : public frontend::pytorch::TorchDecoder {
   }
 };
 
-/// Gives every node a name of its own: one operator can become several nodes, which all got the
-/// operator's name.
-void makeNamesUnique(ov::Model &model) {
-  std::unordered_map<std::string, size_t> counts;
+/// Names nodes that no operator gave a name: by default they carry a number that depends on what the
+/// process did before, and the same network would not be the same file.
+void nameOthers(ov::Model &model) {
+  std::map<std::string, size_t> counts;
   for (const auto &node : model.get_ordered_ops()) {
-    const std::string name = node->get_friendly_name();
-    size_t &count = counts[name];
-    count += 1;
-    if (count > 1) node->set_friendly_name(name + "/" + std::to_string(count));
+    if (node->get_friendly_name() != node->get_name()) continue;
+    const std::string type = node->get_type_name();
+    counts[type] += 1;
+    node->set_friendly_name(type + "_" + std::to_string(counts[type]));
   }
 }
 
@@ -209,7 +209,7 @@ std::shared_ptr<ov::Model> convert(std::shared_ptr<const Graph> graph, const cha
   if (!loaded) throw std::runtime_error("OpenVINO's PyTorch front end refused the graph");
   auto model = pytorch->convert(loaded);
   namePorts(*model, *graph);
-  makeNamesUnique(*model);
+  nameOthers(*model);
   model->set_friendly_name(modelName);
   return model;
 }

@@ -62,6 +62,26 @@ struct ExportTests {
     #expect(try ModelInfo(readingIR: foreign) == expected)
   }
 
+  @Test func nameTheirLayersAsTheNetworkDoes() throws {
+    let exported = try SampleModels.exportClassifier(to: folder.url)
+    let text = try String(contentsOf: exported.xml, encoding: .utf8)
+    let names = text.matches(of: /<layer id="\d+" name="([^"]*)"/).map { String($0.1) }
+    #expect(Set(names).count == names.count)
+    #expect(
+      Set(names).isSuperset(of: [
+        "image", "stem.weight", "stem/conv2d", "fc.weight", "fc/linear", "logits/result",
+      ])
+    )
+  }
+
+  @Test func areTheSameFilesEachTime() throws {
+    let first = try SampleModels.exportClassifier(to: folder.file("first"))
+    _ = try OpenVINOModel(compiling: SampleGraphs.detector())
+    let second = try SampleModels.exportClassifier(to: folder.file("second"))
+    #expect(try Data(contentsOf: first.xml) == Data(contentsOf: second.xml))
+    #expect(try Data(contentsOf: first.bin) == Data(contentsOf: second.bin))
+  }
+
   @Test func areHalfTheSizeWithHalfPrecision() throws {
     func size(_ url: URL) throws -> Int { try Data(contentsOf: url).count }
     let full = try SampleModels.exportClassifier(to: folder.file("full"))
