@@ -43,13 +43,50 @@ public enum Subset: String, Codable, CaseIterable, Sendable {
   case train, val, test, unlabeled
 }
 
+/// Dictionaries by subset become JSON objects, not lists.
+extension Subset: CodingKeyRepresentable {}
+
 /// Index of a label inside ``LabelInfo/names``; never a category id of a file format.
 public typealias LabelIndex = Int
 
 /// The labels that a model knows, in the order of its outputs.
-public struct LabelInfo: Codable, Sendable, Hashable {
+public struct LabelInfo: Sendable {
   public let names: [String]
-  public init(names: [String]) { self.names = names }
+  /// Where each name stands first.
+  private let indices: [String: LabelIndex]
+
+  public init(names: [String]) {
+    self.names = names
+    indices = Dictionary(
+      names.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
+  }
+
   public var count: Int { names.count }
-  public func index(of name: String) -> LabelIndex? { names.firstIndex(of: name) }
+
+  /// The index of the label called `name`; `nil` for one that is not on the list.
+  public func index(of name: String) -> LabelIndex? { indices[name] }
+
+  /// The name of the label at `index`, or `label <index>` for one that is not on the list.
+  public func name(_ index: LabelIndex) -> String {
+    names.indices.contains(index) ? names[index] : "label \(index)"
+  }
+}
+
+extension LabelInfo: Hashable {
+  public static func == (left: LabelInfo, right: LabelInfo) -> Bool { left.names == right.names }
+  public func hash(into hasher: inout Hasher) { hasher.combine(names) }
+}
+
+extension LabelInfo: Codable {
+  private enum CodingKeys: String, CodingKey { case names }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(names: try container.decode([String].self, forKey: .names))
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(names, forKey: .names)
+  }
 }

@@ -9,12 +9,13 @@ extension ImageSize: CustomStringConvertible, LosslessStringConvertible, Codable
   /// `HxW`, as users type it.
   public var description: String { "\(height)x\(width)" }
 
-  /// Reads `480x640`, or `320` for a square.
+  /// Reads `480x640`, or `320` for a square; sides from 1 to 1,000,000.
   public init?(_ text: String) {
     let parts = text.lowercased().split(separator: "x", omittingEmptySubsequences: false)
     let numbers = parts.compactMap { Int($0) }
     guard numbers.count == parts.count, (1...2).contains(parts.count),
-      let height = numbers.first, let width = numbers.last, height > 0, width > 0
+      let height = numbers.first, let width = numbers.last,
+      (1...1_000_000).contains(height), (1...1_000_000).contains(width)
     else { return nil }
     self.init(height: height, width: width)
   }

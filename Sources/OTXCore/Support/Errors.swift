@@ -49,6 +49,8 @@ public enum ModelError: Error, Equatable, Sendable {
   case unknownModel(String, known: [String])
   case unknownOutput(String, found: [String])
   case unexpectedOutputShape(String, shape: [Int], expected: String)
+  /// A network gave NaN or infinity for a picture.
+  case nonFiniteOutput(String, item: String)
   /// A file that is no checkpoint, or a damaged one.
   case unreadableCheckpoint(file: String, reason: String)
   /// The checkpoint is another model's, or of other labels.
@@ -66,6 +68,8 @@ extension ModelError: LocalizedError, CustomStringConvertible {
       "the model has no output '\(name)' (it has \(found.sorted().joined(separator: ", ")))"
     case .unexpectedOutputShape(let name, let shape, let expected):
       "output '\(name)' has shape \(shape), expected \(expected)"
+    case .nonFiniteOutput(let name, let item):
+      "\(item): output '\(name)' is not finite: the weights diverged in training, or the precision is too low (try --precision fp32)"
     case .unreadableCheckpoint(let file, let reason): "\(file): \(reason)"
     case .mismatch(let text): text
     case .exportFailed(let text): "export failed: \(text)"

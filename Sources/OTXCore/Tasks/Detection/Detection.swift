@@ -123,13 +123,8 @@ public enum Detection: VisionTask {
     frames: [ImageFrame],
     info: ModelInfo
   ) throws -> [Prediction] {
-    let found = Array(outputs.keys)
-    guard let boxes = outputs[Output.boxes] else {
-      throw ModelError.unknownOutput(Output.boxes, found: found)
-    }
-    guard let labels = outputs[Output.labels] else {
-      throw ModelError.unknownOutput(Output.labels, found: found)
-    }
+    let boxes = try outputs.output(Output.boxes)
+    let labels = try outputs.output(Output.labels)
     guard boxes.shape.count == 3, boxes.shape[0] == frames.count, boxes.shape[2] == 5 else {
       throw ModelError.unexpectedOutputShape(
         Output.boxes,
@@ -145,25 +140,48 @@ public enum Detection: VisionTask {
         expected: "[\(frames.count), \(detectionCount)]"
       )
     }
-    return frames.enumerated().map { index, frame in
+    return try frames.enumerated().map { index, frame in
       var objects: [ScoredBox] = []
       for row in index * detectionCount..<(index + 1) * detectionCount {
-        let score = boxes.values[5 * row + 4]
-        let label = Int(labels.values[row])
-        guard score > 0, info.labels.names.indices.contains(label) else { continue }
-        let box = frame.original(
-          BoundingBox(
-            x1: boxes.values[5 * row],
-            y1: boxes.values[5 * row + 1],
-            x2: boxes.values[5 * row + 2],
-            y2: boxes.values[5 * row + 3]
-          )
-        )
-        guard box.area > 0 else { continue }
-        objects.append(ScoredBox(box: box, label: label, score: score))
+        let values = boxes.values[5 * row..<5 * row + 5]
+        if let object = try object(values, label: labels.values[row], frame: frame, info: info) {
+          objects.append(object)
+        }
       }
+      let isSorted = zip(objects, objects.dropFirst()).allSatisfy { $0.score >= $1.score }
+      if !isSorted { objects.sort { $0.score > $1.score } }
       return Prediction(objects: objects)
     }
+  }
+
+  /// One row of a detector's outputs; `nil` for padding and for what is no box in the picture.
+  ///
+  /// A score or a coordinate that is no number (an overflow in a reduced precision) is no box.
+  private static func object(
+    _ values: ArraySlice<Float>,
+    label: Float,
+    frame: ImageFrame,
+    info: ModelInfo
+  ) throws -> ScoredBox? {
+    let start = values.startIndex
+    let score = values[start + 4]
+    guard score > 0, score.isFinite, let label = Int(exactly: label.rounded()), label >= 0 else {
+      return nil
+    }
+    guard label < info.labels.count else {
+      throw ModelError.mismatch(
+        "the model found label number \(label), but its list has \(info.labels.count) labels"
+      )
+    }
+    let box = frame.original(
+      BoundingBox(
+        x1: values[start],
+        y1: values[start + 1],
+        x2: values[start + 2],
+        y2: values[start + 3]
+      )
+    )
+    return box.isFinite && box.area > 0 ? ScoredBox(box: box, label: label, score: score) : nil
   }
 
   public static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction {
@@ -173,16 +191,15 @@ public enum Detection: VisionTask {
 
   public static func findings(_ prediction: Prediction, labels: LabelInfo) -> [Finding] {
     prediction.objects.map {
-      Finding(label: labels.names[$0.label], score: $0.score, box: $0.box)
+      Finding(label: labels.name($0.label), score: $0.score, box: $0.box)
     }
   }
 
   public static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark] {
     prediction.objects.map { object in
-      let percent = Int((object.score * 100).rounded())
-      return .box(
+      .box(
         object.box,
-        caption: "\(labels.names[object.label]) \(percent)%",
+        caption: "\(labels.name(object.label)) \(object.score.percentText)",
         colorIndex: object.label
       )
     }

@@ -98,9 +98,7 @@ public enum MultiClassClassification: VisionTask {
     frames: [ImageFrame],
     info: ModelInfo
   ) throws -> [Prediction] {
-    guard let logits = outputs[Output.logits] else {
-      throw ModelError.unknownOutput(Output.logits, found: Array(outputs.keys))
-    }
+    let logits = try outputs.output(Output.logits)
     let labelCount = info.labels.count
     guard logits.shape == [frames.count, labelCount] else {
       throw ModelError.unexpectedOutputShape(
@@ -109,8 +107,11 @@ public enum MultiClassClassification: VisionTask {
         expected: "[\(frames.count), \(labelCount)]"
       )
     }
-    return frames.indices.map { index in
+    return try frames.enumerated().map { index, frame in
       let row = logits.values[index * labelCount..<(index + 1) * labelCount]
+      guard row.allSatisfy(\.isFinite) else {
+        throw ModelError.nonFiniteOutput(Output.logits, item: frame.itemID)
+      }
       return Prediction(probabilities: softmax(row))
     }
   }
@@ -128,7 +129,7 @@ public enum MultiClassClassification: VisionTask {
 
   public static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark] {
     guard let label = prediction.label else { return [] }
-    let percent = Int((prediction.probabilities[label] * 100).rounded())
-    return [.caption("\(labels.names[label]) \(percent)%", colorIndex: label)]
+    let percent = prediction.probabilities[label].percentText
+    return [.caption("\(labels.name(label)) \(percent)", colorIndex: label)]
   }
 }
