@@ -2,5 +2,5 @@ import OTXCLI
 
 @main
 enum OTXMain {
-  static func main() async {}
+  static func main() async { await Program.main() }
 }

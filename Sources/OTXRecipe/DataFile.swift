@@ -142,3 +142,19 @@ public enum DataFile {
     }
   }
 }
+
+extension DataFile {
+  /// Whether a YAML file names data rather than a recipe; looks at its keys only.
+  public static func isDataFile(_ file: URL) -> Bool {
+    guard ["yaml", "yml", "json"].contains(file.pathExtension.lowercased()),
+      let text = try? String(contentsOf: file, encoding: .utf8),
+      let mapping = try? parseYAML(text, source: file.relativePath)?.mapping
+    else { return false }
+    if mapping["data"]?.mapping?.keys.contains(where: { subsetNames[$0.string ?? ""] != nil })
+      == true
+    {
+      return true
+    }
+    return mapping.keys.contains { subsetNames[$0.string ?? ""] != nil }
+  }
+}

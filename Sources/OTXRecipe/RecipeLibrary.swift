@@ -19,6 +19,12 @@ public struct RecipeLibrary: Sendable {
   /// The recipes that come with the program.
   public static let builtIn = RecipeLibrary()
 
+  /// Read once; that each can be read is tested.
+  private static let ours = BuiltInRecipes.texts.compactMap { name, text in
+    (try? Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: []))
+      .map { RecipeEntry(name: name, recipe: $0) }
+  }
+
   /// Ours, then the user's.
   public let entries: [RecipeEntry]
 
@@ -27,11 +33,7 @@ public struct RecipeLibrary: Sendable {
   /// - Parameter userDirectory: A folder of recipe files; it need not exist. A file that is no
   ///   recipe is left out: it is complained about when it is asked for.
   public init(userDirectory: URL? = nil) {
-    // That each of ours can be read is tested.
-    var entries = BuiltInRecipes.texts.compactMap { name, text in
-      (try? Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: []))
-        .map { RecipeEntry(name: name, recipe: $0) }
-    }
+    var entries = RecipeLibrary.ours
     let files =
       userDirectory.flatMap {
         try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)

@@ -49,6 +49,14 @@ public struct Registry: Sendable {
     return model
   }
 
+  /// Templates of earlier versions whose model there is; of one task where it is given.
+  public func templates(for task: TaskType?) -> [LegacyTemplate] {
+    library.templates.filter { template in
+      (task == nil || template.task == task)
+        && recipes(for: template.task).contains { $0.name == template.recipe }
+    }
+  }
+
   /// Backbones that fit `model`, its own first.
   public func backbones(for model: ModelDescriptor) -> [String] { model.backbones }
 }

@@ -38,11 +38,17 @@ func blockLines(_ node: Node) -> [String] {
 /// text would mean something else without them.
 private func scalarText(_ scalar: Node.Scalar) -> String {
   let text = scalar.string
-  if scalar.style == .singleQuoted || scalar.style == .doubleQuoted { return quoted(text) }
-  if scalar.tag.description != Tag.Name.str.rawValue, let number = Double(text) {
-    return Int(text) != nil ? text : "\(number)"
+  if let number = Double(text), text.contains(where: \.isNumber) {
+    return Int(text) != nil ? text : numberText(number)
   }
   return text.isEmpty ? "''" : needsQuotes(text) ? quoted(text) : text
+}
+
+/// The shortest text of a number; one that came from a `Float` is written as a `Float`.
+private func numberText(_ number: Double) -> String {
+  let single = Float(number)
+  let cameFromSingle = abs(Double(single) - number) <= abs(number) * 1e-14
+  return cameFromSingle ? "\(single)" : "\(number)"
 }
 
 private func needsQuotes(_ text: String) -> Bool {

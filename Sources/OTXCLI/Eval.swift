@@ -1,0 +1,194 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+import OTXImage
+import OTXRecipe
+
+struct Eval: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Score a model on data, or predict on pictures.",
+    usage: """
+      otx eval [CHECKPOINT] DATA [options] [params --group.name VALUE ...]
+      otx eval [CHECKPOINT] PICTURE ... [options]
+      """,
+    discussion: """
+      'otx test' is the same; 'otx predict' also takes a folder of pictures.
+      Without a checkpoint the newest run's is taken. Scores are those of the test subset.
+      """
+  )
+
+  @Argument(
+    help: .init(
+      "The checkpoint, and the data or the pictures.",
+      valueName: "checkpoint|data|picture"
+    )
+  )
+  var inputs: [String] = []
+
+  @OptionGroup var model: ModelArguments
+  @OptionGroup(title: "Data") var data: DataArguments
+
+  @Option(
+    name: [.customLong("input"), .customShort("i")],
+    help: .init("Pictures to predict on: a file or a folder.", valueName: "path")
+  )
+  var images: [String] = []
+
+  @Option(help: .init("The subset to score on: train, val or test.", valueName: "name"))
+  var subset = "test"
+
+  @Flag(help: "Make damaged items an error instead of leaving them out.")
+  var strict = false
+
+  @Flag(help: .private) var predict = false
+
+  @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
+  var savePerformance: String?
+
+  @Option(help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"))
+  var savePredictions: String?
+
+  @OptionGroup(title: "Output") var output: OutputArguments
+
+  /// What the command line asks for.
+  enum Request: Equatable {
+    case evaluate(EvaluateRequest)
+    case predict(PredictRequest)
+  }
+
+  func request() throws -> Request {
+    let library = RecipeLibrary(userDirectory: model.workspace.recipes)
+    let inputs = try Inputs(
+      self.inputs + images,
+      library: library,
+      takesModel: true,
+      predicts: predict || !images.isEmpty
+    )
+    let modelRequest = try model.request(inputs, library: library)
+    let threshold = try model.confidenceThreshold()
+    if !inputs.images.isEmpty {
+      return .predict(
+        PredictRequest(
+          model: modelRequest,
+          images: inputs.images.map { URL(filePath: $0) },
+          confidenceThreshold: threshold
+        )
+      )
+    }
+    guard let subset = Subset(rawValue: subset) else {
+      throw ConfigurationError.unknownName(
+        subset,
+        kind: "subset",
+        known: Subset.allCases.map(\.rawValue)
+      )
+    }
+    return .evaluate(
+      EvaluateRequest(
+        model: modelRequest,
+        data: try data.location(positional: inputs.data),
+        subset: subset,
+        confidenceThreshold: threshold,
+        isStrict: strict
+      )
+    )
+  }
+
+  func run() async throws {
+    let request = try UsageError.unless { try self.request() }
+    let log = ProgressReporter(console: .current, level: output.level)
+    for warning in model.compute.warnings { log.observe(.warning(warning)) }
+    switch request {
+    case .evaluate(let request): try await evaluate(request, log)
+    case .predict(let request): try await predict(request, log)
+    }
+  }
+
+  private func evaluate(_ request: EvaluateRequest, _ log: ProgressReporter) async throws {
+    let outcome = try await CurrentJobs.value.evaluate(request) { done, count in
+      log.observe(.validating(done: done, of: count))
+    }
+    log.end()
+    let performance = JSONText.members([(outcome.performanceMetric, .number(outcome.performance))])
+    if let savePerformance {
+      try ResultFile.write(performance.text + "\n", to: savePerformance)
+    }
+    let name = outcome.performanceMetric
+    log.log(
+      "\(name.prefix(1).uppercased() + name.dropFirst()) after evaluation: \(outcome.performance)"
+    )
+    if output.json {
+      Console.current.print(try json(outcome).text)
+    } else {
+      Console.current.print(ScoreTable.text(outcome.report))
+      let rate = String(
+        format: "%.1f",
+        outcome.secondsPerImage > 0 ? 1 / outcome.secondsPerImage : 0
+      )
+      Console.current.print(
+        "\(name): \(outcome.performance) on \(outcome.itemCount) images of the "
+          + "\(outcome.subset.rawValue) subset (\(rate) images/s)"
+      )
+    }
+  }
+
+  private func json(_ outcome: EvaluateOutcome) throws -> JSONText {
+    .object([
+      "metrics": .numbers(outcome.report.values),
+      "perClass": try .encoding(outcome.report.perClass),
+      "confidenceThreshold": outcome.report.confidenceThreshold.map {
+        .number(Double("\($0)") ?? 0)
+      } ?? .null,
+      "itemCount": .integer(outcome.itemCount),
+      "subset": .string(outcome.subset.rawValue),
+      "secondsPerImage": .number(outcome.secondsPerImage),
+    ])
+  }
+
+  private func predict(_ request: PredictRequest, _ log: ProgressReporter) async throws {
+    let folder = try savePredictions.map { try ResultFile.directory($0) }
+    var predictions: [JSONText] = []
+    var rows: [[String]] = []
+    var names = UniqueNames()
+    try await CurrentJobs.value.predict(request) { prediction in
+      var members: [(String, JSONText)] = [
+        ("image", .string(prediction.image.relativePath)),
+        ("height", .integer(prediction.size.height)), ("width", .integer(prediction.size.width)),
+        ("prediction", .verbatim(String(decoding: prediction.json, as: UTF8.self))),
+      ]
+      if let folder {
+        let file = folder.appending(path: names.next(prediction.image.lastPathComponent))
+        try PredictionPicture.write(prediction, to: file)
+        members.append(("file", .string(file.relativePath)))
+      }
+      predictions.append(.members(members))
+      rows.append([prediction.image.relativePath, prediction.summary])
+      log.observe(.validating(done: rows.count, of: request.images.count))
+    }
+    log.end()
+    if output.json {
+      Console.current.print(JSONText.object(["predictions": .array(predictions)]).text)
+    } else {
+      let table = Table(header: ["PICTURE", "PREDICTION"], rows: rows)
+      Console.current.print(table.text(width: Console.current.outputWidth))
+    }
+  }
+}
+
+/// Names of files in one folder, none given twice.
+struct UniqueNames {
+  private var used: Set<String> = []
+
+  /// `name`, or `name-2.ext` where that is taken.
+  mutating func next(_ name: String) -> String {
+    let url = URL(filePath: name)
+    let stem = url.deletingPathExtension().lastPathComponent
+    var candidate = name
+    var number = 1
+    while !used.insert(candidate).inserted {
+      number += 1
+      candidate = "\(stem)-\(number).\(url.pathExtension)"
+    }
+    return candidate
+  }
+}

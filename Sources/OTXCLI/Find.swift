@@ -1,0 +1,181 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+import OTXRecipe
+
+struct Find: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "find",
+    abstract: "List tasks, recipes, models and backbones.",
+    discussion: """
+      otx find                                every model
+      otx find --task                         the tasks
+      otx find --task DETECTION               models of a task
+      otx find --recipe DETECTION             recipes for a task
+      otx find --model atss_mobilenetv2       models that a recipe can train
+      otx find --backbone atss_mobilenetv2    backbones that a model can have
+      otx find --template --task DETECTION    templates of OTX 1.x
+      """
+  )
+
+  @Option(help: .init("The task to list models of; alone: list the tasks.", valueName: "task"))
+  var task: String?
+
+  @Option(help: .init("List the recipes for a task.", valueName: "task"))
+  var recipe: String?
+
+  @Option(help: .init("List the models that a recipe can train.", valueName: "recipe"))
+  var model: String?
+
+  @Option(help: .init("List the backbones that a model can have.", valueName: "model"))
+  var backbone: String?
+
+  @Flag(help: "List the templates of OTX 1.x.")
+  var template = false
+
+  @Flag(help: "List everything: tasks, their recipes, their models, their backbones.")
+  var all = false
+
+  @OptionGroup(title: "Output") var output: OutputArguments
+  @OptionGroup var workspace: WorkspaceArguments
+
+  func run() throws {
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
+    let listing = try listing(Registry(models: CurrentJobs.value.models, library: library))
+    let console = Console.current
+    if output.json {
+      let items = listing.table.rows.map { row in
+        JSONText.members(
+          zip(listing.keys, row).map { key, cell in
+            (key, Find.numericKeys.contains(key) ? .verbatim(cell) : .string(cell))
+          }
+        )
+      }
+      console.print(JSONText.object(["items": .array(items)]).text)
+    } else if listing.table.rows.isEmpty {
+      console.print("nothing found")
+    } else {
+      console.print(listing.table.text(width: console.outputWidth))
+    }
+  }
+
+  /// A table, and what its columns are called in JSON.
+  struct Listing {
+    var keys: [String]
+    var table: Table
+  }
+
+  private static let numericKeys: Set<String> = ["parametersInMillions", "gigaMultiplyAdds"]
+
+  func listing(_ registry: Registry) throws -> Listing {
+    let given = [recipe, model, backbone].compactMap(\.self)
+    guard given.count <= 1 else {
+      throw UsageError("name one of --recipe, --model and --backbone")
+    }
+    let named = try task.flatMap { $0.isEmpty ? nil : try TaskType(named: $0) }
+    if template { return templates(registry, task: named) }
+    if all { return everything(registry, task: named) }
+    if let recipe {
+      let tasks = try recipe.isEmpty ? registry.tasks() : [TaskType(named: recipe)]
+      return recipes(registry, tasks: named.map { [$0] } ?? tasks)
+    }
+    if let model {
+      guard !model.isEmpty else { return models(registry.models) }
+      return models(registry.models(for: try registry.library.recipe(model)))
+    }
+    if let backbone {
+      guard !backbone.isEmpty else { return backbones(registry.models) }
+      let name = try backbone.hasSuffix(".yaml") ? ModelFile.name(in: backbone) : backbone
+      return backbones([try registry.model(named: name)])
+    }
+    if let named { return models(registry.models(for: named)) }
+    if task != nil {
+      return Listing(
+        keys: ["task", "title"],
+        table: Table(
+          header: ["TASK", "MEANING"],
+          rows: registry.tasks().map { [$0.rawValue, $0.kind.title] }
+        )
+      )
+    }
+    return models(registry.models)
+  }
+
+  private func models(_ models: [ModelDescriptor]) -> Listing {
+    Listing(
+      keys: [
+        "task", "name", "title", "inputSize", "parametersInMillions", "gigaMultiplyAdds",
+      ],
+      table: Table(
+        header: ["TASK", "NAME", "TITLE", "INPUT", "PARAMETERS (M)", "MULTIPLY-ADDS (G)"],
+        rows: models.map {
+          [
+            $0.task.rawValue, $0.name, $0.title, $0.preprocessing.inputSize.description,
+            String(format: "%.1f", Double($0.parameterCount) / 1e6),
+            String(format: "%.2f", $0.gigaMultiplyAdds),
+          ]
+        }
+      )
+    )
+  }
+
+  private func recipes(_ registry: Registry, tasks: [TaskType]) -> Listing {
+    let entries = tasks.flatMap(registry.recipes(for:))
+    return Listing(
+      keys: ["task", "name", "model", "method", "file"],
+      table: Table(
+        header: ["TASK", "RECIPE", "MODEL", "METHOD", "FILE"],
+        rows: entries.map { entry in
+          [
+            entry.recipe.task.rawValue, entry.name, entry.recipe.model.name,
+            entry.recipe.method.rawValue, entry.file?.relativePath ?? "built in",
+          ]
+        }
+      )
+    )
+  }
+
+  private func backbones(_ models: [ModelDescriptor]) -> Listing {
+    Listing(
+      keys: ["model", "backbone"],
+      table: Table(
+        header: ["MODEL", "BACKBONE"],
+        rows: models.flatMap { model in model.backbones.map { [model.name, $0] } }
+      )
+    )
+  }
+
+  private func everything(_ registry: Registry, task: TaskType?) -> Listing {
+    var rows: [[String]] = []
+    for task in task.map({ [$0] }) ?? registry.tasks() {
+      for entry in registry.recipes(for: task) {
+        for model in registry.models(for: entry.recipe) {
+          rows += registry.backbones(for: model).map {
+            [task.rawValue, entry.name, model.name, $0]
+          }
+        }
+      }
+    }
+    return Listing(
+      keys: ["task", "recipe", "model", "backbone"],
+      table: Table(header: ["TASK", "RECIPE", "MODEL", "BACKBONE"], rows: rows)
+    )
+  }
+
+  private func templates(_ registry: Registry, task: TaskType?) -> Listing {
+    let templates = registry.templates(for: task)
+    return Listing(
+      keys: ["task", "id", "name", "path"],
+      table: Table(
+        header: ["TASK", "ID", "NAME", "PATH"],
+        rows: templates.map { [$0.task.rawValue, $0.id, $0.name, $0.path] },
+        alignment: .center
+      )
+    )
+  }
+}
+
+extension WorkspaceArguments {
+  /// The folder of the user's own recipes.
+  var recipes: URL { url.appending(path: "recipes") }
+}

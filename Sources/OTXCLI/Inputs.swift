@@ -1,0 +1,104 @@
+import Foundation
+import OTXCore
+import OTXRecipe
+
+/// What the positional arguments of a command are: each is known by what it looks like, so that
+/// their order does not matter.
+struct Inputs {
+  var recipe: String?
+  var data: String?
+  var model: String?
+  var images: [String] = []
+
+  static let imageExtensions = ["jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"]
+  static let modelExtensions = ["pth", "pt", "ckpt", "safetensors", "xml"]
+
+  /// - Parameters:
+  ///   - arguments: The positional arguments.
+  ///   - library: The recipes there are.
+  ///   - takesModel: Whether the command works on a model.
+  ///   - predicts: Whether a folder holds pictures to predict on rather than a dataset.
+  /// - Throws: ``UsageError`` for an argument that is nothing of these, or one too many.
+  init(
+    _ arguments: [String],
+    library: RecipeLibrary,
+    takesModel: Bool,
+    predicts: Bool = false
+  ) throws {
+    for argument in arguments {
+      switch try Inputs.kind(of: argument, library, takesModel: takesModel) {
+      case .recipe: recipe = try once(recipe, argument, "recipe")
+      case .model: model = try once(model, argument, "model")
+      case .image: images.append(argument)
+      case .data where predicts && Inputs.isImageFolder(argument):
+        images += try Inputs.images(in: argument)
+      case .data: data = try once(data, argument, "dataset")
+      }
+    }
+    if data != nil && !images.isEmpty {
+      throw UsageError("both a dataset and pictures are named; name one")
+    }
+  }
+
+  private enum Kind { case recipe, data, model, image }
+
+  private static func kind(
+    of argument: String,
+    _ library: RecipeLibrary,
+    takesModel: Bool
+  ) throws -> Kind {
+    let url = URL(filePath: argument)
+    let suffix = url.pathExtension.lowercased()
+    let exists = FileManager.default.fileExists(atPath: url.path)
+    if url.isDirectory {
+      return takesModel && isModelFolder(url) ? .model : .data
+    }
+    if exists, ["yaml", "yml", "json"].contains(suffix) {
+      return DataFile.isDataFile(url) ? .data : .recipe
+    }
+    if library.names(argument) { return .recipe }
+    if modelExtensions.contains(suffix) {
+      guard takesModel else {
+        throw UsageError(
+          "'\(argument)' is a model; to start training from its weights, use --weights \(argument)"
+        )
+      }
+      guard exists else { throw UsageError("there is no model at '\(argument)'") }
+      return .model
+    }
+    if imageExtensions.contains(suffix) {
+      guard exists else { throw UsageError("there is no picture at '\(argument)'") }
+      return .image
+    }
+    if exists { throw UsageError("'\(argument)' is no recipe, model, picture or dataset") }
+    if argument.contains("/") || !suffix.isEmpty {
+      throw UsageError("there is nothing at '\(argument)'")
+    }
+    // A bare word that is nothing: most likely a recipe's name.
+    _ = try library.recipe(argument)
+    return .recipe
+  }
+
+  /// A run's folder, or an export's.
+  private static func isModelFolder(_ url: URL) -> Bool {
+    ["weights.pth", "models/weights.pth", "openvino.xml"].contains {
+      FileManager.default.fileExists(atPath: url.appending(path: $0).path)
+    }
+  }
+
+  private static func isImageFolder(_ path: String) -> Bool {
+    URL(filePath: path).isDirectory
+  }
+
+  private static func images(in folder: String) throws -> [String] {
+    let found = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+      .filter { imageExtensions.contains(URL(filePath: $0).pathExtension.lowercased()) }
+    guard !found.isEmpty else { throw UsageError("'\(folder)' holds no pictures") }
+    return found.map { folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
+  }
+
+  private func once(_ old: String?, _ new: String, _ what: String) throws -> String {
+    if let old { throw UsageError("two of a kind: both '\(old)' and '\(new)' look like a \(what)") }
+    return new
+  }
+}

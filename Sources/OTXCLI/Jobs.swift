@@ -1,0 +1,108 @@
+import Foundation
+import OTXCore
+import OTXRecipe
+
+/// The work that commands ask for; the library does it, tests stand in for it.
+protocol Jobs: Sendable {
+  /// The models there are. Loads no framework.
+  var models: [ModelDescriptor] { get }
+
+  func train(
+    _ request: TrainRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome
+
+  func evaluate(
+    _ request: EvaluateRequest,
+    progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> EvaluateOutcome
+
+  func predict(
+    _ request: PredictRequest,
+    body: (PredictedImage) throws -> Void
+  ) async throws
+
+  func export(_ request: ExportRequest) async throws -> ExportOutcome
+}
+
+/// The jobs of the command that runs.
+enum CurrentJobs {
+  @TaskLocal static var value: any Jobs = StandardJobs()
+}
+
+struct TrainRequest: Sendable {
+  var recipe: RecipeRequest
+  var data: DataLocation
+  var workDirectory: URL
+  /// Where model files go; `nil`: the run's folder.
+  var modelDirectory: URL?
+  var engine: EngineOptions
+}
+
+struct TrainOutcome: Sendable {
+  var runDirectory: URL
+  var recipeFile: URL
+  var decisions: [Decision]
+  var result: TrainingResult
+}
+
+/// Which model, and on what it is computed.
+struct ModelRequest: Sendable, Equatable {
+  /// A checkpoint, an exported model, or a folder of either.
+  var model: URL
+  var engine: EngineOptions
+  /// The model that a recipe on the command line names; it must agree.
+  var expectedModel: String?
+}
+
+struct EvaluateRequest: Sendable, Equatable {
+  var model: ModelRequest
+  /// `nil`: the data the model was trained on.
+  var data: DataLocation?
+  var subset: Subset
+  /// `nil`: the model's own.
+  var confidenceThreshold: Float?
+  var isStrict: Bool
+}
+
+struct EvaluateOutcome: Sendable {
+  var report: MetricReport
+  var subset: Subset
+  /// The word users know the score by: `f-measure`.
+  var performanceMetric: String
+  var performance: Double
+  var itemCount: Int
+  var secondsPerImage: Double
+}
+
+struct PredictRequest: Sendable, Equatable {
+  var model: ModelRequest
+  var images: [URL]
+  var confidenceThreshold: Float?
+}
+
+struct PredictedImage: Sendable {
+  var image: URL
+  var size: ImageSize
+  /// The prediction as JSON.
+  var json: Data
+  var marks: [OverlayMark]
+  /// One line for people.
+  var summary: String
+}
+
+struct ExportRequest: Sendable, Equatable {
+  var model: ModelRequest
+  var data: DataLocation?
+  var directory: URL
+  var halfPrecision: Bool
+}
+
+struct ExportOutcome: Sendable {
+  var xml: URL
+  var bin: URL
+  var maxAbsoluteDifference: Double
+  var metricDifference: Double?
+  /// Everything that was compared, as JSON.
+  var parity: Data
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+import OTXRecipe
+
+/// What every command on a trained model takes.
+struct ModelArguments: ParsableArguments {
+  @Option(
+    name: [
+      .customLong("load-weights"), .customLong("checkpoint"), .customLong("model-ckpt"),
+      .customLong("ir-path"),
+    ],
+    help: .init(
+      "The model: weights.pth, a run's folder, or an .xml; otherwise the newest run's.",
+      valueName: "file"
+    )
+  )
+  var loadWeights: String?
+
+  @OptionGroup(title: "Recipe") var recipe: RecipeArguments
+  @OptionGroup(title: "Computing") var compute: ComputeArguments
+  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+
+  /// The model that is meant.
+  ///
+  /// - Throws: ``UsageError`` where none or several are named.
+  func request(_ inputs: Inputs, library: RecipeLibrary) throws -> ModelRequest {
+    if let positional = inputs.model, let loadWeights {
+      throw UsageError("two models: '\(positional)' and '\(loadWeights)'; name one")
+    }
+    let reference = inputs.recipe ?? recipe.reference
+    let expected = try reference.map { try library.recipe($0).model.name }
+    let model: URL
+    if let path = inputs.model ?? loadWeights {
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw UsageError("there is no model at '\(path)'")
+      }
+      model = URL(filePath: path)
+    } else {
+      let latest = workspace.url.appending(path: "latest")
+      guard latest.isDirectory else {
+        throw UsageError(
+          "no model: name a checkpoint, or train one first (no run in \(workspace.workDirectory))"
+        )
+      }
+      model = latest.resolvingSymlinksInPath()
+    }
+    return ModelRequest(
+      model: model,
+      engine: try compute.engineOptions(),
+      expectedModel: expected
+    )
+  }
+
+  /// The confidence threshold that the user set; `nil`: the model's own.
+  ///
+  /// - Throws: ``UsageError`` for values that only training can change.
+  func confidenceThreshold() throws -> Float? {
+    let overrides = try recipe.overrides()
+    let allowed: Set<String> = ["postprocessing.confidenceThreshold"]
+    for entry in overrides {
+      if let other = try entry.keys().subtracting(allowed).min() {
+        throw UsageError(
+          "\(entry.source): \(other) is fixed when a model is trained; "
+            + "here only postprocessing.confidenceThreshold can be changed"
+        )
+      }
+    }
+    let changed = try Recipe(name: "", task: .detection, model: ModelOptions(""))
+      .applying(overrides)
+    guard case .value(let threshold) = changed.postprocessing.confidenceThreshold else {
+      return nil
+    }
+    guard (0...1).contains(threshold) else {
+      throw UsageError("postprocessing.confidenceThreshold: \(threshold) is not within 0 and 1")
+    }
+    return threshold
+  }
+}

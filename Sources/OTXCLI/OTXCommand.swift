@@ -1,0 +1,42 @@
+public import ArgumentParser
+import OTXCore
+
+/// `otx` and the list of its commands.
+public struct OTXCommand: AsyncParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "otx",
+    abstract: "Train vision models on your pictures and run them anywhere.",
+    discussion: """
+      otx train --data-root FOLDER      choose a model for the data and train it
+      otx eval CHECKPOINT FOLDER        score it on the test subset
+      otx eval CHECKPOINT PICTURE       predict
+      otx export CHECKPOINT             write it as an OpenVINO model
+      otx find                          list what can be trained
+      """,
+    version: OTXVersion.current,
+    subcommands: [
+      Find.self, Train.self, Eval.self, Export.self, DataCommand.self, RecipeCommand.self,
+      Doctor.self,
+    ]
+  )
+
+  public init() {}
+
+  /// The commands by name, in the order of the help.
+  static var commandNames: [String] {
+    configuration.subcommands.map { $0.configuration.commandName ?? "" }
+  }
+
+  /// Second words, where the first takes one.
+  static var secondWords: [String: [String]] {
+    var words: [String: [String]] = [:]
+    for command in configuration.subcommands {
+      let names = command.configuration.subcommands.map { $0.configuration.commandName ?? "" }
+      if !names.isEmpty { words[command.configuration.commandName ?? ""] = names }
+    }
+    return words
+  }
+
+  /// Words that stand for a command.
+  static let otherWords = ["test": ["eval"], "predict": ["eval", "--predict"]]
+}

@@ -1,0 +1,133 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+
+/// The program `otx`, as a function of its arguments.
+public enum Program {
+  /// Exit status of an interrupted job.
+  static let interruptedStatus: Int32 = 130
+
+  /// Runs the process's own command line and ends the process.
+  public static func main() async -> Never {
+    exit(await run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Runs a command line.
+  ///
+  /// - Parameters:
+  ///   - arguments: What stands behind the program's name.
+  ///   - console: Where it writes.
+  /// - Returns: The exit status: 0, 64 for a wrong command line, 1 for a failed job, 130 for an
+  ///   interrupted one.
+  public static func run(_ arguments: [String], console: Console = .standard) async -> Int32 {
+    await Console.$current.withValue(console) {
+      do {
+        // A closed pipe (`otx find | head`) is not worth a signal.
+        signal(SIGPIPE, SIG_IGN)
+        try await Interruption.watched {
+          var command = try parse(arguments)
+          if var job = command as? any AsyncParsableCommand {
+            try await job.run()
+          } else {
+            try command.run()
+          }
+        }
+        return 0
+      } catch {
+        return report(error, arguments, console)
+      }
+    }
+  }
+
+  /// The command that a command line means.
+  static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+    let normalizer = ArgumentNormalizer(
+      commands: OTXCommand.commandNames,
+      aliases: OTXCommand.otherWords,
+      subcommands: OTXCommand.secondWords
+    )
+    return try OTXCommand.parseAsRoot(normalizer.normalize(arguments))
+  }
+
+  private static func report(_ error: any Error, _ arguments: [String], _ console: Console) -> Int32
+  {
+    let (message, status) = explanation(of: error, width: console.outputWidth)
+    if status == 0 {
+      console.print(message)
+      return 0
+    }
+    if arguments.contains("--json"), !message.isEmpty {
+      console.print(JSONText.object(["error": .string(message)]).text)
+    }
+    if !message.isEmpty { console.errors(message.hasSuffix("\n") ? message : message + "\n") }
+    return status
+  }
+
+  /// What to say about an error, and the exit status it stands for.
+  static func explanation(of error: any Error, width: Int?) -> (message: String, status: Int32) {
+    switch error {
+    case is CancellationError: return ("interrupted", interruptedStatus)
+    case let code as ExitCode: return ("", code.rawValue)
+    case let error as UsageError:
+      return ("error: \(error.message)", ExitCode.validationFailure.rawValue)
+    case let error as ConfigurationError:
+      let isUsage = if case .invalid = error { false } else { true }
+      return ("error: \(error)", isUsage ? ExitCode.validationFailure.rawValue : 1)
+    case let error as ModelError:
+      let isUsage = if case .unknownModel = error { true } else { false }
+      return ("error: \(error)", isUsage ? ExitCode.validationFailure.rawValue : 1)
+    default: break
+    }
+    let status = OTXCommand.exitCode(for: error).rawValue
+    if status == 0 || status == ExitCode.validationFailure.rawValue {
+      let text = OTXCommand.fullMessage(for: error, columns: max(60, min(width ?? 100, 120)))
+      return (text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text, status)
+    }
+    return ("error: \(error)", 1)
+  }
+}
+
+/// Stops a job that the user interrupts.
+enum Interruption {
+  /// Runs `job`; the first SIGINT or SIGTERM cancels it, so that it can save, the second ends the
+  /// process.
+  static func watched(_ job: @escaping @Sendable () async throws -> Void) async throws {
+    let task = Task { try await job() }
+    let flag = Flag()
+    let sources = [SIGINT, SIGTERM].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(
+        signal: number,
+        queue: DispatchQueue.global(qos: .userInitiated)
+      )
+      source.setEventHandler {
+        if flag.raise() { _exit(Program.interruptedStatus) }
+        Console.standard.errors("\nstopping after this step; once more to stop at once\n")
+        task.cancel()
+      }
+      source.resume()
+      return source
+    }
+    defer { for source in sources { source.cancel() } }
+    try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
+    }
+    if flag.isRaised { throw CancellationError() }
+  }
+
+  private final class Flag: @unchecked Sendable {
+    // Guarded by `lock`, hence the unchecked conformance.
+    private let lock = NSLock()
+    private var raised = false
+    var isRaised: Bool { lock.withLock { raised } }
+    /// - Returns: Whether it was raised before.
+    func raise() -> Bool {
+      lock.withLock {
+        defer { raised = true }
+        return raised
+      }
+    }
+  }
+}

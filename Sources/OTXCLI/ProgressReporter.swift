@@ -1,0 +1,148 @@
+import Foundation
+import OTXCore
+
+/// Tells people on standard error what happens: a live bar on a terminal, otherwise a plain line
+/// now and then.
+final class ProgressReporter: TrainingObserver, @unchecked Sendable {
+  // Guarded by `lock`, hence the unchecked conformance.
+  private let lock = NSLock()
+  private let console: Console
+  private let level: LogLevel
+  private let now: @Sendable () -> Date
+  private var barIsShown = false
+  private var lastLine = Date.distantPast
+  private var rate = 0.0
+  private var lastReport: MetricReport?
+
+  /// Seconds between plain lines, and between drawings of the bar.
+  private static let lineInterval = 10.0
+  private static let barInterval = 0.1
+
+  /// - Parameters:
+  ///   - console: Where to tell it.
+  ///   - level: The least important lines to tell.
+  ///   - now: The clock.
+  init(console: Console, level: LogLevel, now: @escaping @Sendable () -> Date = { Date() }) {
+    self.console = console
+    self.level = level
+    self.now = now
+  }
+
+  func observe(_ event: TrainingEvent) {
+    lock.withLock {
+      switch event {
+      case .message(let text): write(text, .info)
+      case .warning(let text): write(text, .warning)
+      case .step(let step): tell(step)
+      case .validating(let done, let count): tellValidation(done, of: count)
+      case .validated(_, let report, _):
+        lastReport = report
+        write(EventText.line(event) ?? "", .info)
+      default: if let line = EventText.line(event) { write(line, .info) }
+      }
+    }
+  }
+
+  /// One line at the level of ordinary news.
+  func log(_ text: String) { lock.withLock { write(text, .info) } }
+
+  /// Takes the bar away.
+  func end() { lock.withLock { clearBar() } }
+
+  /// What stands at the end of a training's log: scores by label, threshold, performance.
+  func report(_ result: TrainingResult) {
+    lock.withLock {
+      guard level <= .info else { return }
+      if !result.best.perClass.isEmpty {
+        clearBar()
+        console.errors("\n" + ScoreTable.perClass(result.best) + "\n\n")
+      }
+      if let threshold = result.info.confidenceThreshold {
+        write("Setting confidence threshold to \(threshold) based on results", .info)
+      }
+      write(
+        "Final model performance: Performance(score: \(result.best.primaryValue), "
+          + "dashboard: (\(result.best.values.count) metric groups))",
+        .info
+      )
+    }
+  }
+
+  private func tell(_ step: TrainingStep) {
+    let fresh = step.time > 0 ? Double(step.imageCount) / step.time : 0
+    rate = rate == 0 ? fresh : 0.9 * rate + 0.1 * fresh
+    let isLast = step.step == step.stepCount
+    if let width = console.errorWidth {
+      guard level <= .info, due(ProgressReporter.barInterval) || isLast else { return }
+      let done = Double(step.iteration) / Double(max(step.epochCount * step.stepCount, 1))
+      let loss = step.losses.first { $0.name == "loss" }?.value ?? 0
+      let text =
+        "Epoch \(step.epoch)/\(step.epochCount) \(step.step)/\(step.stepCount)  "
+        + String(format: "loss %.4f  %.1f images/s  ", loss, rate)
+        + "ETA \(EventText.clockTime(step.eta))"
+      drawBar(done, text, width: width)
+    } else if due(ProgressReporter.lineInterval) || step.iteration == 1 {
+      write(EventText.line(step), .info)
+      lastLine = now()
+    }
+  }
+
+  private func tellValidation(_ done: Int, of count: Int) {
+    guard let width = console.errorWidth, level <= .info else { return }
+    guard due(ProgressReporter.barInterval) || done == count else { return }
+    drawBar(Double(done) / Double(max(count, 1)), "\(done)/\(count) images", width: width)
+  }
+
+  private func due(_ interval: Double) -> Bool {
+    let time = now()
+    guard time.timeIntervalSince(lastLine) >= interval else { return false }
+    lastLine = time
+    return true
+  }
+
+  /// One line that is drawn over itself: a bar as long as there is room, and the text.
+  private func drawBar(_ done: Double, _ text: String, width: Int) {
+    let room = min(30, width - text.count - 5)
+    var line = text
+    if room >= 8 {
+      let filled = Int((min(max(done, 0), 1) * Double(room)).rounded())
+      line =
+        String(repeating: "━", count: filled) + String(repeating: "╌", count: room - filled)
+        + "  " + text
+    }
+    console.errors("\r\u{1B}[K" + line.prefix(max(width - 1, 1)))
+    barIsShown = true
+  }
+
+  private func clearBar() {
+    if barIsShown { console.errors("\r\u{1B}[K") }
+    barIsShown = false
+  }
+
+  private func write(_ text: String, _ importance: LogLevel) {
+    guard importance >= level else { return }
+    clearBar()
+    console.errors("\(LogStamp.text(now())) | \(importance.rawValue) : \(text)\n")
+  }
+}
+
+/// The time as it stands at the beginning of log lines: `2026-11-21 08:36:15,123`.
+enum LogStamp {
+  static func text(_ date: Date) -> String {
+    let interval = date.timeIntervalSince1970
+    var seconds = time_t(interval)
+    var parts = tm()
+    localtime_r(&seconds, &parts)
+    let milliseconds = Int((interval - interval.rounded(.down)) * 1000)
+    return String(
+      format: "%04d-%02d-%02d %02d:%02d:%02d,%03d",
+      Int(parts.tm_year) + 1900,
+      Int(parts.tm_mon) + 1,
+      Int(parts.tm_mday),
+      Int(parts.tm_hour),
+      Int(parts.tm_min),
+      Int(parts.tm_sec),
+      milliseconds
+    )
+  }
+}

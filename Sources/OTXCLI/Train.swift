@@ -1,0 +1,212 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+import OTXRecipe
+
+struct Train: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a model on data.",
+    usage: """
+      otx train [RECIPE] DATA [options]
+      otx train [RECIPE] --data-root FOLDER [options] [params --group.name VALUE ...]
+      """,
+    discussion: """
+      Without a recipe the data decides, and every choice is printed with its reason.
+      DATA is a folder or a data.yaml.
+      """
+  )
+
+  @Argument(help: .init("The recipe and the data, in any order.", valueName: "recipe|data"))
+  var inputs: [String] = []
+
+  @OptionGroup(title: "Recipe") var recipe: RecipeArguments
+  @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Training") var training: TrainingArguments
+  @OptionGroup(title: "Computing") var compute: ComputeArguments
+  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+  @OptionGroup(title: "Results") var models: ModelOutputArguments
+  @OptionGroup(title: "Output") var output: OutputArguments
+
+  func run() async throws {
+    if let name = training.modelHelp { return try describeModel(name) }
+    let request = try UsageError.unless { try self.request() }
+    let reporter = ProgressReporter(console: .current, level: output.level)
+    for warning in compute.warnings { reporter.observe(.warning(warning)) }
+    let outcome = try await CurrentJobs.value.train(request, observers: [reporter])
+    reporter.end()
+    reporter.report(outcome.result)
+    Console.current.print(output.json ? try json(outcome).text : summary(outcome))
+  }
+
+  /// What the command line asks for.
+  func request() throws -> TrainRequest {
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
+    let inputs = try Inputs(self.inputs, library: library, takesModel: false)
+    guard inputs.images.isEmpty else {
+      throw UsageError("'\(inputs.images[0])' is one picture; training needs a folder of them")
+    }
+    if let positional = inputs.recipe, let option = recipe.reference {
+      throw UsageError("two recipes: '\(positional)' and '\(option)'; name one")
+    }
+    guard let location = try data.location(positional: inputs.data) else {
+      throw UsageError("no data: name a folder or a data.yaml, for example --data-root FOLDER")
+    }
+    let reference = inputs.recipe ?? recipe.reference
+    var request = RecipeRequest(
+      recipe: try reference.map(library.recipe),
+      task: try recipe.taskType(),
+      overrides: try recipe.overrides() + training.overrides + compute.overrides
+    )
+    if let model = try recipe.model.map(ModelFile.resolve) {
+      if let chosen = request.recipe {
+        let registry = Registry(models: CurrentJobs.value.models, library: library)
+        request.recipe = try Builder(registry: registry).buildRecipe(chosen, model: model)
+      } else {
+        request.model = model
+      }
+    }
+    try check(&request)
+    return TrainRequest(
+      recipe: request,
+      data: location,
+      workDirectory: workspace.url,
+      modelDirectory: models.url,
+      engine: try compute.engineOptions()
+    )
+  }
+
+  /// Wrong values are said before the data is read.
+  private func check(_ request: inout RecipeRequest) throws {
+    let models = CurrentJobs.value.models
+    if let name = request.model, !models.contains(where: { $0.name == name }) {
+      throw ModelError.unknownModel(name, known: models.map(\.name))
+    }
+    let start = request.recipe ?? Recipe(name: "", task: .detection, model: ModelOptions(""))
+    let changed = try start.applying(request.overrides)
+    if let recipe = request.recipe, let task = request.task, recipe.task != task {
+      throw UsageError(
+        "the recipe \(recipe.name) is for \(recipe.task.rawValue), not \(task.rawValue)"
+      )
+    }
+    let weights = changed.weights
+    if !["auto", "none"].contains(weights), !FileManager.default.fileExists(atPath: weights) {
+      throw UsageError("weights: there is nothing at '\(weights)'")
+    }
+  }
+
+  private func describeModel(_ name: String) throws {
+    let registry = Registry(models: CurrentJobs.value.models, library: .builtIn)
+    let model = try registry.model(named: name)
+    let lines = [
+      ("name", model.name), ("title", model.title), ("task", model.task.rawValue),
+      ("backbones", model.backbones.joined(separator: ", ")),
+      ("input size", model.preprocessing.inputSize.description),
+      ("size multiple", "\(model.sizeMultiple)"), ("parameters", "\(model.parameterCount)"),
+      ("multiply-adds (G)", "\(model.gigaMultiplyAdds)"),
+    ]
+    Console.current.print(Table(header: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).text())
+  }
+
+  private func json(_ outcome: TrainOutcome) throws -> JSONText {
+    let result = outcome.result
+    return .object([
+      "checkpoint": .string(result.checkpoint.path),
+      "workDirectory": .string(outcome.runDirectory.path),
+      "recipe": .string(outcome.recipeFile.path),
+      "epochs": .integer(result.epochs),
+      "metrics": .numbers(result.best.values),
+      "confidenceThreshold": result.info.confidenceThreshold.map { .number(Double("\($0)") ?? 0) }
+        ?? .null,
+      "imagesPerSecond": .number(result.imagesPerSecond),
+      "secondsPerEpoch": .number(result.secondsPerEpoch),
+      "peakMemoryBytes": .integer(result.peakMemoryBytes),
+      "bestEpoch": .integer(result.bestEpoch),
+      "precision": .string(result.precision.rawValue),
+      "stopReason": .string(result.stopReason),
+      "decisions": try .encoding(outcome.decisions),
+    ])
+  }
+
+  private func summary(_ outcome: TrainOutcome) -> String {
+    let result = outcome.result
+    let rows = [
+      ["checkpoint", result.checkpoint.relativePath],
+      ["run", outcome.runDirectory.relativePath],
+      ["epochs", "\(result.epochs) (best: \(result.bestEpoch); \(result.stopReason))"],
+      [result.best.primary, String(format: "%.4f", result.best.primaryValue)],
+      ["images/s", String(format: "%.1f", result.imagesPerSecond)],
+      ["peak memory", String(format: "%.2f GiB", Double(result.peakMemoryBytes) / 0x1p30)],
+    ]
+    return Table(header: ["RESULT", "VALUE"], rows: rows).text()
+  }
+}
+
+/// Options that are keys of a recipe.
+struct TrainingArguments: ParsableArguments {
+  @Option(help: .init("Epochs to train at most.", valueName: "count"))
+  var maxEpochs: String?
+
+  @Option(help: .init("Pictures a step; never lowered.", valueName: "count"))
+  var batchSize: String?
+
+  @Option(help: .init("Size of the network's input: HEIGHTxWIDTH, or auto.", valueName: "size"))
+  var inputSize: String?
+
+  @Option(
+    name: [.customLong("weights"), .customLong("load-weights"), .customLong("checkpoint")],
+    help: .init("Weights to start from: a file, auto or none.", valueName: "file")
+  )
+  var weights: String?
+
+  @Option(help: .init("How to learn: auto or supervised.", valueName: "name"))
+  var method: String?
+
+  @Option(
+    help: .init("Whether the run repeats bit by bit: true, false or warn.", valueName: "choice")
+  )
+  var deterministic: String?
+
+  @Option(help: .init("Validate every so many epochs.", valueName: "epochs"))
+  var valCheckInterval: String?
+
+  @Option(help: .init("The score that picks the best weights.", valueName: "name"))
+  var metric: String?
+
+  @Flag(help: "Make damaged items an error instead of leaving them out.")
+  var strict = false
+
+  @Flag(help: "Accepted: nothing is ever downloaded.")
+  var offline = false
+
+  @Option(
+    name: .customLong("model.help"),
+    help: .init("Describe a model and stop.", valueName: "name")
+  )
+  var modelHelp: String?
+
+  var overrides: [RecipeOverride] {
+    var given = [
+      ("maxEpochs", "max-epochs", maxEpochs), ("batchSize", "batch-size", batchSize),
+      ("inputSize", "input-size", inputSize), ("weights", "weights", weights),
+      ("method", "method", method), ("deterministic", "deterministic", deterministic),
+      ("validationInterval", "val-check-interval", valCheckInterval), ("metric", "metric", metric),
+    ]
+    if strict { given.append(("data.strict", "strict", "true")) }
+    return given.compactMap { key, option, value in
+      value.map { RecipeOverride(key: key, value: $0, source: "--\(option)") }
+    }
+  }
+}
+
+/// A model that users name by a file, `model.yaml`, or by its name.
+enum ModelFile {
+  static func resolve(_ reference: String) throws -> String {
+    reference.hasSuffix(".yaml") ? try name(in: reference) : reference
+  }
+
+  /// The name that a `model.yaml` gives.
+  static func name(in path: String) throws -> String {
+    try Recipe(contentsOf: URL(filePath: path)).model.name
+  }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import OTXCore
+
+/// The JSON schema of recipe files, made of the recipe type itself.
+public enum RecipeSchema {
+  /// The schema as indented JSON (draft 2020-12).
+  ///
+  /// - Returns: One JSON object.
+  /// - Throws: Whatever encoding throws.
+  public static func json() throws -> String {
+    let example = Recipe(name: "", task: .detection, model: ModelOptions(""))
+    var root = Section()
+    for key in keyExpectations(of: example) { root.insert(key.path[...], property(key)) }
+    root.properties["base"] = .object([
+      "type": .string("string"),
+      "description": .string("the recipe this one stands on; otherwise that of its model"),
+    ])
+    var schema = root.value
+    if case .object(var members) = schema {
+      members["$schema"] = .string("https://json-schema.org/draft/2020-12/schema")
+      members["title"] = .string("Recipe of OTX for Swift")
+      schema = .object(members)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(schema), as: UTF8.self)
+  }
+
+  private static func property(_ key: KeyExpectation) -> Value {
+    var members: [String: Value] = [:]
+    if let text = expectationText(of: key.type) { members["description"] = .string(text) }
+    if let setting = key.type as? any OpenSetting.Type {
+      members["anyOf"] = .array([
+        .object(["const": .string("auto")]), .object(shape(of: setting.valueType)),
+      ])
+    } else {
+      members.merge(shape(of: key.type)) { old, _ in old }
+    }
+    return .object(members)
+  }
+
+  private static func shape(of type: any Decodable.Type) -> [String: Value] {
+    if let choices = choices(of: type) {
+      // `true` and `false` may stand without quotes.
+      let words = choices.map(Value.string)
+      let flags = choices.contains("true") ? [Value.bool(true), .bool(false)] : []
+      return ["enum": .array(words + flags)]
+    }
+    return switch type {
+    case is Bool.Type: ["type": .string("boolean")]
+    case is Int.Type: ["type": .string("integer")]
+    case is Double.Type, is Float.Type: ["type": .string("number")]
+    case is String.Type: ["type": .string("string")]
+    case is [Float].Type:
+      ["type": .string("array"), "items": .object(["type": .string("number")])]
+    case is ImageSize.Type: ["type": .array([.string("string"), .string("integer")])]
+    case is [Augmentation].Type:
+      [
+        "type": .string("array"),
+        "items": .object([
+          "anyOf": .array([
+            .object(["enum": .array(Augmentation.names.map(Value.string))]),
+            .object([
+              "type": .string("object"),
+              "propertyNames": .object(["enum": .array(Augmentation.names.map(Value.string))]),
+              "maxProperties": .integer(1),
+            ]),
+          ])
+        ]),
+      ]
+    default: [:]
+    }
+  }
+
+  /// An object of the schema while it is put together.
+  private struct Section {
+    var properties: [String: Value] = [:]
+    var sections: [String: Section] = [:]
+
+    mutating func insert(_ path: ArraySlice<String>, _ property: Value) {
+      guard let first = path.first else { return }
+      if path.count == 1 {
+        properties[first] = property
+      } else {
+        sections[first, default: Section()].insert(path.dropFirst(), property)
+      }
+    }
+
+    var value: Value {
+      var all = properties
+      for (name, section) in sections {
+        // A scalar stands for the section's name: `schedule: cosine`.
+        all[name] =
+          section.properties["name"].map { .object(["anyOf": .array([section.value, $0])]) }
+          ?? section.value
+      }
+      return .object([
+        "type": .string("object"), "properties": .object(all),
+        "additionalProperties": .bool(false),
+      ])
+    }
+  }
+
+  /// A value of JSON.
+  private enum Value: Encodable {
+    case string(String)
+    case bool(Bool)
+    case integer(Int)
+    case array([Value])
+    case object([String: Value])
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .string(let value): try container.encode(value)
+      case .bool(let value): try container.encode(value)
+      case .integer(let value): try container.encode(value)
+      case .array(let value): try container.encode(value)
+      case .object(let value): try container.encode(value)
+      }
+    }
+  }
+}

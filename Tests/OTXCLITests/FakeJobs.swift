@@ -1,0 +1,204 @@
+import Foundation
+import OTXCore
+import OTXRecipe
+import Synchronization
+
+@testable import OTXCLI
+
+/// Stands in for the library: remembers what was asked and answers with made-up results.
+final class FakeJobs: Jobs {
+  let models = [
+    descriptor("atss_mobilenetv2", "ATSS", .detection, "mobilenet_v2", 800, 992, 2_339_000, 10.3),
+    descriptor("ssd_mobilenetv2", "SSD", .detection, "mobilenet_v2", 864, 864, 1_900_000, 4.7),
+    descriptor(
+      "mobilenet_v3_large",
+      "MobileNetV3-large",
+      .multiClassClassification,
+      "mobilenet_v3_large",
+      224,
+      224,
+      4_290_000,
+      0.22
+    ),
+    descriptor(
+      "resnet18",
+      "ResNet-18",
+      .multiClassClassification,
+      "resnet18",
+      224,
+      224,
+      11_178_000,
+      1.8
+    ),
+  ]
+
+  private static func descriptor(
+    _ name: String,
+    _ title: String,
+    _ task: TaskType,
+    _ backbone: String,
+    _ height: Int,
+    _ width: Int,
+    _ parameterCount: Int,
+    _ gigaMultiplyAdds: Double
+  ) -> ModelDescriptor {
+    ModelDescriptor(
+      name: name,
+      title: title,
+      task: task,
+      backbones: [backbone],
+      preprocessing: Preprocessing(inputSize: ImageSize(height: height, width: width)),
+      hasDynamicSize: false,
+      parameterCount: parameterCount,
+      gigaMultiplyAdds: gigaMultiplyAdds
+    )
+  }
+
+  static let info = ModelInfo(
+    model: "atss_mobilenetv2",
+    backbone: "mobilenet_v2",
+    task: .detection,
+    labels: LabelInfo(names: ["RBC", "WBC"]),
+    preprocessing: Preprocessing(inputSize: ImageSize(height: 416, width: 416)),
+    confidenceThreshold: 0.325
+  )
+
+  static let report = MetricReport(
+    primary: "map_50",
+    values: ["map_50": 0.929, "f-measure": 0.8315],
+    perClass: [
+      ClassScore(
+        label: "RBC",
+        groundTruthCount: 819,
+        detectionCount: 4070,
+        values: ["recall": 0.994, "ap": 0.903]
+      ),
+      ClassScore(
+        label: "WBC",
+        groundTruthCount: 72,
+        detectionCount: 516,
+        values: ["recall": 1, "ap": 0.988]
+      ),
+    ],
+    confidenceThreshold: 0.325,
+    itemCount: 73
+  )
+
+  func train(
+    _ request: TrainRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome {
+    for observer in observers { observer.observe(.message("Update Lr patience: 3")) }
+    let result = TrainingResult(
+      checkpoint: URL(filePath: "/runs/1/weights.pth"),
+      info: FakeJobs.info,
+      epochs: 3,
+      stepCount: 78,
+      best: FakeJobs.report,
+      bestEpoch: 2,
+      imagesPerSecond: 12.5,
+      secondsPerEpoch: 16.4,
+      peakMemoryBytes: 1 << 30,
+      precision: .fp32,
+      stopReason: "all epochs"
+    )
+    return TrainOutcome(
+      runDirectory: URL(filePath: "/runs/1"),
+      recipeFile: URL(filePath: "/runs/1/recipe.yaml"),
+      decisions: [Decision(setting: "inputSize", value: "416x416", reason: "pictures are small")],
+      result: result
+    )
+  }
+
+  func evaluate(
+    _ request: EvaluateRequest,
+    progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> EvaluateOutcome {
+    EvaluateOutcome(
+      report: FakeJobs.report,
+      subset: .test,
+      performanceMetric: "f-measure",
+      performance: 0.8315842078960519,
+      itemCount: 73,
+      secondsPerImage: 0.05
+    )
+  }
+
+  func predict(
+    _ request: PredictRequest,
+    body: (PredictedImage) throws -> Void
+  ) async throws {
+    for image in request.images {
+      try body(
+        PredictedImage(
+          image: image,
+          size: ImageSize(height: 8, width: 8),
+          json: Data(#"{"objects":[]}"#.utf8),
+          marks: [],
+          summary: "nothing"
+        )
+      )
+    }
+  }
+
+  func export(_ request: ExportRequest) async throws -> ExportOutcome {
+    ExportOutcome(
+      xml: URL(filePath: "/runs/1/openvino/openvino.xml"),
+      bin: URL(filePath: "/runs/1/openvino/openvino.bin"),
+      maxAbsoluteDifference: 1e-6,
+      metricDifference: 0,
+      parity: Data("{}".utf8)
+    )
+  }
+}
+
+/// What a command printed and how it ended.
+struct CommandResult {
+  var output: String
+  var errors: String
+  var status: Int32
+}
+
+/// Runs a command line in this process, with ``FakeJobs`` below it.
+func otx(_ arguments: [String], width: Int? = nil, errorWidth: Int? = nil) async -> CommandResult {
+  let texts = Mutex((output: "", errors: ""))
+  let console = Console(
+    output: { text in texts.withLock { $0.output += text } },
+    errors: { text in texts.withLock { $0.errors += text } },
+    outputWidth: width,
+    errorWidth: errorWidth
+  )
+  let status = await CurrentJobs.$value.withValue(FakeJobs()) {
+    await Program.run(arguments, console: console)
+  }
+  let (output, errors) = texts.withLock { $0 }
+  return CommandResult(output: output, errors: errors, status: status)
+}
+
+/// A command line as a user types it, split at spaces.
+func otx(_ line: String, width: Int? = nil) async -> CommandResult {
+  await otx(line.split(separator: " ").map(String.init), width: width)
+}
+
+/// A folder for one test, with a small tree of empty files in it.
+struct Playground {
+  let root = FileManager.default.temporaryDirectory.appending(path: "otx-cli-\(UUID().uuidString)")
+
+  init(_ files: [String] = []) throws {
+    try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    for file in files { try write("", to: file) }
+  }
+
+  func write(_ text: String, to file: String) throws {
+    let url = root.appending(path: file)
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(),
+      withIntermediateDirectories: true
+    )
+    try Data(text.utf8).write(to: url)
+  }
+
+  func path(_ file: String) -> String { root.appending(path: file).path }
+
+  func remove() { try? FileManager.default.removeItem(at: root) }
+}

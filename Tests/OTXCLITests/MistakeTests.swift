@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+@testable import OTXCLI
+
+/// A wrong command line ends with status 64 and says what was meant.
+@Suite struct MistakeTests {
+  @Test(arguments: [
+    ("trian", "unknown command 'trian', did you mean 'train'?"),
+    ("evla x", "did you mean 'eval'?"),
+    ("optimize x", "this version does not have the command 'optimize' yet"),
+    ("find --tsk DETECTION", "Did you mean '--task'?"),
+    ("find --task DETECTOIN", "unknown task 'DETECTOIN', did you mean 'DETECTION'?"),
+    (
+      "find --model atss_mobilenet",
+      "unknown recipe 'atss_mobilenet', did you mean 'atss_mobilenetv2'?"
+    ),
+    (
+      "find --backbone ssd_mobilenet",
+      "unknown model 'ssd_mobilenet', did you mean 'ssd_mobilenetv2'?"
+    ),
+    ("find --recipe DETECTION --model x", "name one of --recipe, --model and --backbone"),
+    ("train", "no data: name a folder or a data.yaml"),
+    ("train nowhere/at/all", "there is nothing at 'nowhere/at/all'"),
+    ("train atss_mobilenetv1 --data-root /", "did you mean 'atss_mobilenetv2'?"),
+    ("train Custom_Object_Detection_Gen3_ATS --data-root /", "did you mean the template"),
+    ("train Custom_Object_Detection_YOLOX --data-root /", "which this version does not have yet"),
+    ("train --model atss --data-root /", "unknown model 'atss', did you mean 'atss_mobilenetv2'?"),
+    ("train --data-root /nowhere", "--data-root: there is nothing at '/nowhere'"),
+    ("train / --data-root /", "the data is named more than once"),
+    ("train / --set maxEpoch=3", "--set: unknown key 'maxEpoch', did you mean 'maxEpochs'?"),
+    ("train / --set maxEpochs", "'maxEpochs' is no assignment"),
+    ("train / --max-epochs many", "--max-epochs: 'many' is no value for maxEpochs"),
+    ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
+    ("train / --input-size huge", "HEIGHTxWIDTH"),
+    ("train / --weights nothing.pth", "weights: there is nothing at 'nothing.pth'"),
+    ("train / --resume", "this version does not have --resume yet"),
+    ("train / --log-level LOUD", "unknown log level 'LOUD'"),
+    ("train / --memory-limit lots", "'lots' is no size"),
+    (
+      "train / params --learning_parameters.batchsize 4",
+      "did you mean 'learning_parameters.batch_size'?"
+    ),
+    ("train / params --tiling_parameters.enable_tiling true", "does not have tiling yet"),
+    ("train / params --learning_parameters.batch_size", "needs a value"),
+    ("eval /nowhere.pth", "there is no model at '/nowhere.pth'"),
+    ("eval --work-dir /nowhere", "no model: name a checkpoint, or train one first"),
+    ("export --format onnx", "does not write ONNX yet"),
+    ("data inof /", "unknown command 'data inof', did you mean 'info'?"),
+  ]) func saysWhatWasMeant(line: String, message: String) async {
+    let result = await otx(line)
+    #expect(result.status == 64, "\(result.errors)")
+    #expect(result.errors.contains(message), "\(result.errors)")
+    #expect(result.output.isEmpty)
+  }
+
+  @Test func inJSONTheMistakeIsAnObject() async throws {
+    let result = await otx("find --task DETECTOIN --json")
+    #expect(result.status == 64)
+    let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    let message = (object as? [String: String])?["error"]
+    #expect(message?.contains("did you mean 'DETECTION'?") == true)
+  }
+
+  @Test func aFailedJobEndsWithOne() async throws {
+    let result = await otx("data info /nowhere/data.yaml")
+    #expect(result.status == 64)
+    let playground = try Playground(["empty/readme.txt"])
+    defer { playground.remove() }
+    let empty = await otx(["data", "info", playground.path("empty")])
+    #expect(empty.status == 1)
+    #expect(empty.errors.hasPrefix("error: "))
+  }
+}
