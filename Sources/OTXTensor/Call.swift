@@ -1,7 +1,7 @@
 import CTorch
 
 /// One argument of an operator.
-enum Argument {
+package enum Argument {
   case none
   case tensor(Tensor)
   case int(Int)
@@ -17,17 +17,17 @@ enum Argument {
   case tensors([Tensor])
   case optionalTensors([Tensor?])
 
-  static func optional(_ tensor: Tensor?) -> Argument {
+  package static func optional(_ tensor: Tensor?) -> Argument {
     if let tensor { .tensor(tensor) } else { .none }
   }
-  static func optional(_ value: Double?) -> Argument {
+  package static func optional(_ value: Double?) -> Argument {
     if let value { .double(value) } else { .none }
   }
-  static func optional(_ value: Int?) -> Argument {
+  package static func optional(_ value: Int?) -> Argument {
     if let value { .int(value) } else { .none }
   }
-  static func size(_ size: Size2D) -> Argument { .pair(size.height, size.width) }
-  static func dtype(_ type: DType?) -> Argument {
+  package static func size(_ size: Size2D) -> Argument { .pair(size.height, size.width) }
+  package static func dtype(_ type: DType?) -> Argument {
     if let type { .int(type.scalarTypeCode) } else { .none }
   }
 
@@ -224,7 +224,7 @@ private func tensor(_ value: OTXValue) -> Tensor? {
 }
 
 /// Calls an operator that returns one tensor.
-func call<let count: Int>(
+package func call<let count: Int>(
   _ op: Operator,
   _ arguments: InlineArray<count, Argument>
 ) throws(TensorError) -> Tensor {
@@ -235,7 +235,7 @@ func call<let count: Int>(
 }
 
 /// Calls an operator that returns two tensors.
-func callPair<let count: Int>(
+package func callPair<let count: Int>(
   _ op: Operator,
   _ arguments: InlineArray<count, Argument>
 ) throws(TensorError) -> (Tensor, Tensor) {
@@ -248,7 +248,7 @@ func callPair<let count: Int>(
 }
 
 /// Calls an operator that returns several tensors, or a list of them.
-func callList<let count: Int>(
+package func callList<let count: Int>(
   _ op: Operator,
   _ arguments: InlineArray<count, Argument>
 ) throws(TensorError) -> [Tensor] {
@@ -269,7 +269,7 @@ func callList<let count: Int>(
 }
 
 /// Calls an operator for what it does to its arguments.
-func callVoid<let count: Int>(
+package func callVoid<let count: Int>(
   _ op: Operator,
   _ arguments: InlineArray<count, Argument>
 ) throws(TensorError) {

@@ -4,7 +4,7 @@ import CTorch
 ///
 /// Each is a `static let`, so that a call costs no look-up. What is wrong with the look-up (no
 /// library, no such operator) is kept and thrown by every call.
-struct Operator: @unchecked Sendable {
+package struct Operator: @unchecked Sendable {
   /// With its namespace: `aten::conv2d`.
   let name: String
   let overload: String
@@ -13,7 +13,7 @@ struct Operator: @unchecked Sendable {
   let failure: TensorError?
 
   /// `name` without a namespace is `aten`'s.
-  init(_ name: String, _ overload: String = "") {
+  package init(_ name: String, _ overload: String = "") {
     self.name = name.contains("::") ? name : "aten::\(name)"
     self.overload = overload
     var found: OpaquePointer?

@@ -1,6 +1,6 @@
 import CTorch
 import Foundation
-import OTXCore
+package import OTXCore
 
 /// libtorch, opened at first use.
 package enum TorchLibrary {
@@ -31,8 +31,13 @@ package enum TorchLibrary {
     }
   }
 
+  /// Throws where the first library that the search finds cannot be used.
+  package static func verify(_ search: NativeLibrarySearch) throws(NativeLibraryError) {
+    _ = try open(search)
+  }
+
   /// Opens the first library that the search finds.
-  static func open(
+  private static func open(
     _ search: NativeLibrarySearch
   ) throws(NativeLibraryError) -> UnsafePointer<OTXTorchTable> {
     let file = try search.find().path
