@@ -115,7 +115,7 @@ let package = Package(
     tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXTensor"]),
     tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
-    tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO"]),
+    tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests(
       "OTXTests",
       ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]
