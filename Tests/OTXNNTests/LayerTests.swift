@@ -31,6 +31,7 @@ import Testing
     Case(name: "batch norm training") { try BatchNorm2d(8) },
     Case(name: "batch norm evaluation", isTraining: false) { try BatchNorm2d(8) },
     Case(name: "batch norm momentum") { try BatchNorm2d(8, epsilon: 1e-3, momentum: 0.01) },
+    Case(name: "group norm") { try GroupNorm(4, 8) },
     Case(name: "relu", scale: 8) { ReLU() },
     Case(name: "relu6", scale: 8) { ReLU6() },
     Case(name: "silu", scale: 8) { SiLU() },

@@ -42,6 +42,7 @@ def layers():
         "batch norm training": (nn.BatchNorm2d(8), image, 1),
         "batch norm evaluation": (nn.BatchNorm2d(8).eval(), image, 1),
         "batch norm momentum": (nn.BatchNorm2d(8, eps=1e-3, momentum=0.01), image, 1),
+        "group norm": (nn.GroupNorm(4, 8), image, 1),
         "relu": (nn.ReLU(), image, 8),
         "relu6": (nn.ReLU6(), image, 8),
         "silu": (nn.SiLU(), image, 8),
