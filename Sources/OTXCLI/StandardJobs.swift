@@ -26,11 +26,6 @@ struct StandardJobs: Jobs {
   func export(_ request: ExportRequest) async throws -> ExportOutcome { throw missing }
 }
 
-/// Predictions drawn on their picture.
-enum PredictionPicture {
-  static func write(_ prediction: PredictedImage, to file: URL) throws {}
-}
-
 /// Training's events as lines of a log.
 enum EventText {
   static func line(_ event: TrainingEvent) -> String? { nil }
