@@ -9,7 +9,8 @@ struct Eval: AsyncParsableCommand {
     commandName: "eval",
     abstract: "Score a model on data, or predict on pictures.",
     usage: """
-      otx eval [CHECKPOINT] DATA [options] [params --group.name VALUE ...]
+      otx eval [CHECKPOINT] DATA [options]
+      otx eval [CHECKPOINT] DATA [options] params --group.name VALUE ...
       otx eval [CHECKPOINT] PICTURE ... [options]
       """,
     discussion: """

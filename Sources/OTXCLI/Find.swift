@@ -7,6 +7,7 @@ struct Find: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "find",
     abstract: "List tasks, recipes, models and backbones.",
+    usage: "otx find [options]",
     discussion: """
       otx find                                every model
       otx find --task                         the tasks

@@ -9,7 +9,7 @@ struct Train: AsyncParsableCommand {
     abstract: "Train a model on data.",
     usage: """
       otx train [RECIPE] DATA [options]
-      otx train [RECIPE] --data-root FOLDER [options] [params --group.name VALUE ...]
+      otx train [RECIPE] DATA [options] params --group.name VALUE ...
       """,
     discussion: """
       Without a recipe the data decides, and every choice is printed with its reason.
