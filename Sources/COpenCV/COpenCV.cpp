@@ -132,8 +132,7 @@ int otx_cv_rectangle(otx_cv_view picture, int x1, int y1, int x2, int y2, otx_cv
                      int thickness, char *message, size_t capacity) {
   return guarded(message, capacity, [&] {
     cv::Mat to = mat(picture);
-    cv::rectangle(to, cv::Point(x1, y1), cv::Point(x2, y2), scalar(color), thickness,
-                  thickness < 0 ? cv::LINE_8 : cv::LINE_AA);
+    cv::rectangle(to, cv::Point(x1, y1), cv::Point(x2, y2), scalar(color), thickness);
   });
 }
 

@@ -48,9 +48,10 @@ struct FolderListing {
     files.filter { $0.pathExtension.lowercased() == fileExtension }
   }
 
-  /// The folder of a name, whatever its case.
+  /// The folder of a name; in another case where there is none in this.
   func folder(_ name: String) -> URL? {
-    folders.first { $0.lastPathComponent.lowercased() == name.lowercased() }
+    folders.first { $0.lastPathComponent == name }
+      ?? folders.first { $0.lastPathComponent.lowercased() == name.lowercased() }
   }
 
   static func isPictureName(_ name: String) -> Bool {

@@ -69,7 +69,7 @@ enum COCOLayout {
     if !instances.isEmpty { return instances }
     let keypoints = starting("person_keypoints")
     if !keypoints.isEmpty { return keypoints }
-    let others = ["captions", "panoptic", "image_info", "labels", "stuff"]
+    let others = ["captions_", "panoptic_", "image_info", "labels_", "stuff_"]
     return files.filter { file in
       !others.contains { file.lastPathComponent.lowercased().hasPrefix($0) }
     }

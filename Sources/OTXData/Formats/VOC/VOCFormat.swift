@@ -23,10 +23,14 @@ public struct VOCFormat: DatasetFormat {
         let hasFolder = try FolderListing(root).folder("JPEGImages") != nil
         return .no(nearly: hasFolder ? "JPEGImages/ is there, Annotations/*.xml is not" : nil)
       }
+      // One damaged file does not make it another format.
+      let roots = source.annotations.prefix(5).map { file in
+        try? XMLScanner.read(ReadFile.bytes(file, name: ""), name: "").name
+      }
       let name = file.path(below: root)
-      let element = try? XMLScanner.read(ReadFile.bytes(file, name: name), name: name)
-      guard element == nil || element?.name == "annotation" else {
-        return .no(nearly: "\(name) holds <\(element?.name ?? "")> and not <annotation>")
+      let others = roots.compactMap { $0 }.filter { $0 != "annotation" }
+      if let other = others.first, others.count == roots.count {
+        return .no(nearly: "\(name) holds <\(other)> and not <annotation>")
       }
       return .certain(name)
     } catch {

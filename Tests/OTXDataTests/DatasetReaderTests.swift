@@ -1,0 +1,179 @@
+import Foundation
+import OTXCore
+import OTXTesting
+import Testing
+
+@testable import OTXData
+
+@Suite("Reading datasets")
+struct DatasetReaderTests {
+  @Test("folders that hold no dataset: what was found, what is expected")
+  func unknown() throws {
+    let empty = try TemporaryFolder()
+    #expect(empty.readingError().contains("Found: an empty folder."))
+    #expect(empty.readingError().contains("coco: {train,valid,test}/_annotations.coco.json"))
+    #expect(empty.readingError("missing") == "ROOT/missing: the folder does not exist")
+
+    let text = try TemporaryFolder()
+    let file = try text.write("hello", to: "notes.txt")
+    #expect(text.readingError().contains("Found: 1 .txt."))
+    #expect(text.readingError("notes.txt") == "ROOT/notes.txt: is not a folder")
+    _ = file
+
+    let flat = try TemporaryFolder()
+    try flat.picture("a.png")
+    #expect(
+      flat.readingError().contains(
+        "Almost ImageNet folders: pictures that are not in a folder for each label."
+      )
+    )
+
+    let json = try TemporaryFolder()
+    try json.picture("train/a.png")
+    try json.write("{\"a\": 1}", to: "train/_annotations.coco.json")
+    #expect(
+      json.readingError().contains("Almost COCO: train/_annotations.coco.json has no 'images'")
+    )
+
+    let voc = try TemporaryFolder()
+    try voc.picture("JPEGImages/a.png")
+    #expect(
+      voc.readingError().contains(
+        "Almost Pascal VOC: JPEGImages/ is there, Annotations/*.xml is not."
+      )
+    )
+
+    let yolo = try TemporaryFolder()
+    try yolo.picture("images/train/a.png")
+    try yolo.write("0 0.5 0.5 0.1 0.1", to: "labels/train/a.txt")
+    #expect(yolo.readingError().contains("YOLO"))
+  }
+
+  @Test("two formats in one folder: the user is asked")
+  func ambiguous() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try SampleDataset(counts: [.train: 2, .val: 1]).detection()
+    try COCOFormat().write(dataset, to: folder.url)
+    try VOCFormat().write(dataset, to: folder.url)
+    let message = folder.readingError()
+    #expect(message == "ROOT: could be coco or voc; say which with --data-format")
+    #expect(try folder.read(format: "coco").format == "coco")
+  }
+
+  @Test("folders of pictures are labels; subsets' names are not")
+  func imageFolders() throws {
+    let folder = try TemporaryFolder()
+    for label in ["dog", "cat"] {
+      for number in 0..<10 { try folder.picture("\(label)/\(number).png") }
+    }
+    let dataset = try folder.read()
+    #expect(dataset.format == "imagenet")
+    #expect(dataset.labels.names == ["cat", "dog"])
+    #expect(dataset.items.mapValues(\.count) == [.train: 16, .val: 4])
+    #expect(dataset.profile().tasks.map(\.task) == [.multiClassClassification])
+
+    let split = try TemporaryFolder()
+    for subset in ["train", "validation", "test"] {
+      for label in ["dog", "cat"] { try split.picture("\(subset)/\(label)/1.png") }
+    }
+    #expect(try split.read().items.mapValues(\.count) == [.train: 2, .val: 2, .test: 2])
+  }
+
+  @Test("a missing validation subset is made of train, the same share of each label, and said")
+  func split() throws {
+    let labels = Array(repeating: "common", count: 80) + Array(repeating: "rare", count: 20)
+    let items = labels.enumerated().map { index, label in
+      DatasetItem(
+        id: "\(index)",
+        image: .memory(.empty),
+        annotations: [.box(BoundingBox(0, 0, 1, 1), label: "everywhere"), .label(label)]
+      )
+    }
+    let (kept, taken) = Splitter.split(items, share: 0.2, seed: 0)
+    #expect(kept.count == 80 && taken.count == 20)
+    #expect(taken.count { $0.annotations.contains(.label("rare")) } == 4)
+    #expect(Set((kept + taken).map(\.id)).count == 100)
+    #expect(Splitter.split(items, share: 0.2, seed: 0).taken == taken)
+    #expect(Splitter.split(items, share: 0.2, seed: 1).taken != taken)
+    // One item of a label stays in train.
+    let single = Array(items.prefix(5))
+    #expect(Splitter.split(single, share: 0.2, seed: 0).taken.count == 1)
+    for count in 2...6 {
+      let parts = Splitter.split(Array(items.prefix(count)), share: 0.2, seed: 3)
+      #expect(!parts.kept.isEmpty && !parts.taken.isEmpty)
+    }
+
+    let folder = try TemporaryFolder()
+    try SampleDataset(counts: [.train: 10]).drawDetection(at: folder.url)
+    let dataset = try folder.read()
+    #expect(dataset.items.mapValues(\.count) == [.train: 8, .val: 2])
+    let notes = dataset.problems.summary
+    #expect(notes.contains { $0.contains("2 of 10 train pictures are used for it") })
+    #expect(notes.contains { $0.contains("evaluation uses the validation subset") })
+    #expect(dataset.evaluationSubset == .val)
+  }
+
+  @Test("the same picture, turned by EXIF: boxes belong to what the file states")
+  func orientation() throws {
+    // The header alone decides; a picture of 12 by 20 stored pixels that EXIF turns.
+    let size = ImageSize(height: 12, width: 20)
+    let item = DatasetItem(
+      id: "a",
+      image: .memory(Image(size: size)),
+      size: ImageSize(height: 20, width: 12),
+      annotations: []
+    )
+    let checked = DatasetChecker.check(
+      FormatReading(items: [.train: [item]]),
+      root: URL(filePath: "/")
+    )
+    #expect(checked.problems.map(\.kind) == ["wrong picture size"])
+  }
+
+  @Test("problems are counted by kind, the worst first")
+  func summary() {
+    let problems = [
+      DatasetProblem(kind: "note", location: "root", message: "a note", remedy: .noted),
+      DatasetProblem(kind: "bad", location: "a:1", message: "first", remedy: .leftOut),
+      DatasetProblem(kind: "bad", location: "a:2", message: "second", remedy: .leftOut),
+    ]
+    #expect(problems.summary == ["2 × bad (left out), the first: a:1: first", "a note"])
+  }
+
+  @Test("nothing named is an error")
+  func nothingNamed() {
+    #expect(throws: ConfigurationError.self) { try DatasetReader.read(.subsets([:], format: nil)) }
+  }
+
+  @Test("statistics are taken of logarithms, and odd sizes do not count")
+  func profile() throws {
+    let sides: [Double] = Array(repeating: 100, count: 300) + [10_000]
+    let items = sides.enumerated().map { index, side in
+      DatasetItem(
+        id: "\(index)",
+        image: .memory(.empty),
+        size: ImageSize(height: Int(side), width: Int(side) * 2),
+        annotations: [
+          .box(BoundingBox(0, 0, Float(side) / 2, Float(side) / 2), label: "b"),
+          .box(BoundingBox(0, 0, 1, 1), label: "a", isCrowd: true),
+        ]
+      )
+    }
+    let dataset = Dataset(
+      format: "x",
+      root: URL(filePath: "/"),
+      labels: LabelInfo(names: ["a", "b", "c"]),
+      items: [.train: items]
+    )
+    let profile = dataset.profile()
+    let heights = try #require(profile.imageSizes?.height)
+    // mean and σ of ln: (300 ln 100 + ln 10000) / 301, and 3σ above it.
+    expectClose([heights.mean, heights.robustMin], [101.5417, 100], rtol: 1e-6)
+    expectClose([heights.robustMax], [224.856], rtol: 1e-4)
+    let objects = try #require(profile.objectSides)
+    expectClose([objects.robustMin], [50])
+    #expect(profile.annotationCount == 602)
+    #expect(profile.labelCounts.map(\.count) == [301, 301, 0])
+    #expect(profile.tasks == [.init(task: .detection, itemCount: 301)])
+  }
+}
