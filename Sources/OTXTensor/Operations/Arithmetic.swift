@@ -20,7 +20,6 @@ extension Operator {
   static let addcmul = Operator("addcmul")
   static let matmul = Operator("matmul")
   static let bmm = Operator("bmm")
-  static let addmm = Operator("addmm")
   static let einsum = Operator("einsum")
 }
 

@@ -5,7 +5,6 @@ extension Operator {
   static let toDevice = Operator("to", "device")
   static let contiguous = Operator("contiguous")
   static let clone = Operator("clone")
-  static let typeAs = Operator("type_as")
 }
 
 extension Tensor {

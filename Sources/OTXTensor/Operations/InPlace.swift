@@ -19,7 +19,6 @@ extension Operator {
   static let bernoulliInPlace = Operator("bernoulli_", "float")
   static let maskedFillInPlace = Operator("masked_fill_", "Scalar")
   static let indexPutInPlace = Operator("index_put_")
-  static let indexCopyInPlace = Operator("index_copy_")
 }
 
 // Operations that write into their tensor, with PyTorch's trailing underscore: for optimizers,

@@ -17,7 +17,6 @@ extension Operator {
   static let unique = Operator("_unique2")
   static let oneHot = Operator("one_hot")
   static let bincount = Operator("bincount")
-  static let searchsorted = Operator("searchsorted", "Tensor")
 }
 
 // MARK: - Picking

@@ -1,12 +1,10 @@
 extension Operator {
   static let crossEntropy = Operator("cross_entropy_loss")
-  static let nllLoss = Operator("nll_loss")
   static let bceWithLogits = Operator("binary_cross_entropy_with_logits")
   static let bce = Operator("binary_cross_entropy")
   static let smoothL1 = Operator("smooth_l1_loss")
   static let l1Loss = Operator("l1_loss")
   static let mseLoss = Operator("mse_loss")
-  static let huber = Operator("huber_loss")
   static let klDiv = Operator("kl_div")
 }
 

@@ -12,9 +12,7 @@ extension Operator {
   static let adaptiveMaxPool2d = Operator("adaptive_max_pool2d")
   static let upsampleNearest = Operator("upsample_nearest2d", "vec")
   static let upsampleBilinear = Operator("upsample_bilinear2d", "vec")
-  static let upsampleBicubic = Operator("upsample_bicubic2d", "vec")
   static let pixelShuffle = Operator("pixel_shuffle")
-  static let gridSampler = Operator("grid_sampler")
   static let attention = Operator("scaled_dot_product_attention")
   static let nms = Operator("torchvision::nms")
 }

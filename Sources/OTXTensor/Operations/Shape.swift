@@ -22,12 +22,10 @@ extension Operator {
   static let unbind = Operator("unbind", "int")
   static let `repeat` = Operator("repeat")
   static let repeatInterleave = Operator("repeat_interleave", "self_int")
-  static let tile = Operator("tile")
   static let flip = Operator("flip")
   static let roll = Operator("roll")
   static let pad = Operator("pad")
   static let meshgrid = Operator("meshgrid", "indexing")
-  static let broadcastTo = Operator("broadcast_to")
   static let triu = Operator("triu")
   static let tril = Operator("tril")
 }
