@@ -1,0 +1,92 @@
+public import OTXCore
+
+/// The models and backbones that ship with the package: one line each.
+///
+/// Listed means tested: the contract tests walk both lists. The descriptors are plain values;
+/// reading them loads no library.
+public enum ModelZoo {
+  /// In the order of `otx find`.
+  public static let models: [any ModelEntry] = [
+    ImageClassifier.resNet18,
+    ImageClassifier.mobileNetV3Large,
+    ATSS.mobileNetV2,
+    SSD.mobileNetV2,
+  ]
+
+  public static let backbones = [
+    BackboneEntry(name: "mobilenet_v2") { try MobileNetV2(labelCount: nil) },
+    BackboneEntry(name: "mobilenet_v3_large") { try MobileNetV3(labelCount: nil) },
+    BackboneEntry(name: "resnet18") { try ResNet(labelCount: nil) },
+  ]
+
+  /// What is known of each model without building it.
+  public static var descriptors: [ModelDescriptor] { models.map(\.descriptor) }
+
+  /// Builds the model that `info` names, with random weights from libtorch's generator.
+  ///
+  /// - Throws: ``ModelError/unknownModel(_:known:)`` when no model of this task has the name;
+  ///   ``ConfigurationError/unknownName(_:kind:known:)`` for a backbone that does not fit it;
+  ///   ``ModelError/mismatch(_:)`` without labels or at a size that the network cannot take;
+  ///   `TensorError`.
+  public static func make<Kind: VisionTask>(
+    _ info: ModelInfo,
+    _ kind: Kind.Type
+  ) throws -> any TaskModel<Kind> {
+    let candidates = models.compactMap { $0 as? ZooModel<Kind> }
+    guard let entry = candidates.first(where: { $0.descriptor.name == info.model }) else {
+      throw ModelError.unknownModel(info.model, known: candidates.map(\.descriptor.name))
+    }
+    let descriptor = entry.descriptor
+    guard descriptor.backbones.contains(info.backbone) else {
+      throw ConfigurationError.unknownName(
+        info.backbone,
+        kind: "backbone of \(descriptor.name)",
+        known: descriptor.backbones
+      )
+    }
+    guard info.labels.count > 0 else {
+      throw ModelError.mismatch("\(descriptor.name) needs at least one label")
+    }
+    let size = info.preprocessing.inputSize
+    let multiple = descriptor.sizeMultiple
+    guard size.height % multiple == 0, size.width % multiple == 0 else {
+      throw ModelError.mismatch(
+        "\(descriptor.name) takes heights and widths that are multiples of \(multiple), not \(size)"
+      )
+    }
+    return try entry.make(info)
+  }
+
+  /// Builds a backbone without a classifier, with random weights.
+  ///
+  /// - Throws: ``ConfigurationError/unknownName(_:kind:known:)``, `TensorError`.
+  public static func makeBackbone(_ name: String) throws -> any Backbone {
+    guard let entry = backbones.first(where: { $0.name == name }) else {
+      throw ConfigurationError.unknownName(
+        name,
+        kind: "backbone",
+        known: backbones.map(\.name)
+      )
+    }
+    return try entry.make()
+  }
+}
+
+/// A line of the zoo, whatever its task.
+public protocol ModelEntry: Sendable {
+  var descriptor: ModelDescriptor { get }
+}
+
+/// A line of the zoo: what is known of a model, and how it is built.
+public struct ZooModel<Kind: VisionTask>: ModelEntry {
+  public let descriptor: ModelDescriptor
+  let make: @Sendable (ModelInfo) throws -> any TaskModel<Kind>
+
+  public init(
+    _ descriptor: ModelDescriptor,
+    make: @escaping @Sendable (ModelInfo) throws -> any TaskModel<Kind>
+  ) {
+    self.descriptor = descriptor
+    self.make = make
+  }
+}

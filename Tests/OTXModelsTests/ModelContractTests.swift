@@ -1,0 +1,264 @@
+import OTXCore
+import OTXNN
+import OTXTensor
+import OTXTesting
+import Testing
+
+@testable import OTXModels
+
+extension Models {
+  /// What every model of the zoo promises; a new one is tested by being listed.
+  @Suite struct ModelContract {
+    static let names = ModelZoo.models.map(\.descriptor.name)
+
+    /// Small, so that a test takes seconds.
+    static let size = ImageSize(height: 64, width: 96)
+
+    @Test func namesAreUnique() {
+      #expect(Set(Self.names).count == Self.names.count)
+      #expect(Set(ModelZoo.backbones.map(\.name)).count == ModelZoo.backbones.count)
+    }
+
+    @Test(arguments: names) func descriptorIsTrue(name: String) throws {
+      let descriptor = try Subject(name).descriptor
+      let structure = try Structure(of: name)
+      #expect(descriptor.parameterCount == structure.parameterCount)
+      expectClose(
+        descriptor.gigaMultiplyAdds,
+        Double(structure.multiplyAdds) / 1e9,
+        rtol: 1e-3,
+        atol: 0
+      )
+      let size = descriptor.preprocessing.inputSize
+      #expect(size.height % descriptor.sizeMultiple == 0)
+      #expect(size.width % descriptor.sizeMultiple == 0)
+      #expect(descriptor.backbones.first != nil)
+      if descriptor.task == .detection {
+        let known = Set(ModelZoo.backbones.map(\.name))
+        #expect(known.isSuperset(of: descriptor.backbones))
+      }
+    }
+
+    @Test(arguments: names) func weightsAreThoseOfThePublishedModel(name: String) throws {
+      let subject = try Subject(name)
+      try subject.use(labelCount: 3) { model in
+        let structure = try Structure(of: name)
+        #expect(model.module.parameterCount == structure.parameterCount)
+        let own = try model.module.stateDictionary()
+          .map { Structure.Entry(name: $0.name, shape: $0.value.shape) }
+        #expect(own == structure.tensors)
+        #expect(Set(own.map(\.name)).count == own.count)
+      }
+    }
+
+    @Test(arguments: names, [1, 5]) func trains(name: String, labelCount: Int) throws {
+      let subject = try Subject(name)
+      try subject.train(labelCount: labelCount, isEmpty: false)
+    }
+
+    @Test(arguments: names) func trainsWithoutObjects(name: String) throws {
+      let subject = try Subject(name)
+      guard subject.descriptor.task == .detection else { return }
+      try subject.train(labelCount: 2, isEmpty: true)
+    }
+
+    @Test(arguments: names, [1, 3]) func outputsAreDeclared(name: String, batch: Int) throws {
+      let subject = try Subject(name)
+      try subject.use(labelCount: 2) { model in
+        let images = try Tensor(
+          Formula.input([batch, 3, Self.size.height, Self.size.width]),
+          shape: [batch, 3, Self.size.height, Self.size.width]
+        ).to(.channelsLast)
+        model.module.setTraining(false)
+        let (outputs, raw) = try noGrad {
+          (try model.outputs(images), try model.rawOutputs(images))
+        }
+        try subject.expectPredictions(outputs, batch: batch)
+        #expect(raw.allSatisfy { $0.value.size(0) == batch })
+      }
+    }
+
+    /// Each picture's result does not depend on the others of its batch.
+    @Test(arguments: names) func picturesAreIndependent(name: String) throws {
+      let subject = try Subject(name)
+      try subject.use(labelCount: 2) { model in
+        try model.module.fillByFormula(keeping: ["bbox_head.anchor_sizes"])
+        model.module.setTraining(false)
+        let shape = [3, 3, Self.size.height, Self.size.width]
+        let images = try Tensor(Formula.input(shape), shape: shape)
+        try noGrad {
+          let all = try model.outputs(images)
+          let last = try model.outputs(images.narrow(dim: 0, start: 2, length: 1))
+          for (together, alone) in zip(all, last) {
+            expectClose(
+              try NamedTensor("", together.value.narrow(dim: 0, start: 2, length: 1)).doubles,
+              try alone.doubles,
+              rtol: 1e-4,
+              atol: 1e-3,
+              together.name
+            )
+          }
+        }
+      }
+    }
+
+    /// The exported graph has the declared outputs, and all weights under their own names.
+    @Test(arguments: names) func records(name: String) throws {
+      let subject = try Subject(name)
+      try subject.use(labelCount: 2) { model in
+        model.module.setTraining(false)
+        let images = try Tensor.zeros([2, 3, Self.size.height, Self.size.width])
+        let weights =
+          model.module.parameters().map { ($0.name, $0.parameter.value) }
+          + model.module.buffers().map { ($0.name, $0.buffer.value) }
+        for isRaw in [false, true] {
+          var names: [String] = []
+          let graph = try noGrad {
+            try record(inputs: [("image", images)], parameters: weights) {
+              let outputs = isRaw ? try model.rawOutputs(images) : try model.outputs(images)
+              names = outputs.map(\.name)
+              return outputs.map { ($0.name, $0.value) }
+            }
+          }
+          #expect(graph.outputs.map(\.name) == names)
+          let values = Set(graph.values.map(\.name))
+          let used = weights.map(\.0).filter { !$0.hasSuffix("num_batches_tracked") }
+          #expect(used.filter { !values.contains($0) } == [])
+        }
+      }
+    }
+
+    @Test(arguments: names) func otherBackbonesFit(name: String) throws {
+      let subject = try Subject(name)
+      for backbone in subject.descriptor.backbones.dropFirst() {
+        try subject.use(labelCount: 2, backbone: backbone) { model in
+          model.module.setTraining(false)
+          let images = try Tensor.zeros([1, 3, Self.size.height, Self.size.width])
+          try subject.expectPredictions(noGrad { try model.outputs(images) }, batch: 1)
+        }
+      }
+    }
+
+    @Test func refusesWhatCannotBeBuilt() throws {
+      let descriptor = ATSS.mobileNetV2.descriptor
+      var info = modelInfo(descriptor, labelCount: 2, size: Self.size)
+      info.model = "atss_mobilenet"
+      let known = ["atss_mobilenetv2", "ssd_mobilenetv2"]
+      #expect(throws: ModelError.unknownModel("atss_mobilenet", known: known)) {
+        try ModelZoo.make(info, Detection.self)
+      }
+      info = modelInfo(descriptor, labelCount: 0, size: Self.size)
+      #expect(throws: ModelError.self) { try ModelZoo.make(info, Detection.self) }
+      info = modelInfo(descriptor, labelCount: 1, size: ImageSize(height: 100, width: 96))
+      #expect(throws: ModelError.self) { try ModelZoo.make(info, Detection.self) }
+      info = modelInfo(descriptor, labelCount: 1, size: Self.size, backbone: "resnet")
+      #expect(throws: ConfigurationError.self) { try ModelZoo.make(info, Detection.self) }
+    }
+  }
+}
+
+/// A model of the zoo whose task the test does not know.
+struct Subject {
+  let descriptor: ModelDescriptor
+
+  init(_ name: String) throws {
+    descriptor = try #require(ModelZoo.descriptors.first { $0.name == name })
+  }
+
+  private func info(_ labelCount: Int, _ backbone: String?) -> ModelInfo {
+    modelInfo(
+      descriptor,
+      labelCount: labelCount,
+      size: Models.ModelContract.size,
+      backbone: backbone
+    )
+  }
+
+  /// Builds the model and hands it over as far as every task's models are alike.
+  func use(
+    labelCount: Int,
+    backbone: String? = nil,
+    _ body: (any TaskModel) throws -> Void
+  ) throws {
+    try Torch.seed(7)
+    func open<Kind: VisionTask>(_ kind: Kind.Type) throws {
+      try body(ModelZoo.make(info(labelCount, backbone), kind))
+    }
+    try open(descriptor.task.kind)
+  }
+
+  func expectPredictions(_ outputs: [NamedTensor], batch: Int) throws {
+    let info = info(2, nil)
+    var found: [String: ModelOutput] = [:]
+    for output in outputs {
+      found[output.name] = ModelOutput(
+        shape: output.value.shape,
+        values: try output.value.to(.float32).contiguous().floats()
+      )
+    }
+    let frame = ImageFrame(itemID: "", originalSize: info.preprocessing.inputSize)
+    let frames = Array(repeating: frame, count: batch)
+    func open<Kind: VisionTask>(_ kind: Kind.Type) throws {
+      let predictions = try kind.predictions(from: found, frames: frames, info: info)
+      #expect(predictions.count == batch)
+    }
+    try open(descriptor.task.kind)
+  }
+
+  /// Some steps of plain gradient descent on one batch: the loss falls.
+  func train(labelCount: Int, isEmpty: Bool) throws {
+    try Torch.seed(7)
+    let size = Models.ModelContract.size
+    switch descriptor.task {
+    case .multiClassClassification:
+      let model = try ModelZoo.make(info(labelCount, nil), MultiClassClassification.self)
+      let labels = (0..<4).map { $0 % labelCount }
+      try descend(model, classificationBatch(labels, size: size), isConstant: labelCount == 1)
+    case .detection:
+      let model = try ModelZoo.make(info(labelCount, nil), Detection.self)
+      let objects = (0..<4).map { index in
+        let box = BoundingBox(
+          x1: Float(8 + 4 * index),
+          y1: 8,
+          x2: Float(40 + 10 * index),
+          y2: 56
+        )
+        return isEmpty ? [] : [Detection.LabeledBox(box: box, label: index % labelCount)]
+      }
+      try descend(model, detectionBatch(objects, size: size), isConstant: false)
+    }
+  }
+
+  private func descend<Kind: VisionTask>(
+    _ model: any TaskModel<Kind>,
+    _ batch: Kind.Batch,
+    isConstant: Bool
+  ) throws {
+    let shape = [batch.count, 3, batch.images.height, batch.images.width]
+    let images = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast)
+    model.module.setTraining(true)
+    var losses: [Double] = []
+    for _ in 0..<4 {
+      let loss = try model.loss(images, batch).total()
+      losses.append(try loss.item())
+      for (_, parameter) in model.module.parameters() { try parameter.value.setGrad(nil) }
+      try loss.backward()
+      try noGrad {
+        var reached = 0
+        for (name, parameter) in model.module.parameters() {
+          guard let gradient = try parameter.value.grad else { continue }
+          reached += 1
+          let values = try gradient.contiguous().floats()
+          #expect(!values.contains { !$0.isFinite }, "\(name)'s gradient")
+          try parameter.value.add_(gradient, scale: -0.01)
+        }
+        #expect(reached == model.module.parameters().count, "parameters without a gradient")
+      }
+    }
+    #expect(!losses.contains { !$0.isFinite })
+    if !isConstant {
+      let last = try #require(losses.last)
+      #expect(last < losses[0], "\(losses)")
+    }
+  }
+}

@@ -1,0 +1,189 @@
+"""Goldens of the model zoo: torchvision's numbers, and those of `detectors_reference.py`.
+
+    python Tools/goldens/models.py
+
+writes Tests/OTXModelsTests/Goldens/*.json. Weights and pictures are filled by a formula that Swift
+repeats (`common.py`, `OTXTesting`), so none are stored.
+"""
+
+import json
+
+import torch
+import torchvision
+from torch import nn
+
+from common import REPOSITORY, fill, formula_input, number
+from detectors_reference import ATSS, SSD, detections
+
+OUT = REPOSITORY / "Tests/OTXModelsTests/Goldens"
+
+
+def numbers(tensor, limit=None):
+    values = tensor.detach().flatten()
+    return [number(v) for v in (values if limit is None else values[:limit])]
+
+
+def write(name, value):
+    text = json.dumps(value, separators=(",", ":"))
+    (OUT / f"{name}.json").write_text(text + "\n")
+    print(f"{name}: {len(text)} bytes")
+
+
+def multiply_adds(model, size):
+    """Multiply-adds of convolutions and matrix products for one picture of `size`."""
+    total = 0
+
+    def count(module, inputs, output):
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += output[0].numel() * module.weight[0].numel()
+        else:
+            total += module.weight.numel()
+
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    model.eval()
+    with torch.no_grad():
+        model(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def structure(model, size):
+    state = model.state_dict()
+    return {
+        "tensors": [{"name": k, "shape": list(v.shape)} for k, v in state.items()],
+        "parameterCount": sum(p.numel() for p in model.parameters()),
+        "multiplyAdds": multiply_adds(model, size),
+    }
+
+
+def gradients(model, names):
+    found = dict(model.named_parameters())
+    return {n: {"norm": number(found[n].grad.norm()), "first": numbers(found[n].grad, 8)} for n in names}
+
+
+def statistics(model, names):
+    state = model.state_dict()
+    return {n: numbers(state[n], 8) for n in names}
+
+
+def structures():
+    result = {}
+    for label_count in (3,):
+        result["resnet18"] = structure(torchvision.models.resnet18(num_classes=label_count), (224, 224))
+        result["mobilenet_v3_large"] = structure(
+            torchvision.models.mobilenet_v3_large(num_classes=label_count), (224, 224))
+        result["mobilenet_v2"] = structure(torchvision.models.mobilenet_v2(num_classes=label_count), (224, 224))
+        result["atss_mobilenetv2"] = structure(ATSS(label_count), (800, 992))
+        result["ssd_mobilenetv2"] = structure(SSD(label_count, 864, 864), (864, 864))
+    for name, value in result.items():
+        write(f"structure-{name}", value)
+
+
+def classifier(name, model, gradient_names, statistic_names):
+    fill(model)
+    x = formula_input((2, 3, 64, 64))
+    labels = torch.tensor([1, 2])
+    model.eval()
+    with torch.no_grad():
+        logits = model(x)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    loss = nn.functional.cross_entropy(model(x), labels)
+    loss.backward()
+    write(name, {
+        "logits": numbers(logits), "loss": number(loss),
+        "gradients": gradients(model, gradient_names),
+        "statistics": statistics(model, statistic_names),
+    })
+
+
+def classifiers():
+    classifier(
+        "resnet18", torchvision.models.resnet18(num_classes=3),
+        ["conv1.weight", "bn1.bias", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight", "fc.weight", "fc.bias"],
+        ["bn1.running_mean", "bn1.running_var", "layer4.1.bn2.running_mean", "layer4.1.bn2.running_var"])
+    classifier(
+        "mobilenet_v3_large", torchvision.models.mobilenet_v3_large(num_classes=3),
+        ["features.0.0.weight", "features.4.block.2.fc1.weight", "features.4.block.1.1.weight",
+         "features.16.0.weight", "classifier.0.weight", "classifier.3.bias"],
+        ["features.0.1.running_mean", "features.0.1.running_var", "features.16.1.running_mean",
+         "features.16.1.running_var"])
+
+
+# Objects of two pictures of 128×128; the last of the second is a crowd.
+OBJECTS = [
+    [([9.0, 14.5, 52.0, 61.0], 0, False), ([40.5, 33.0, 121.0, 118.5], 2, False), ([71.0, 5.0, 93.5, 22.0], 1, False)],
+    [([3.5, 62.0, 66.0, 125.0], 1, False), ([70.0, 8.0, 124.0, 60.0], 0, True)],
+]
+
+
+def targets():
+    return [
+        (torch.tensor([o[0] for o in image]), torch.tensor([o[1] for o in image]), torch.tensor([o[2] for o in image]))
+        for image in OBJECTS
+    ]
+
+
+def nothing():
+    return [(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.bool))] * 2
+
+
+def detector(name, model, iou_threshold, gradient_names, statistic_names):
+    fill(model)
+    if isinstance(model, SSD):
+        model.set_anchor_sizes(128, 128)
+    x = formula_input((2, 3, 128, 128))
+    model.eval()
+    with torch.no_grad():
+        boxes, scores = model.raw(x)
+        found = detections(boxes, scores, iou_threshold)
+        empty, _ = model.losses(x, nothing())
+    # Gradients with running moments, in 64 bits: those through the moments of a batch of two have
+    # no stable digits at the first layers.
+    model.double()
+    torch.set_default_dtype(torch.float64)
+    evaluated, _ = model.losses(x.double(), [(b.double(), l, c) for b, l, c in targets()])
+    sum(evaluated.values()).backward()
+    torch.set_default_dtype(torch.float32)
+    gradient = gradients(model, gradient_names)
+    model.float()
+    model.train()
+    with torch.no_grad():
+        losses, assigned = model.losses(x, targets())
+    step = max(1, boxes.shape[1] // 40)
+    write(name, {
+        "anchors": numbers(model.all_anchors(128, 128)[::step]), "step": step,
+        "boxes": numbers(boxes[:, ::step]), "scores": numbers(scores[:, ::step]),
+        "detections": [numbers(rows[:20]) for rows in found], "detectionCounts": [len(rows) for rows in found],
+        "losses": {k: number(v) for k, v in losses.items()},
+        "emptyLosses": {k: number(v) for k, v in empty.items()},
+        "assigned": [{str(a): g for a, g in enumerate(owner) if g >= 0} for owner in assigned],
+        "gradients": gradient,
+        "statistics": statistics(model, statistic_names),
+    })
+
+
+def detectors():
+    detector(
+        "atss_mobilenetv2", ATSS(3), 0.6,
+        ["backbone.features.0.0.weight", "backbone.features.17.conv.2.weight", "neck.lateral_convs.0.conv.weight",
+         "neck.fpn_convs.2.conv.bias", "bbox_head.cls_convs.0.gn.weight", "bbox_head.atss_cls.bias",
+         "bbox_head.atss_reg.weight", "bbox_head.atss_centerness.bias", "bbox_head.scales.2.scale"],
+        ["backbone.features.0.1.running_mean", "backbone.features.17.conv.3.running_var"])
+    detector(
+        "ssd_mobilenetv2", SSD(3, 128, 128), 0.45,
+        ["backbone.features.0.0.weight", "backbone.features.17.conv.2.weight", "bbox_head.cls_convs.0.0.weight",
+         "bbox_head.cls_convs.1.3.bias", "bbox_head.reg_convs.0.3.weight", "bbox_head.reg_convs.1.1.bias"],
+        ["backbone.features.0.1.running_mean", "bbox_head.cls_convs.1.1.running_var"])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    OUT.mkdir(parents=True, exist_ok=True)
+    structures()
+    classifiers()
+    detectors()
