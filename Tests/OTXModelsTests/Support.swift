@@ -46,7 +46,7 @@ extension ParameterTree {
   /// Fills the weights as `common.py` does; `keeping` names entries that stay.
   func fillByFormula(keeping kept: Set<String> = []) throws {
     var filled: [(name: String, value: Tensor)] = []
-    for (index, entry) in try stateDictionary().enumerated() where !kept.contains(entry.name) {
+    for (index, entry) in stateDictionary().enumerated() where !kept.contains(entry.name) {
       let shape = entry.value.shape
       let value =
         entry.value.dtype == .float32
@@ -79,7 +79,7 @@ extension ParameterTree {
 
   func expectState(_ expected: [String: [Double]], rtol: Double = 1e-4) throws {
     let state = Dictionary(
-      try stateDictionary().map { ($0.name, $0.value) },
+      stateDictionary().map { ($0.name, $0.value) },
       uniquingKeysWith: { first, _ in first }
     )
     for (name, values) in expected.sorted(by: { $0.key < $1.key }) {
