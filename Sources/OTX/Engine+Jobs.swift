@@ -1,0 +1,120 @@
+public import Foundation
+public import OTXCore
+import OTXData
+import OTXRecipe
+
+extension Engine {
+  /// Trains, and leaves in a new folder of the workspace everything that cli.md lists.
+  ///
+  /// - Parameters:
+  ///   - modelDirectory: Where `weights.pth` and `label_schema.json` go; the run's folder if `nil`.
+  ///   - observers: Told what happens; the run's log and table are written anyway.
+  ///   - date: The time in the run's name.
+  /// - Returns: What the run left, `weights.pth` first of all.
+  @discardableResult
+  public func train(
+    modelDirectory: URL? = nil, observers: [any TrainingObserver] = [], at date: Date = Date(),
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) async throws -> TrainingRun {
+    let root = try workspace.newRun(at: date)
+    let models = modelDirectory ?? root
+    try makeDirectory(models)
+    let filled = root.appending(path: "recipe.yaml")
+    try AtomicFile.write(Data(recipe.yaml(decisions: decisions).utf8), to: filled)
+    let log = try RunLog(in: root)
+    for decision in decisions { log.observe(.message(decision.description)) }
+    for line in dataProblems.summary { log.observe(.warning(line)) }
+    let run = RunDirectory(
+      root: root, models: models, cache: Workspace.cacheDirectory(environment: environment),
+      recipeText: try recipe.yaml())
+    let result: TrainingResult
+    do {
+      result = try await job.train(run: run, observers: [log] + observers)
+    } catch {
+      log.observe(.warning("\(error)"))
+      throw error
+    }
+    try await record(result, in: run)
+    return TrainingRun(directory: root, recipe: filled, result: result)
+  }
+
+  /// Scores the model.
+  ///
+  /// - Parameters:
+  ///   - subset: `.test` falls back to `.val` where the data has no test subset.
+  ///   - threshold: The confidence threshold; `nil` takes the one chosen on the validation subset.
+  public func evaluate(
+    on subset: Subset = .test, confidenceThreshold threshold: Float? = nil,
+    progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
+  ) async throws -> Evaluation {
+    try await job.evaluate(on: subset, confidenceThreshold: threshold, progress: progress)
+  }
+
+  /// Predicts on picture files, handing over one after the other.
+  public func predict(
+    _ images: [URL], confidenceThreshold threshold: Float? = nil,
+    body: (PicturePrediction) throws -> Void
+  ) async throws {
+    try await job.describePredictions(for: images, confidenceThreshold: threshold, body: body)
+  }
+
+  /// Writes the model as OpenVINO IR and compares it with the checkpoint.
+  ///
+  /// - Throws: ``ModelError/exportFailed(_:)`` when the two disagree by more than
+  ///   ``ExportOptions/tolerance``; nothing is left in `directory` then.
+  @discardableResult
+  public func export(
+    to directory: URL, options: ExportOptions = ExportOptions()
+  ) async throws -> ExportResult {
+    try await job.export(to: directory, options: options)
+  }
+
+  /// Writes what belongs beside the weights.
+  private func record(_ result: TrainingResult, in run: RunDirectory) async throws {
+    try LabelSchema(labels: result.info.labels, task: task)
+      .write(to: run.models.appending(path: "label_schema.json"))
+    for folder in Set([run.root, run.models]) {
+      try location.map(RunRecord.init)?.write(to: folder)
+    }
+    let score = result.best.values[task.kind.performanceMetric] ?? result.best.primaryValue
+    try AtomicFile.write(
+      try JSONEncoder.pretty.encode([task.kind.performanceMetric: score]),
+      to: run.root.appending(path: "performance.json"))
+    // A user who looks for the weights in the run's folder finds them there, too.
+    if run.models.standardizedFileURL != run.root.standardizedFileURL {
+      try? FileManager.default.createSymbolicLink(
+        at: run.root.appending(path: "weights.pth"), withDestinationURL: run.bestCheckpoint.absoluteURL)
+    }
+  }
+}
+
+/// What a training run left behind.
+public struct TrainingRun: Codable, Sendable {
+  /// The run's folder.
+  public var directory: URL
+  /// The recipe with every value that was used.
+  public var recipe: URL
+  public var result: TrainingResult
+}
+
+/// Makes a folder and says what to do when that fails.
+func makeDirectory(_ url: URL) throws {
+  do {
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  } catch {
+    throw ConfigurationError.invalid(
+      "cannot make the folder \(url.path): \(error.localizedDescription). Name another one.")
+  }
+  guard access(url.path, W_OK) == 0 else {
+    throw ConfigurationError.invalid("cannot write to the folder \(url.path). Name another one.")
+  }
+}
+
+extension JSONEncoder {
+  /// Indented, keys in order, slashes as they are.
+  static var pretty: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+}

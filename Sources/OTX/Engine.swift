@@ -1,0 +1,154 @@
+public import Foundation
+public import OTXCore
+import OTXData
+import OTXModels
+import OTXOpenVINO
+public import OTXRecipe
+import OTXTorch
+
+/// One model and its data, from training to deployment, whatever the task.
+///
+/// The task is known when the data or the checkpoint has been looked at; ``typed(as:)`` gives the
+/// typed engine inside. Every member may be called from any actor.
+///
+/// ```swift
+/// let engine = try Engine(dataRoot: URL(filePath: "BCCD"))
+/// let result = try await engine.train()
+/// let scores = try await engine.evaluate(on: .test)
+/// let model = try await engine.export(to: URL(filePath: "openvino"))
+/// ```
+public final class Engine: Sendable {
+  /// The task that the model solves.
+  public let task: TaskType
+  /// Every value that a training run uses.
+  public let recipe: Recipe
+  /// What was decided for the user, and why.
+  public let decisions: [Decision]
+  public let workspace: Workspace
+  let dataset: Dataset?
+  let location: DataLocation?
+  let job: any EngineJobs
+
+  /// An engine for a folder of pictures: format, task, model and settings are found.
+  ///
+  /// - Parameters:
+  ///   - dataRoot: The dataset's folder.
+  ///   - request: What the user wants; the rest is decided.
+  /// - Throws: ``DataError`` when the folder cannot be used, ``ConfigurationError`` when a choice
+  ///   is the user's alone.
+  public convenience init(
+    dataRoot: URL, recipe request: RecipeRequest = RecipeRequest(),
+    workspace: Workspace = Workspace()
+  ) throws {
+    try self.init(
+      data: .root(dataRoot, format: nil), recipe: request, workspace: workspace)
+  }
+
+  /// An engine that will train on `data`.
+  ///
+  /// - Parameter memoryLimit: Bytes that training may take; 0: what the machine has.
+  public convenience init(
+    data: DataLocation, recipe request: RecipeRequest = RecipeRequest(), memoryLimit: Int = 0,
+    workspace: Workspace = Workspace(), library: RecipeLibrary = .builtIn,
+    registry: EngineRegistry = .standard
+  ) throws {
+    let dataset = try DatasetReader.read(data, strict: request.isStrict)
+    let configurator = AutoConfigurator(
+      models: ModelZoo.descriptors, library: library,
+      memoryLimit: memoryLimit > 0 ? memoryLimit : .max)
+    let (recipe, decisions) = try configurator.configure(
+      profile: dataset.profile(), request: request)
+    try self.init(
+      recipe: recipe, decisions: decisions, dataset: dataset, location: data,
+      memoryLimit: memoryLimit, workspace: workspace, registry: registry)
+  }
+
+  /// An engine that trains `recipe`, with every value settled, on `dataset`.
+  public init(
+    recipe: Recipe, decisions: [Decision] = [], dataset: Dataset, location: DataLocation? = nil,
+    memoryLimit: Int = 0, workspace: Workspace = Workspace(),
+    registry: EngineRegistry = .standard
+  ) throws {
+    let info = try recipe.modelInfo(labels: dataset.labels, models: ModelZoo.descriptors)
+    task = info.task
+    self.recipe = recipe
+    self.decisions = decisions
+    self.dataset = dataset
+    self.location = location
+    self.workspace = workspace
+    job = try Engine.open(
+      info.task, source: .zoo(info), dataset: dataset, recipe: recipe,
+      options: EngineOptions(recipe.training, memoryLimit: memoryLimit), registry: registry)
+  }
+
+  /// An engine for a model that exists: `weights.pth`, a run's folder, or an `.xml`.
+  ///
+  /// - Parameters:
+  ///   - data: Needed to evaluate; not to predict or export.
+  ///   - overrides: Values of the model's recipe to change.
+  ///   - options: How the model is run.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is no model.
+  public init(
+    model url: URL, data: DataLocation? = nil, overrides: [RecipeOverride] = [],
+    options: EngineOptions = EngineOptions(), workspace: Workspace = Workspace(),
+    library: RecipeLibrary = .builtIn, registry: EngineRegistry = .standard
+  ) throws {
+    let artifact = try ModelArtifact(url, library: library)
+    task = artifact.info.task
+    recipe = try artifact.recipe.applying(overrides)
+    decisions = []
+    self.workspace = workspace
+    location = data
+    let isStrict = recipe.data.strict
+    dataset = try data.map { try DatasetReader.read($0, strict: isStrict) }
+    job = try Engine.open(
+      artifact.info.task, source: artifact.source, dataset: dataset, recipe: recipe,
+      options: options, registry: registry)
+  }
+
+  /// Where the data of the run that left `model` was, if it is still there.
+  public static func dataLocation(ofRunThatLeft model: URL) -> DataLocation? {
+    RunRecord.beside(model)?.location
+  }
+
+  /// What was wrong with the data and what was done about it.
+  public var dataProblems: [DatasetProblem] { dataset?.problems ?? [] }
+
+  /// The labels, preprocessing and threshold that travel with the model.
+  public var info: ModelInfo { get async { await job.info } }
+
+  /// The typed engine inside.
+  ///
+  /// - Throws: ``ModelError/mismatch(_:)`` when this engine's task is another.
+  public func typed<Kind: VisionTask>(as kind: Kind.Type) throws -> TaskEngine<Kind> {
+    guard let engine = job as? TaskEngine<Kind> else {
+      throw ModelError.mismatch("this engine is for \(task.rawValue), not \(Kind.taskType.rawValue)")
+    }
+    return engine
+  }
+
+  private static func open(
+    _ task: TaskType, source: ModelSource, dataset: Dataset?, recipe: Recipe,
+    options: EngineOptions, registry: EngineRegistry
+  ) throws -> any EngineJobs {
+    func make<Kind: VisionTask>(_ kind: Kind.Type) throws -> any EngineJobs {
+      let sub = try registry.backend(for: source).makeEngine(kind, from: source, options: options)
+      return TaskEngine<Kind>(sub: sub, dataset: dataset, recipe: recipe)
+    }
+    return try make(task.kind)
+  }
+}
+
+/// The jobs of ``TaskEngine`` that can be named without its task.
+protocol EngineJobs: Sendable {
+  var info: ModelInfo { get async }
+  func train(run: RunDirectory, observers: [any TrainingObserver]) async throws -> TrainingResult
+  func evaluate(
+    on subset: Subset, confidenceThreshold threshold: Float?,
+    progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> Evaluation
+  func describePredictions(
+    for images: [URL], confidenceThreshold: Float?, body: (PicturePrediction) throws -> Void
+  ) async throws
+  func export(to directory: URL, options: ExportOptions) async throws -> ExportResult
+}

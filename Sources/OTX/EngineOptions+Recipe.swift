@@ -1,0 +1,14 @@
+import OTXCore
+
+extension EngineOptions {
+  /// How a recipe wants its engine to run.
+  init(_ options: TrainOptions, memoryLimit: Int) {
+    self.init()
+    device = options.device
+    threads = options.threads
+    precision = options.precision
+    seed = options.seed
+    deterministic = options.deterministic
+    self.memoryLimit = memoryLimit
+  }
+}

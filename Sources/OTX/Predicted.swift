@@ -1,0 +1,43 @@
+public import Foundation
+public import OTXCore
+
+/// What a model says about one picture file, whatever its task.
+public struct PicturePrediction: Codable, Sendable {
+  public var image: URL
+  public var size: ImageSize
+  /// What was found, the surest first.
+  public var findings: [Finding]
+  /// What to draw on the picture.
+  public var marks: [OverlayMark]
+
+  private enum CodingKeys: String, CodingKey { case image, size, findings }
+
+  init(image: URL, size: ImageSize, findings: [Finding], marks: [OverlayMark]) {
+    self.image = image
+    self.size = size
+    self.findings = findings
+    self.marks = marks
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    image = try container.decode(URL.self, forKey: .image)
+    size = try container.decode(ImageSize.self, forKey: .size)
+    findings = try container.decode([Finding].self, forKey: .findings)
+    marks = []
+  }
+}
+
+/// The scores of one evaluation and how long it took.
+public struct Evaluation: Codable, Sendable {
+  public var report: MetricReport
+  public var subset: Subset
+  /// The word users know the score by: `f-measure`, `accuracy`.
+  public var performanceMetric: String
+  /// Pictures scored, and seconds for each, decoding included.
+  public var itemCount: Int
+  public var secondsPerImage: Double
+
+  /// The score under ``performanceMetric``.
+  public var performance: Double { report.values[performanceMetric] ?? 0 }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import OTXCore
+import OTXTensor
+
+/// Settings of libtorch, made on an engine's thread before its first tensor.
+enum TorchSettings {
+  /// - Throws: ``ConfigurationError`` for a device that this machine does not have.
+  static func apply(_ options: EngineOptions) throws {
+    let device = options.device.lowercased()
+    guard ["auto", "cpu"].contains(device) else {
+      throw ConfigurationError.invalid(
+        "the device '\(options.device)' is not supported by this version; use --device cpu")
+    }
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    try Torch.setThreadCount(options.threads > 0 ? options.threads : cores)
+    if options.memoryLimit > 0 { try Torch.setMemoryLimit(options.memoryLimit) }
+    let determinism: Torch.Determinism =
+      switch options.deterministic {
+      case .on: .on
+      case .off: .off
+      case .warn: .warn
+      }
+    try Torch.setDeterminism(determinism)
+    try Torch.seed(UInt64(bitPattern: Int64(options.seed)))
+  }
+}
