@@ -10,6 +10,23 @@ public struct PicturePrediction: Codable, Sendable {
   /// What to draw on the picture.
   public var marks: [OverlayMark]
 
+  /// One line for people: `3 RBC, 1 WBC`, or the likeliest label of the whole picture.
+  public var summary: String {
+    if let whole = findings.first, whole.box == nil {
+      return "\(whole.label) \(Int((whole.score * 100).rounded()))%"
+    }
+    var counts: [(label: String, count: Int)] = []
+    for finding in findings {
+      if let index = counts.firstIndex(where: { $0.label == finding.label }) {
+        counts[index].count += 1
+      } else {
+        counts.append((finding.label, 1))
+      }
+    }
+    return counts.isEmpty
+      ? "nothing" : counts.map { "\($0.count) \($0.label)" }.joined(separator: ", ")
+  }
+
   private enum CodingKeys: String, CodingKey { case image, size, findings }
 
   init(image: URL, size: ImageSize, findings: [Finding], marks: [OverlayMark]) {

@@ -110,6 +110,7 @@ struct Eval: AsyncParsableCommand {
       log.observe(.validating(done: done, of: count))
     }
     log.end()
+    for note in outcome.notes { log.observe(.warning(note)) }
     let performance = JSONText.members([(outcome.performanceMetric, .number(outcome.performance))])
     if let savePerformance {
       try ResultFile.write(performance.text + "\n", to: savePerformance)

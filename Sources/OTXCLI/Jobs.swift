@@ -73,6 +73,8 @@ struct EvaluateOutcome: Sendable {
   var performance: Double
   var itemCount: Int
   var secondsPerImage: Double
+  /// What was noticed of the data.
+  var notes: [String] = []
 }
 
 struct PredictRequest: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Foundation
+import OTX
 import OTXCore
 
 /// Tells people on standard error what happens: a live bar on a terminal, otherwise a plain line
@@ -37,8 +38,8 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       case .validating(let done, let count): tellValidation(done, of: count)
       case .validated(_, let report, _):
         lastReport = report
-        write(EventText.line(event) ?? "", .info)
-      default: if let line = EventText.line(event) { write(line, .info) }
+        write(event.logLine ?? "", .info)
+      default: if let line = event.logLine { write(line, .info) }
       }
     }
   }
@@ -61,7 +62,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
         write("Setting confidence threshold to \(threshold) based on results", .info)
       }
       write(
-        "Final model performance: Performance(score: \(result.best.primaryValue), "
+        "Final model performance: Performance(score: \(result.performance), "
           + "dashboard: (\(result.best.values.count) metric groups))",
         .info
       )
@@ -79,10 +80,10 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       let text =
         "Epoch \(step.epoch)/\(step.epochCount) \(step.step)/\(step.stepCount)  "
         + String(format: "loss %.4f  %.1f images/s  ", loss, rate)
-        + "ETA \(EventText.clockTime(step.eta))"
+        + "ETA \(TrainingStep.clockTime(step.eta))"
       drawBar(done, text, width: width)
     } else if due(ProgressReporter.lineInterval) || step.iteration == 1 {
-      write(EventText.line(step), .info)
+      write(step.logLine, .info)
       lastLine = now()
     }
   }

@@ -1,34 +1,123 @@
 import Foundation
+import OTX
 import OTXCore
+import OTXModels
 import OTXRecipe
 
 /// The jobs as the library does them.
 struct StandardJobs: Jobs {
-  private var missing: ConfigurationError { .invalid("this build has no engine") }
-
-  var models: [ModelDescriptor] { [] }
+  var models: [ModelDescriptor] { ModelZoo.descriptors }
 
   func train(
     _ request: TrainRequest,
     observers: [any TrainingObserver]
-  ) async throws -> TrainOutcome { throw missing }
+  ) async throws -> TrainOutcome {
+    let engine = try Engine(
+      data: request.data,
+      recipe: request.recipe,
+      memoryLimit: request.engine.memoryLimit,
+      workspace: Workspace(root: request.workDirectory)
+    )
+    for line in engine.dataProblems.summary { observers.tell(.warning(line)) }
+    for decision in engine.decisions { observers.tell(.message(decision.description)) }
+    let run = try await engine.train(modelDirectory: request.modelDirectory, observers: observers)
+    return TrainOutcome(
+      runDirectory: run.directory,
+      recipeFile: run.recipe,
+      decisions: engine.decisions,
+      result: run.result
+    )
+  }
 
   func evaluate(
     _ request: EvaluateRequest,
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
-  ) async throws -> EvaluateOutcome { throw missing }
+  ) async throws -> EvaluateOutcome {
+    guard let data = request.data ?? Engine.dataLocation(ofRunThatLeft: request.model.model) else {
+      throw ConfigurationError.invalid(
+        "no data: name a folder or a data.yaml, or pictures to predict on"
+      )
+    }
+    var overrides: [RecipeOverride] = []
+    if request.isStrict {
+      overrides.append(RecipeOverride(key: "data.strict", value: "true", source: "--strict"))
+    }
+    let engine = try engine(request.model, data: data, overrides: overrides)
+    let result = try await engine.evaluate(
+      on: request.subset,
+      confidenceThreshold: request.confidenceThreshold,
+      progress: progress
+    )
+    return EvaluateOutcome(
+      report: result.report,
+      subset: result.subset,
+      performanceMetric: result.performanceMetric,
+      performance: result.performance,
+      itemCount: result.itemCount,
+      secondsPerImage: result.secondsPerImage,
+      notes: engine.dataProblems.summary
+    )
+  }
 
   func predict(
     _ request: PredictRequest,
     body: (PredictedImage) throws -> Void
-  ) async throws { throw missing }
+  ) async throws {
+    let engine = try engine(request.model)
+    try await engine.predict(
+      request.images,
+      confidenceThreshold: request.confidenceThreshold
+    ) { prediction in
+      try body(
+        PredictedImage(
+          image: prediction.image,
+          size: prediction.size,
+          json: try JSONEncoder().encode(prediction.findings),
+          marks: prediction.marks,
+          summary: prediction.summary
+        )
+      )
+    }
+  }
 
-  func export(_ request: ExportRequest) async throws -> ExportOutcome { throw missing }
+  func export(_ request: ExportRequest) async throws -> ExportOutcome {
+    let data = request.data ?? Engine.dataLocation(ofRunThatLeft: request.model.model)
+    var options = ExportOptions()
+    options.halfPrecision = request.halfPrecision
+    let result = try await engine(request.model, data: data)
+      .export(to: request.directory, options: options)
+    return ExportOutcome(
+      xml: result.model.xml,
+      bin: result.model.bin,
+      maxAbsoluteDifference: result.parity.maxAbsoluteDifference,
+      metricDifference: result.parity.metricDifference,
+      parity: try JSONEncoder().encode(result.parity)
+    )
+  }
+
+  private func engine(
+    _ request: ModelRequest,
+    data: DataLocation? = nil,
+    overrides: [RecipeOverride] = []
+  ) throws -> Engine {
+    let engine = try Engine(
+      model: request.model,
+      data: data,
+      overrides: overrides,
+      options: request.engine
+    )
+    if let expected = request.expectedModel, expected != engine.recipe.model.name {
+      throw ModelError.mismatch(
+        "\(request.model.relativePath) is a \(engine.recipe.model.name), "
+          + "but the recipe on the command line is for \(expected); leave the recipe out"
+      )
+    }
+    return engine
+  }
 }
 
-/// Training's events as lines of a log.
-enum EventText {
-  static func line(_ event: TrainingEvent) -> String? { nil }
-  static func line(_ step: TrainingStep) -> String { "" }
-  static func clockTime(_ seconds: Double) -> String { "" }
+extension [any TrainingObserver] {
+  fileprivate func tell(_ event: TrainingEvent) {
+    for observer in self { observer.observe(event) }
+  }
 }

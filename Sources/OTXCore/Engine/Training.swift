@@ -33,6 +33,10 @@ public struct TrainingResult: Codable, Sendable, Equatable {
   public var imagesPerSecond: Double
   public var secondsPerEpoch: Double
   public var peakMemoryBytes: Int
+  /// The score users know, at the chosen threshold: F-measure, accuracy.
+  public var performance: Double {
+    best.values[info.task.kind.performanceMetric] ?? best.primaryValue
+  }
   /// What `auto` precision became.
   public var precision: Precision
   public var stopReason: String
