@@ -46,7 +46,7 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
 ///
 /// Dropping it stops the threads and waits for them: at most for the samples in their hands.
 final class LoaderStream<Kind: VisionTask>: BatchStream {
-  private let queue: LoaderQueue<Kind>
+  let queue: LoaderQueue<Kind>
 
   init(job: LoadingJob<Kind>, workerCount: Int, batchesAhead: Int) {
     queue = LoaderQueue(job: job, batchesAhead: batchesAhead)
@@ -62,7 +62,7 @@ final class LoaderStream<Kind: VisionTask>: BatchStream {
 ///
 /// Work is handed out sample by sample in the plan's order, so results do not depend on how many
 /// threads there are; whoever finishes a batch's last sample puts the batch together.
-private final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
+final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
   private struct Gathering {
     var samples: [Kind.Entity?]
     /// The error of the earliest sample that failed.
@@ -86,6 +86,17 @@ private final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
   init(job: LoadingJob<Kind>, batchesAhead: Int) {
     self.job = job
     self.batchesAhead = batchesAhead
+  }
+
+  /// Threads that have not ended.
+  var liveThreadCount: Int { condition.withLock { threadCount } }
+
+  /// Samples that were begun, and how many may be by now; for tests of the bound.
+  var startedSampleCount: (count: Int, limit: Int) {
+    condition.withLock {
+      let last = min(currentBatch + batchesAhead, job.plan.batches.count)
+      return (nextPosition, last == 0 ? 0 : job.plan.batches[last - 1].upperBound)
+    }
   }
 
   func startThread(_ number: Int) {
