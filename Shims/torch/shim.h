@@ -54,7 +54,6 @@ OTXFailureKind guarded(Body &&body) noexcept {
   } catch (const c10::Error &error) {
     fail(OTXFailureKindError, error.what_without_backtrace());
   } catch (const std::bad_alloc &) {
-    noteOutOfMemory(0, 0, 0);
     fail(OTXFailureKindOutOfMemory, "out of memory");
     return OTXFailureKindOutOfMemory;
   } catch (const std::exception &error) {

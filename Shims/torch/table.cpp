@@ -28,6 +28,8 @@ void noteOutOfMemory(uint64_t requested, uint64_t inUse, uint64_t limit) {
 
 void lastFailure(OTXFailure *result) {
   *result = {failure.kind, failure.message.c_str(), failure.requested, failure.inUse, failure.limit};
+  // The figures are the CPU allocator's; a device's out-of-memory must not show old ones.
+  noteOutOfMemory(0, 0, 0);
 }
 
 }  // namespace otx

@@ -5,6 +5,8 @@ public enum TensorError: Error, Equatable, Sendable {
   /// libtorch refused: the operation, the shapes of its tensors, and libtorch's words.
   case failed(operation: String, shapes: [[Int]], message: String)
   /// The CPU's memory budget, or a device's memory, does not hold another `requested` bytes.
+  ///
+  /// The numbers are 0 where a device does not tell them.
   case outOfMemory(requested: Int, inUse: Int, limit: Int)
   /// libtorch could not be opened; the text names the command that installs it.
   case libraryUnavailable(String)
@@ -20,6 +22,7 @@ extension TensorError: LocalizedError, CustomStringConvertible {
       shapes.isEmpty
         ? "\(operation): \(message)"
         : "\(operation) of \(shapes.map { "\($0)" }.joined(separator: ", ")): \(message)"
+    case .outOfMemory(0, 0, 0): "out of memory; a smaller batch or input size helps"
     case .outOfMemory(let requested, let inUse, let limit):
       "out of memory: asked for \(mebibytes(requested)) with \(mebibytes(inUse)) of \(mebibytes(limit)) in use; a smaller batch or input size, or a higher --memory-limit, helps"
     case .libraryUnavailable(let text): text

@@ -32,13 +32,17 @@ package enum TorchLibrary {
   }
 
   /// Throws where the first library that the search finds cannot be used.
-  package static func verify(_ search: NativeLibrarySearch) throws(NativeLibraryError) {
-    _ = try open(search)
+  package static func verify(
+    _ search: NativeLibrarySearch,
+    abi: UInt32 = UInt32(OTX_TORCH_ABI)
+  ) throws(NativeLibraryError) {
+    _ = try open(search, abi: abi)
   }
 
   /// Opens the first library that the search finds.
   private static func open(
-    _ search: NativeLibrarySearch
+    _ search: NativeLibrarySearch,
+    abi: UInt32 = UInt32(OTX_TORCH_ABI)
   ) throws(NativeLibraryError) -> UnsafePointer<OTXTorchTable> {
     let file = try search.find().path
     var message = [CChar](repeating: 0, count: 4096)
@@ -46,8 +50,8 @@ package enum TorchLibrary {
       let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
       throw .unusable(file: file, reason: String(decoding: bytes, as: UTF8.self))
     }
-    guard table.pointee.abi == UInt32(OTX_TORCH_ABI) else {
-      throw .wrongVersion(file: file, found: Int(table.pointee.abi), needed: Int(OTX_TORCH_ABI))
+    guard table.pointee.abi == abi else {
+      throw .wrongVersion(file: file, found: Int(table.pointee.abi), needed: Int(abi))
     }
     return table
   }

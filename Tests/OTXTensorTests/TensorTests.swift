@@ -158,6 +158,15 @@ import Testing
       return
     }
     #expect(!reason.isEmpty)
+    // A library of other sources, and one that is another library.
+    let installed = NativeLibrarySearch(fileName: "libotx_torch.so")
+    let other = #expect(throws: NativeLibraryError.self) {
+      try TorchLibrary.verify(installed, abi: 999)
+    }
+    #expect(other.map(String.init(describing:))?.contains("needed 999") == true)
+    #expect(throws: NativeLibraryError.self) {
+      try TorchLibrary.verify(NativeLibrarySearch(fileName: "libotx_openvino.so"))
+    }
     #expect(try Torch.version().hasPrefix("2."))
   }
 }
