@@ -113,7 +113,7 @@ let package = Package(
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
     tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXTensor"]),
-    tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXTensor"]),
+    tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests(

@@ -73,32 +73,33 @@ public protocol AdaptedModel<Kind>: TaskModel {
   /// The network's input, made of normalised pictures `[N, 3, H, W]`.
   func networkInput(_ images: Tensor) throws -> Network.Input
 
-  func loss(_ output: Network.Output, _ batch: Kind.Batch) throws -> LossTerms
+  /// The losses of one training batch; its entities are in pixels of the network's input.
+  func loss(of output: Network.Output, _ batch: Kind.Batch) throws -> LossTerms
 
   /// The named outputs that the task reads its predictions from.
-  func outputs(_ output: Network.Output) throws -> [NamedTensor]
+  func outputs(of output: Network.Output) throws -> [NamedTensor]
 
-  /// As ``TaskModel/rawOutputs(_:)``; ``outputs(_:)`` unless given.
-  func rawOutputs(_ output: Network.Output) throws -> [NamedTensor]
+  /// As ``TaskModel/rawOutputs(_:)``; ``outputs(of:)`` unless given.
+  func rawOutputs(of output: Network.Output) throws -> [NamedTensor]
 }
 
 extension AdaptedModel {
   public var module: any ParameterTree { network }
 
   public func loss(_ images: Tensor, _ batch: Kind.Batch) throws -> LossTerms {
-    try loss(network(networkInput(images)), batch)
+    try loss(of: network(networkInput(images)), batch)
   }
 
   public func outputs(_ images: Tensor) throws -> [NamedTensor] {
-    try outputs(network(networkInput(images)))
+    try outputs(of: network(networkInput(images)))
   }
 
   public func rawOutputs(_ images: Tensor) throws -> [NamedTensor] {
-    try rawOutputs(network(networkInput(images)))
+    try rawOutputs(of: network(networkInput(images)))
   }
 
-  public func rawOutputs(_ output: Network.Output) throws -> [NamedTensor] {
-    try outputs(output)
+  public func rawOutputs(of output: Network.Output) throws -> [NamedTensor] {
+    try outputs(of: output)
   }
 }
 

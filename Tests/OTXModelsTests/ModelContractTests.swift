@@ -56,6 +56,16 @@ extension Models {
       try subject.train(labelCount: labelCount, isEmpty: false)
     }
 
+    /// The same step twice gives the same bits, with no operation that cannot.
+    @Test(arguments: names) func repeatsAStep(name: String) throws {
+      let subject = try Subject(name)
+      let before = try Torch.determinism()
+      try Torch.setDeterminism(.on)
+      defer { try? Torch.setDeterminism(before) }
+      let first = try subject.gradients()
+      #expect(try subject.gradients() == first)
+    }
+
     @Test(arguments: names) func trainsWithoutObjects(name: String) throws {
       let subject = try Subject(name)
       guard subject.descriptor.task == .detection else { return }
@@ -82,7 +92,7 @@ extension Models {
     @Test(arguments: names) func picturesAreIndependent(name: String) throws {
       let subject = try Subject(name)
       try subject.use(labelCount: 2) { model in
-        try model.module.fillByFormula(keeping: ["bbox_head.anchor_sizes"])
+        try subject.tellApart(model)
         model.module.setTraining(false)
         let shape = [3, 3, Self.size.height, Self.size.width]
         let images = try Tensor(Formula.input(shape), shape: shape)
@@ -185,6 +195,13 @@ struct Subject {
     try open(descriptor.task.kind)
   }
 
+  /// Gives a detector weights at which its scores differ clearly; fresh ones are all but equal, and
+  /// then rounding would decide which come first.
+  func tellApart(_ model: any TaskModel) throws {
+    guard descriptor.task == .detection else { return }
+    try model.module.fillByFormula(keeping: ["bbox_head.anchor_sizes"])
+  }
+
   func expectPredictions(_ outputs: [NamedTensor], batch: Int) throws {
     let info = info(2, nil)
     var found: [String: ModelOutput] = [:]
@@ -205,13 +222,47 @@ struct Subject {
 
   /// Some steps of plain gradient descent on one batch: the loss falls.
   func train(labelCount: Int, isEmpty: Bool) throws {
+    let isConstant = labelCount == 1 && descriptor.task == .multiClassClassification
+    try onTrainingBatch(labelCount, isEmpty: isEmpty) { module, loss in
+      try descend(module, loss, isConstant: isConstant)
+    }
+  }
+
+  /// The bytes of a first step's gradients.
+  func gradients() throws -> [[UInt8]] {
+    var found: [[UInt8]] = []
+    try onTrainingBatch(2, isEmpty: false) { module, loss in
+      try loss().backward()
+      for (_, parameter) in module.parameters() {
+        found.append(try #require(try parameter.value.grad).contiguous().arrayBuffer().bytes)
+      }
+    }
+    return found
+  }
+
+  /// Builds the model with the same weights each time, in training mode, and hands over its tree
+  /// and its loss on a batch of four.
+  private func onTrainingBatch(
+    _ labelCount: Int,
+    isEmpty: Bool,
+    _ body: (any ParameterTree, _ loss: () throws -> Tensor) throws -> Void
+  ) throws {
+    func open<Kind: VisionTask>(_ model: any TaskModel<Kind>, _ batch: Kind.Batch) throws {
+      let shape = [batch.count, 3, batch.images.height, batch.images.width]
+      let images = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast)
+      model.module.setTraining(true)
+      try body(model.module) {
+        try Torch.seed(8)
+        return try model.loss(images, batch).total()
+      }
+    }
     try Torch.seed(7)
     let size = Models.ModelContract.size
     switch descriptor.task {
     case .multiClassClassification:
       let model = try ModelZoo.make(info(labelCount, nil), MultiClassClassification.self)
       let labels = (0..<4).map { $0 % labelCount }
-      try descend(model, classificationBatch(labels, size: size), isConstant: labelCount == 1)
+      try open(model, classificationBatch(labels, size: size))
     case .detection:
       let model = try ModelZoo.make(info(labelCount, nil), Detection.self)
       let objects = (0..<4).map { index in
@@ -223,34 +274,31 @@ struct Subject {
         )
         return isEmpty ? [] : [Detection.LabeledBox(box: box, label: index % labelCount)]
       }
-      try descend(model, detectionBatch(objects, size: size), isConstant: false)
+      try open(model, detectionBatch(objects, size: size))
     }
   }
 
-  private func descend<Kind: VisionTask>(
-    _ model: any TaskModel<Kind>,
-    _ batch: Kind.Batch,
+  private func descend(
+    _ module: any ParameterTree,
+    _ loss: () throws -> Tensor,
     isConstant: Bool
   ) throws {
-    let shape = [batch.count, 3, batch.images.height, batch.images.width]
-    let images = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast)
-    model.module.setTraining(true)
     var losses: [Double] = []
     for _ in 0..<4 {
-      let loss = try model.loss(images, batch).total()
+      let loss = try loss()
       losses.append(try loss.item())
-      for (_, parameter) in model.module.parameters() { try parameter.value.setGrad(nil) }
+      for (_, parameter) in module.parameters() { try parameter.value.setGrad(nil) }
       try loss.backward()
       try noGrad {
         var reached = 0
-        for (name, parameter) in model.module.parameters() {
+        for (name, parameter) in module.parameters() {
           guard let gradient = try parameter.value.grad else { continue }
           reached += 1
           let isFinite = try gradient.isFinite().all().item() == 1
           #expect(isFinite, "\(name)'s gradient")
           try parameter.value.add_(gradient, scale: -0.01)
         }
-        #expect(reached == model.module.parameters().count, "parameters without a gradient")
+        #expect(reached == module.parameters().count, "parameters without a gradient")
       }
     }
     #expect(!losses.contains { !$0.isFinite })

@@ -57,7 +57,7 @@ public final class ATSS: AdaptedModel {
     network = try Network(backbone, labelCount: labelCount, configuration: configuration)
   }
 
-  public func loss(_ output: Output, _ batch: Detection.Batch) throws -> LossTerms {
+  public func loss(of output: Output, _ batch: Detection.Batch) throws -> LossTerms {
     let scores = try output.scores.to(.float32)
     let offsets = try output.offsets.to(.float32)
     let centerness = try output.centerness.to(.float32)
@@ -119,7 +119,7 @@ public final class ATSS: AdaptedModel {
     )
   }
 
-  public func outputs(_ output: Output) throws -> [NamedTensor] {
+  public func outputs(of output: Output) throws -> [NamedTensor] {
     let (boxes, scores) = try decoded(output)
     let found = try batchedNMS(
       boxes: boxes,
@@ -134,7 +134,7 @@ public final class ATSS: AdaptedModel {
   }
 
   /// `boxes` `[N, A, 4]` and `scores` `[N, A, K]` of every anchor.
-  public func rawOutputs(_ output: Output) throws -> [NamedTensor] {
+  public func rawOutputs(of output: Output) throws -> [NamedTensor] {
     let (boxes, scores) = try decoded(output)
     return [NamedTensor("boxes", boxes), NamedTensor("scores", scores)]
   }

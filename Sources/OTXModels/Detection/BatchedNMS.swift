@@ -29,7 +29,7 @@ struct DetectionLimits: Sendable {
 ///   - inputSize: The picture's.
 ///   - limits: How many, and how much they may overlap.
 /// - Returns: `boxes` `[N, D, 5]` (x1, y1, x2, y2, score) and `labels` `[N, D]` (`int64`), surest
-///   first; rows of score 0 are padding.
+///   first, padded with rows of zeros.
 /// - Throws: `TensorError`.
 func batchedNMS(
   boxes: Tensor,
@@ -68,8 +68,10 @@ func batchedNMS(
   // The surest detections: [N, D, 6]. All columns are gathered, then cut: OpenVINO's front end
   // does not compile a gather on a slice.
   let (best, order) = try final.topk(min(limits.detectionCount, candidateCount), dim: 1)
-  let rows = try Tensor.cat([found, labels.unsqueeze(-1)], dim: -1)
-    .gather(dim: 1, order.unsqueeze(-1).expand([-1, -1, 5]))
+  let isFound = try best.gt(0).to(.float32).unsqueeze(-1)
+  let rows =
+    try Tensor.cat([found, labels.unsqueeze(-1)], dim: -1)
+    .gather(dim: 1, order.unsqueeze(-1).expand([-1, -1, 5])) * isFound
   return (
     try Tensor.cat([rows.narrow(dim: -1, start: 0, length: 4), best.unsqueeze(-1)], dim: -1),
     try rows.select(dim: -1, 4).to(.int64)

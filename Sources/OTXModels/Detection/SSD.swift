@@ -71,7 +71,7 @@ public final class SSD: AdaptedModel, AnchorAdapting {
     )
   }
 
-  public func loss(_ output: Output, _ batch: Detection.Batch) throws -> LossTerms {
+  public func loss(of output: Output, _ batch: Detection.Batch) throws -> LossTerms {
     let scores = try output.scores.to(.float32)
     let offsets = try output.offsets.to(.float32)
     let targets = try noGrad { () throws(TensorError) in try self.targets(output, batch) }
@@ -128,7 +128,7 @@ public final class SSD: AdaptedModel, AnchorAdapting {
     )
   }
 
-  public func outputs(_ output: Output) throws -> [NamedTensor] {
+  public func outputs(of output: Output) throws -> [NamedTensor] {
     let (boxes, scores) = try decoded(output)
     let found = try batchedNMS(
       boxes: boxes,
@@ -143,7 +143,7 @@ public final class SSD: AdaptedModel, AnchorAdapting {
   }
 
   /// `boxes` `[N, A, 4]` and `scores` `[N, A, K]` of every anchor.
-  public func rawOutputs(_ output: Output) throws -> [NamedTensor] {
+  public func rawOutputs(of output: Output) throws -> [NamedTensor] {
     let (boxes, scores) = try decoded(output)
     return [NamedTensor("boxes", boxes), NamedTensor("scores", scores)]
   }

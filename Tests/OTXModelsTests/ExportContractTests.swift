@@ -1,0 +1,55 @@
+import OTXCore
+import OTXNN
+import OTXOpenVINO
+import OTXTensor
+import OTXTesting
+import Testing
+
+@testable import OTXModels
+
+extension Models {
+  /// Every model of the zoo gives the same in OpenVINO, whatever the batch size.
+  @Suite struct ExportContract {
+    @Test(arguments: ModelContract.names) func openVINOAgrees(name: String) throws {
+      let subject = try Subject(name)
+      try subject.use(labelCount: 2) { model in
+        try subject.tellApart(model)
+        model.module.setTraining(false)
+        let compiled = try OpenVINOModel(compiling: recorded(model))
+        for batch in [1, 2, 3] {
+          let shape = [batch, 3, ModelContract.size.height, ModelContract.size.width]
+          let images = try Tensor(Formula.input(shape, k: 1000 + batch), shape: shape)
+          let expected = try noGrad { try model.outputs(images) + self.raw(model, images) }
+          let found = try compiled.run([images.arrayBuffer()])
+          for output in expected {
+            let actual = try #require(found[output.name])
+            #expect(actual.shape == output.value.shape)
+            expectClose(
+              actual.values.map(Double.init),
+              try output.doubles,
+              rtol: 1e-4,
+              atol: 1e-3,
+              "\(output.name) of \(batch)"
+            )
+          }
+        }
+      }
+    }
+
+    /// The raw outputs, where they are others than the outputs.
+    private func raw(_ model: any TaskModel, _ images: Tensor) throws -> [NamedTensor] {
+      let raw = try model.rawOutputs(images)
+      return raw.map(\.name) == ["logits"] ? [] : raw
+    }
+
+    private func recorded(_ model: any TaskModel) throws -> OperatorGraph {
+      let shape = [2, 3, ModelContract.size.height, ModelContract.size.width]
+      let images = try Tensor(Formula.input(shape), shape: shape)
+      return try noGrad {
+        try record(inputs: [("image", images)], parameters: model.module.stateDictionary()) {
+          (try model.outputs(images) + self.raw(model, images)).map { ($0.name, $0.value) }
+        }
+      }
+    }
+  }
+}
