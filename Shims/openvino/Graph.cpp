@@ -1,9 +1,15 @@
 // A recorded graph, shown to OpenVINO's PyTorch front end as if TorchScript had made it.
 
+#include <algorithm>
 #include <map>
 #include <openvino/frontend/manager.hpp>
 #include <openvino/frontend/pytorch/decoder.hpp>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/convert.hpp>
+#include <openvino/op/shape_of.hpp>
+#include <openvino/pass/constant_folding.hpp>
+#include <openvino/pass/manager.hpp>
+#include <unordered_set>
 #include <vector>
 
 #include "Common.hpp"
@@ -163,15 +169,63 @@ class Decoder final : public frontend::pytorch::TorchDecoder {
   }
 };
 
-/// Names nodes that no operator gave a name: by default they carry a number that depends on what the
-/// process did before, and the same network would not be the same file.
-void nameOthers(ov::Model &model) {
-  std::map<std::string, size_t> counts;
+/// Computes what depends on no input once, here, instead of storing how to compute it: the front end
+/// writes half of a network's nodes to find out the shapes of weights and to convert them to the type
+/// they have. A weight that comes out in another shape keeps its name.
+void simplify(std::shared_ptr<ov::Model> model, const Graph &graph) {
+  std::unordered_set<std::string> weights;
+  for (const Node &node : graph.nodes)
+    if (node.constant && node.constant->get_shape().size() > 0)
+      weights.insert(graph.values[node.outputs[0]].name);
+
+  std::unordered_set<const ov::Node *> constants;
+  for (const auto &node : model->get_ordered_ops()) {
+    const auto inputs = node->input_values();
+    const bool isConstant = inputs.empty() ? ov::is_type<Constant>(node)
+                                           : std::all_of(inputs.begin(), inputs.end(), [&](auto &input) {
+                                               return constants.count(input.get_node()) > 0;
+                                             });
+    if (isConstant) constants.insert(node.get());
+    if (isConstant && !inputs.empty() && !ov::is_type<ov::op::v3::ShapeOf>(node) &&
+        weights.count(inputs[0].get_node()->get_friendly_name()))
+      node->set_friendly_name(inputs[0].get_node()->get_friendly_name());
+
+    const auto change = ov::as_type_ptr<ov::op::v0::Convert>(node);
+    if (change && change->get_destination_type() == inputs[0].get_element_type())
+      change->output(0).replace(inputs[0]);
+  }
+  ov::pass::Manager passes;
+  passes.register_pass<ov::pass::ConstantFolding>();
+  passes.run_passes(model);
+}
+
+/// Gives nodes the names of their operators, without the numbers that the front end adds where one
+/// operator became several nodes: the last of them, which gives the result, has the plain name.
+///
+/// Nodes that no operator named carry a number that depends on what the process did before; they get
+/// another one, so that the same network is the same file.
+void nameNodes(ov::Model &model, const Graph &graph) {
+  std::unordered_set<std::string> operators;
+  for (const Node &node : graph.nodes)
+    if (!node.constant)
+      for (size_t output : node.outputs) operators.insert(graph.values[output].name);
+
+  std::map<std::string, std::vector<std::shared_ptr<ov::Node>>> nodes;
   for (const auto &node : model.get_ordered_ops()) {
-    if (node->get_friendly_name() != node->get_name()) continue;
-    const std::string type = node->get_type_name();
-    counts[type] += 1;
-    node->set_friendly_name(type + "_" + std::to_string(counts[type]));
+    const std::string name = node->get_friendly_name();
+    const std::string plain = name.substr(0, name.find_last_of('_'));
+    if (name == node->get_name()) {
+      nodes[node->get_type_name()].push_back(node);
+    } else if (operators.count(name)) {
+      nodes[name].push_back(node);
+    } else if (operators.count(plain)) {
+      nodes[plain].push_back(node);
+    }
+  }
+  for (const auto &[name, group] : nodes) {
+    for (size_t index = 0; index < group.size(); ++index)
+      group[index]->set_friendly_name(name + "_" + std::to_string(index + 1));
+    if (operators.count(name)) group.back()->set_friendly_name(name);
   }
 }
 
@@ -208,8 +262,9 @@ std::shared_ptr<ov::Model> convert(std::shared_ptr<const Graph> graph, const cha
   auto loaded = pytorch->load({ov::Any(std::static_pointer_cast<frontend::IDecoder>(decoder))});
   if (!loaded) throw std::runtime_error("OpenVINO's PyTorch front end refused the graph");
   auto model = pytorch->convert(loaded);
+  simplify(model, *graph);
+  nameNodes(*model, *graph);
   namePorts(*model, *graph);
-  nameOthers(*model);
   model->set_friendly_name(modelName);
   return model;
 }

@@ -69,8 +69,43 @@ struct ExportTests {
     #expect(Set(names).count == names.count)
     #expect(
       Set(names).isSuperset(of: [
-        "image", "stem.weight", "stem/conv2d", "fc.weight", "fc/linear", "logits/result",
+        "image", "stem.weight", "stem/conv2d", "norm.running_mean", "norm/batch_norm",
+        "fc.weight", "fc/linear", "logits/result",
       ])
+    )
+  }
+
+  @Test func storeWhatDependsOnNoInputAsItIs() throws {
+    var writer = GraphWriter()
+    let image = writer.input("image", [nil, 4, 8, 8])
+    let weight = writer.weight("depthwise.weight", Formula.input([4, 1, 3, 3]), [4, 1, 3, 3])
+    writer.output(
+      "y",
+      writer.one(
+        "aten::conv2d",
+        .value(image),
+        .value(weight),
+        .none,
+        .ints(1, 1),
+        .ints(1, 1),
+        .ints(1, 1),
+        .int(4),
+        rank: 4
+      )
+    )
+    let exported = try OpenVINOExporter().export(
+      graph: writer.graph,
+      info: SampleModels.classifierInfo,
+      to: folder.url
+    )
+    let text = try String(contentsOf: exported.xml, encoding: .utf8)
+    let layers = text.matches(of: /<layer id="\d+" name="([^"]*)" type="([^"]*)"/)
+      .map { "\($0.2) \($0.1)" }
+    #expect(
+      layers == [
+        "Parameter image", "Const depthwise.weight", "GroupConvolution depthwise/conv2d",
+        "Result y/result",
+      ]
     )
   }
 
