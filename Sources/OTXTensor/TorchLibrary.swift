@@ -39,12 +39,23 @@ package enum TorchLibrary {
     _ = try open(search, abi: abi)
   }
 
+  /// Lets OpenMP's threads wait for each other asleep rather than awake, unless the user decides.
+  ///
+  /// By default they spin for milliseconds at every barrier. Our decoding threads, and whatever
+  /// else the machine does, need those cores: with them busy a training step took ten times longer.
+  /// libgomp reads the variable once, when it is loaded.
+  private static func shortenSpinning() {
+    guard getenv("OMP_WAIT_POLICY") == nil else { return }
+    setenv("GOMP_SPINCOUNT", "1000", 0)
+  }
+
   /// Opens the first library that the search finds.
   private static func open(
     _ search: NativeLibrarySearch,
     abi: UInt32 = UInt32(OTX_TORCH_ABI)
   ) throws(NativeLibraryError) -> UnsafePointer<OTXTorchTable> {
     let file = try search.find().path
+    shortenSpinning()
     var message = [CChar](repeating: 0, count: 4096)
     guard let table = otx_torch_load(file, &message, message.count) else {
       let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
