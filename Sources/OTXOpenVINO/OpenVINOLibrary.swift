@@ -57,19 +57,19 @@ struct OpenVINOLibrary: @unchecked Sendable {
     return try result.get()
   }
 
-  private static func open() throws(NativeLibraryError) -> OpenVINOLibrary {
-    let file = try NativeLibrarySearch(fileName: "libotx_openvino.so").find().path
+  /// Opens the first library that the search finds.
+  static func open(
+    _ search: NativeLibrarySearch = NativeLibrarySearch(fileName: "libotx_openvino.so"),
+    abi: Int32 = OTX_OPENVINO_ABI
+  ) throws(NativeLibraryError) -> OpenVINOLibrary {
+    let file = try search.find().path
     var message: UnsafeMutablePointer<CChar>?
     guard let table = otx_openvino_open(file, &message) else {
       defer { free(message) }
       throw .unusable(file: file, reason: message.map { String(cString: $0) } ?? "no reason given")
     }
-    guard table.pointee.abi == OTX_OPENVINO_ABI else {
-      throw .wrongVersion(
-        file: file,
-        found: Int(table.pointee.abi),
-        needed: Int(OTX_OPENVINO_ABI)
-      )
+    guard table.pointee.abi == abi else {
+      throw .wrongVersion(file: file, found: Int(table.pointee.abi), needed: Int(abi))
     }
     return OpenVINOLibrary(table: table.pointee)
   }
