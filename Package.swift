@@ -105,6 +105,14 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // Ratios against a peer in the same run.
+    .executableTarget(
+      name: "OTXBenchmarks",
+      dependencies: ["OTXCore", "OTXModels", "OTXNN", "OTXTensor", argumentParser],
+      path: "Benchmarks/OTXBenchmarks",
+      swiftSettings: settings
+    ),
+
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),

@@ -9,6 +9,7 @@ By hand: `echo 5 | python training_step.py --model resnet18 --precision bf16`.
 
 import argparse
 import json
+import resource
 import sys
 import time
 
@@ -17,13 +18,27 @@ import torch.nn.functional as F
 import torchvision
 
 
-def classifier(arguments):
-    make = getattr(torchvision.models, arguments.model)
-    model = make(weights=None, num_classes=10)
-    images = torch.randn(arguments.batch_size, 3, arguments.size, arguments.size)
-    images = images.to(memory_format=arguments.memory_format)
-    labels = torch.randint(0, 10, (arguments.batch_size,))
+def classifier(arguments, images):
+    model = getattr(torchvision.models, arguments.model)(weights=None, num_classes=10)
+    labels = torch.arange(arguments.batch_size) % 10
     return model, lambda: F.cross_entropy(model(images), labels)
+
+
+def detector(arguments, images):
+    from atss_peer import ATSSPeer
+
+    model = ATSSPeer(label_count=3, height=arguments.height, width=arguments.width)
+    boxes, labels = [], []
+    for n in range(arguments.batch_size):  # `Workload.swift` has the same
+        corners, kinds = [], []
+        for j in range(13):
+            x1 = (n * 37 + j * 61) % (arguments.width - 100)
+            y1 = (n * 53 + j * 97) % (arguments.height - 100)
+            corners.append([x1, y1, x1 + 20 + (j * 29 + n * 7) % 80, y1 + 20 + (j * 43 + n * 11) % 80])
+            kinds.append((j + n) % 3)
+        boxes.append(torch.tensor(corners, dtype=torch.float32))
+        labels.append(torch.tensor(kinds))
+    return model, lambda: model.loss(images, boxes, labels)
 
 
 def main():
@@ -31,23 +46,26 @@ def main():
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--height", type=int, default=224)
+    parser.add_argument("--width", type=int, default=224)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--contiguous", action="store_true", help="not channels-last")
     arguments = parser.parse_args()
-    arguments.memory_format = (
-        torch.contiguous_format if arguments.contiguous else torch.channels_last)
+    memory_format = torch.contiguous_format if arguments.contiguous else torch.channels_last
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
 
-    model, loss_of = classifier(arguments)
-    model.train().to(memory_format=arguments.memory_format)
+    images = torch.randn(arguments.batch_size, 3, arguments.height, arguments.width)
+    images = images.to(memory_format=memory_format)
+    make = detector if arguments.model.startswith("atss") else classifier
+    model, loss_of_batch = make(arguments, images)
+    model.train().to(memory_format=memory_format)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=arguments.precision == "bf16"):
-            loss = loss_of()
+            loss = loss_of_batch()
         loss.backward()
         optimizer.step()
         return loss
@@ -55,11 +73,13 @@ def main():
     print(json.dumps({"ready": True, "torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         seconds = []
+        loss = float("nan")
         for _ in range(int(line)):
             start = time.perf_counter()
             loss = step().item()
             seconds.append(time.perf_counter() - start)
-        print(json.dumps({"seconds": seconds, "loss": loss}), flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"seconds": seconds, "loss": loss, "peakMemoryBytes": peak}), flush=True)
 
 
 if __name__ == "__main__":

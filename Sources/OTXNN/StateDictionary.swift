@@ -11,6 +11,7 @@ public struct LoadReport: Equatable, Sendable {
   /// Entries of another shape; the module keeps its own.
   public var mismatched: [Mismatch] = []
 
+  /// An entry whose shape is not the module's.
   public struct Mismatch: Equatable, Sendable {
     public var name: String
     public var found: [Int]

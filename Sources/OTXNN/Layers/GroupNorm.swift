@@ -10,7 +10,7 @@ public final class GroupNorm: Layer {
   public let groupCount: Int
   public let epsilon: Double
 
-  /// - Parameter groupCount: A divisor of `channels`.
+  /// `groupCount` is a divisor of `channels`.
   public init(_ groupCount: Int, _ channels: Int, epsilon: Double = 1e-5) throws(TensorError) {
     self.groupCount = groupCount
     self.epsilon = epsilon

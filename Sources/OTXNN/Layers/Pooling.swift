@@ -78,7 +78,9 @@ public final class AdaptiveAvgPool2d: Layer {
 
 /// Makes `[N, C, H, W]` larger or smaller by interpolation.
 public final class Upsample: Layer {
+  /// What a new element is made of: the nearest one, or the four around it.
   public enum Mode: Sendable { case nearest, bilinear }
+  /// How large the result is.
   public enum Target: Sendable, Equatable {
     /// Keeps the size of an exported graph dynamic.
     case scale(Double)

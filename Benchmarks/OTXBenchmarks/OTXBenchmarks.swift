@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// Figures as ratios against a peer in the same run; see `Benchmarks/README.md`.
+@main
+struct OTXBenchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "otx-bench",
+    abstract: "Compares this library with plain PyTorch, alternately in one run.",
+    subcommands: [TrainingStep.self]
+  )
+}

@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import OTXModels
+import OTXTensor
+
+/// Ours and PyTorch's training step, alternately.
+struct TrainingStep: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "training-step",
+    abstract: "The time of one training step, ours and a plain PyTorch loop's."
+  )
+
+  @Option(help: "A model of the zoo that the peer has too.")
+  var model = "resnet18"
+  @Option(help: "fp32 or bf16.")
+  var precision = "fp32"
+  @Option(help: "Pictures a step; 32, for detectors 2.")
+  var batchSize: Int?
+  @Option(help: "Height and width; 224 by 224, for detectors 800 by 992.")
+  var height: Int?
+  @Option(help: "See height.")
+  var width: Int?
+  @Option(help: "Compute threads of each side.")
+  var threads = 2
+  @Option(help: "Turns of each side.")
+  var rounds = 6
+  @Option(help: "Steps a turn.")
+  var steps = 3
+  @Option(help: "First steps of each side that do not count.")
+  var warmup = 3
+  @Option(help: "The peer's heap: stock, keep, or an allocator library to preload.")
+  var peerHeap = "keep"
+  @Option(help: "A Python with torch and torchvision; OTX_BENCH_PYTHON unless given.")
+  var python: String?
+  @Flag(help: "Both sides keep tensors in row-major order.")
+  var contiguous = false
+  @Flag(help: "Only ours.")
+  var alone = false
+
+  func run() throws {
+    let isDetector = Workload.isDetector(model)
+    let options = Workload.Options(
+      model: model,
+      precision: precision,
+      batchSize: batchSize ?? (isDetector ? 2 : 32),
+      height: height ?? (isDetector ? 800 : 224),
+      width: width ?? (isDetector ? 992 : 224),
+      threads: threads,
+      channelsLast: !contiguous
+    )
+    let ours = try Workload(options)
+    _ = try ours.steps(warmup)
+    let peer = alone ? nil : try startPeer(options)
+    defer { peer?.stop() }
+    _ = try peer?.steps(warmup)
+
+    var (mine, theirs) = (Series(), Series())
+    var losses = (Double.nan, Double.nan)
+    var peerMemory = 0
+    for _ in 0..<rounds {
+      let turn = try ours.steps(steps)
+      mine.seconds += turn.seconds
+      losses.0 = turn.loss
+      if let answer = try peer?.steps(steps) {
+        theirs.seconds += answer.seconds
+        losses.1 = answer.loss
+        peerMemory = answer.peakMemoryBytes
+      }
+    }
+    report(options, mine, theirs, losses, peerMemory)
+  }
+
+  private func startPeer(_ options: Workload.Options) throws -> Peer {
+    let environment = ProcessInfo.processInfo.environment
+    let script = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "training_step.py").path
+    var arguments = [
+      "--model", model, "--precision", precision, "--batch-size", "\(options.batchSize)",
+      "--height", "\(options.height)", "--width", "\(options.width)", "--threads", "\(threads)",
+    ]
+    if contiguous { arguments.append("--contiguous") }
+    return try Peer(
+      python: python ?? environment["OTX_BENCH_PYTHON"] ?? "python3",
+      script: script,
+      arguments: arguments,
+      heap: Peer.Heap(peerHeap)
+    )
+  }
+
+  private func report(
+    _ options: Workload.Options,
+    _ mine: Series,
+    _ theirs: Series,
+    _ losses: (Double, Double),
+    _ peerMemory: Int
+  ) {
+    func line(_ name: String, _ series: Series, _ loss: Double, _ memory: Int) {
+      let rate = fixed(Double(options.batchSize) / series.median, 1)
+      print(
+        "\(name) \(fixed(series.median * 1000, 1)) ms ± \(fixed(series.spread * 1000, 1))  "
+          + "\(rate) img/s  peak \(memory >> 20) MiB  loss \(fixed(loss, 4))"
+      )
+    }
+    print(
+      "\(model) \(precision) batch \(options.batchSize) \(options.height)x\(options.width) "
+        + "\(contiguous ? "contiguous" : "channels-last"), \(threads) threads, "
+        + "\(mine.seconds.count) steps each, peer's heap: \(peerHeap)"
+    )
+    line("ours   ", mine, losses.0, peakResidentBytes())
+    guard !theirs.seconds.isEmpty else { return }
+    line("PyTorch", theirs, losses.1, peerMemory)
+    print("ratio of the medians, ours to PyTorch's: \(fixed(mine.median / theirs.median, 3))")
+  }
+
+  /// The most memory this process ever held.
+  private func peakResidentBytes() -> Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+      let digits = line.filter(\.isNumber)
+      return (Int(digits) ?? 0) << 10
+    }
+    return 0
+  }
+}

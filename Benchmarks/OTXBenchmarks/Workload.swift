@@ -1,0 +1,134 @@
+import OTXCore
+import OTXModels
+import OTXNN
+import OTXTensor
+
+/// A model with one batch, and the step that is timed.
+///
+/// The same as in `training_step.py`: gradients cleared, forward and loss (under autocast for
+/// bf16), backward, SGD, the loss read back.
+final class Workload {
+  private let lossOfBatch: () throws -> Tensor
+  private let optimizer: SGD
+  private let precision: String
+
+  struct Options {
+    var model: String
+    var precision: String
+    var batchSize: Int
+    var height: Int
+    var width: Int
+    var threads: Int
+    var channelsLast: Bool
+  }
+
+  init(_ options: Options) throws {
+    precision = options.precision
+    try Torch.setThreadCount(options.threads)
+    try Torch.seed(0)
+    let size = ImageSize(height: options.height, width: options.width)
+    var images = try Tensor.randn([options.batchSize, 3, size.height, size.width])
+    if options.channelsLast { images = try images.to(.channelsLast) }
+    let tree: any ParameterTree
+    let isDetector = Workload.isDetector(options.model)
+    if isDetector {
+      let model = try Workload.make(options.model, size, Detection.self)
+      let batch = try Detection.Batch(collating: Workload.boxes(options))
+      let pictures = images
+      (tree, lossOfBatch) = (model.module, { try model.loss(pictures, batch).total() })
+    } else {
+      let model = try Workload.make(options.model, size, MultiClassClassification.self)
+      let batch = try MultiClassClassification.Batch(
+        collating: (0..<options.batchSize).map { index in
+          .init(
+            image: Image(size: ImageSize(height: 1, width: 1)),
+            frame: ImageFrame(itemID: "", originalSize: size),
+            label: index % 10
+          )
+        }
+      )
+      let pictures = images
+      (tree, lossOfBatch) = (model.module, { try model.loss(pictures, batch).total() })
+    }
+    tree.setTraining(true)
+    if options.channelsLast { try tree.useChannelsLast() }
+    optimizer = SGD(
+      [ParameterGroup(tree.parameters())],
+      momentum: 0.9,
+      weightDecay: 1e-4
+    )
+  }
+
+  static func isDetector(_ name: String) -> Bool {
+    ModelZoo.descriptors.contains { $0.name == name && $0.task == .detection }
+  }
+
+  private static func make<Kind: VisionTask>(
+    _ name: String,
+    _ size: ImageSize,
+    _ kind: Kind.Type
+  ) throws -> any TaskModel<Kind> {
+    guard let descriptor = ModelZoo.descriptors.first(where: { $0.name == name }) else {
+      throw ModelError.unknownModel(name, known: ModelZoo.descriptors.map(\.name))
+    }
+    var preprocessing = descriptor.preprocessing
+    preprocessing.inputSize = size
+    let labelCount = Kind.taskType == .detection ? 3 : 10
+    let info = ModelInfo(
+      model: name,
+      backbone: descriptor.backbones.first ?? name,
+      task: Kind.taskType,
+      labels: LabelInfo(names: (0..<labelCount).map { "label \($0)" }),
+      preprocessing: preprocessing
+    )
+    return try ModelZoo.make(info, kind)
+  }
+
+  /// Thirteen boxes a picture; `training_step.py` has the same.
+  private static func boxes(_ options: Options) -> [Detection.Entity] {
+    (0..<options.batchSize).map { n in
+      let objects = (0..<13).map { j in
+        let x1 = (n * 37 + j * 61) % (options.width - 100)
+        let y1 = (n * 53 + j * 97) % (options.height - 100)
+        return Detection.LabeledBox(
+          box: BoundingBox(
+            x1: Float(x1),
+            y1: Float(y1),
+            x2: Float(x1 + 20 + (j * 29 + n * 7) % 80),
+            y2: Float(y1 + 20 + (j * 43 + n * 11) % 80)
+          ),
+          label: (j + n) % 3
+        )
+      }
+      return Detection.Entity(
+        image: Image(size: ImageSize(height: 1, width: 1)),
+        frame: ImageFrame(
+          itemID: "",
+          originalSize: ImageSize(height: options.height, width: options.width)
+        ),
+        objects: objects
+      )
+    }
+  }
+
+  /// Runs `count` steps; returns each one's seconds and the last loss.
+  func steps(_ count: Int) throws -> (seconds: [Double], loss: Double) {
+    var seconds: [Double] = []
+    var loss = Double.nan
+    for _ in 0..<count {
+      let clock = ContinuousClock()
+      let time = try clock.measure { loss = try step() }
+      seconds.append(time / .seconds(1))
+    }
+    return (seconds, loss)
+  }
+
+  private func step() throws -> Double {
+    try optimizer.zeroGradients()
+    let loss =
+      precision == "bf16" ? try autocast(.bfloat16) { try lossOfBatch() } : try lossOfBatch()
+    try loss.backward()
+    try optimizer.step(learningRate: 0.001)
+    return try loss.item()
+  }
+}
