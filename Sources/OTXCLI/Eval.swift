@@ -27,8 +27,11 @@ struct Eval: AsyncParsableCommand {
   )
   var inputs: [String] = []
 
-  @OptionGroup var model: ModelArguments
+  @OptionGroup(title: "Model") var model: ModelArguments
   @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Computing") var compute: ComputeArguments
+  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+  @OptionGroup(title: "Results") var results: EvaluationOutputArguments
 
   @Option(
     name: [.customLong("input"), .customShort("i")],
@@ -44,12 +47,6 @@ struct Eval: AsyncParsableCommand {
 
   @Flag(help: .private) var predict = false
 
-  @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
-  var savePerformance: String?
-
-  @Option(help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"))
-  var savePredictions: String?
-
   @OptionGroup(title: "Output") var output: OutputArguments
 
   /// What the command line asks for.
@@ -59,14 +56,19 @@ struct Eval: AsyncParsableCommand {
   }
 
   func request() throws -> Request {
-    let library = RecipeLibrary(userDirectory: model.workspace.recipes)
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
     let inputs = try Inputs(
       self.inputs + images,
       library: library,
       takesModel: true,
       predicts: predict || !images.isEmpty
     )
-    let modelRequest = try model.request(inputs, library: library)
+    let modelRequest = try model.request(
+      inputs,
+      library: library,
+      compute: compute,
+      workspace: workspace
+    )
     let threshold = try model.confidenceThreshold()
     if !inputs.images.isEmpty {
       return .predict(
@@ -98,7 +100,7 @@ struct Eval: AsyncParsableCommand {
   func run() async throws {
     let request = try UsageError.unless { try self.request() }
     let log = ProgressReporter(console: .current, level: output.level)
-    for warning in model.compute.warnings { log.observe(.warning(warning)) }
+    for warning in compute.warnings { log.observe(.warning(warning)) }
     switch request {
     case .evaluate(let request): try await evaluate(request, log)
     case .predict(let request): try await predict(request, log)
@@ -112,7 +114,7 @@ struct Eval: AsyncParsableCommand {
     log.end()
     for note in outcome.notes { log.observe(.warning(note)) }
     let performance = JSONText.members([(outcome.performanceMetric, .number(outcome.performance))])
-    if let savePerformance {
+    if let savePerformance = results.savePerformance {
       try ResultFile.write(performance.text + "\n", to: savePerformance)
     }
     let name = outcome.performanceMetric
@@ -148,7 +150,7 @@ struct Eval: AsyncParsableCommand {
   }
 
   private func predict(_ request: PredictRequest, _ log: ProgressReporter) async throws {
-    let folder = try savePredictions.map { try ResultFile.directory($0) }
+    let folder = try results.savePredictions.map { try ResultFile.directory($0) }
     var predictions: [JSONText] = []
     var rows: [[String]] = []
     var names = UniqueNames()
@@ -193,4 +195,13 @@ struct UniqueNames {
     }
     return candidate
   }
+}
+
+/// Files that an evaluation may leave.
+struct EvaluationOutputArguments: ParsableArguments {
+  @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
+  var savePerformance: String?
+
+  @Option(help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"))
+  var savePredictions: String?
 }

@@ -17,8 +17,10 @@ struct Export: AsyncParsableCommand {
   @Argument(help: .init("The checkpoint; otherwise the newest run's.", valueName: "checkpoint"))
   var inputs: [String] = []
 
-  @OptionGroup var model: ModelArguments
+  @OptionGroup(title: "Model") var model: ModelArguments
   @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Computing") var compute: ComputeArguments
+  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
   @OptionGroup(title: "Results") var models: ModelOutputArguments
 
   @Option(
@@ -43,12 +45,17 @@ struct Export: AsyncParsableCommand {
           : "unknown format '\(format)'; there is: openvino"
       )
     }
-    let library = RecipeLibrary(userDirectory: model.workspace.recipes)
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
     let inputs = try Inputs(self.inputs, library: library, takesModel: true)
     guard inputs.images.isEmpty else {
       throw UsageError("'\(inputs.images[0])' is a picture; export takes a checkpoint")
     }
-    let modelRequest = try model.request(inputs, library: library)
+    let modelRequest = try model.request(
+      inputs,
+      library: library,
+      compute: compute,
+      workspace: workspace
+    )
     let beside =
       modelRequest.model.isDirectory
       ? modelRequest.model : modelRequest.model.deletingLastPathComponent()
@@ -63,7 +70,7 @@ struct Export: AsyncParsableCommand {
   func run() async throws {
     let request = try UsageError.unless { try self.request() }
     let log = ProgressReporter(console: .current, level: output.level)
-    for warning in model.compute.warnings { log.observe(.warning(warning)) }
+    for warning in compute.warnings { log.observe(.warning(warning)) }
     let outcome = try await CurrentJobs.value.export(request)
     log.log("Exporting completed")
     if output.json {

@@ -17,18 +17,27 @@ struct ModelArguments: ParsableArguments {
   )
   var loadWeights: String?
 
-  @OptionGroup(title: "Recipe") var recipe: RecipeArguments
-  @OptionGroup(title: "Computing") var compute: ComputeArguments
-  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+  @Option(
+    name: [.customLong("recipe"), .customLong("config")],
+    help: .init("The recipe the model was trained with; it must agree.", valueName: "recipe")
+  )
+  var recipe: String?
+
+  @OptionGroup var changes: OverrideArguments
 
   /// The model that is meant.
   ///
   /// - Throws: ``UsageError`` where none or several are named.
-  func request(_ inputs: Inputs, library: RecipeLibrary) throws -> ModelRequest {
+  func request(
+    _ inputs: Inputs,
+    library: RecipeLibrary,
+    compute: ComputeArguments,
+    workspace: WorkspaceArguments
+  ) throws -> ModelRequest {
     if let positional = inputs.model, let loadWeights {
       throw UsageError("two models: '\(positional)' and '\(loadWeights)'; name one")
     }
-    let reference = inputs.recipe ?? recipe.reference
+    let reference = inputs.recipe ?? recipe
     let expected = try reference.map { try library.recipe($0).model.name }
     let model: URL
     if let path = inputs.model ?? loadWeights {
@@ -56,7 +65,7 @@ struct ModelArguments: ParsableArguments {
   ///
   /// - Throws: ``UsageError`` for values that only training can change.
   func confidenceThreshold() throws -> Float? {
-    let overrides = try recipe.overrides()
+    let overrides = try changes.overrides()
     let allowed: Set<String> = ["postprocessing.confidenceThreshold"]
     for entry in overrides {
       if let other = try entry.keys().subtracting(allowed).min() {

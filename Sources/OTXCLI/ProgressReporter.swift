@@ -59,6 +59,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
         console.errors("\n" + ScoreTable.perClass(result.best) + "\n\n")
       }
       if let threshold = result.info.confidenceThreshold {
+        write("Adjusting the confidence threshold", .info)
         write("Setting confidence threshold to \(threshold) based on results", .info)
       }
       write(

@@ -3,8 +3,11 @@ import OTXCore
 
 /// The scores of an evaluation for people.
 enum ScoreTable {
-  /// Scores of one label that are shown, by the heads of their columns.
-  private static let columns = ["recall", "precision", "ap", "f-measure", "accuracy"]
+  /// Scores of one label that are shown, by the heads of their columns: those of the first set
+  /// that the report has.
+  private static let columns = [
+    ["recall", "ap"], ["recall", "precision", "f-measure", "accuracy"],
+  ]
 
   /// One row a label where there are labels, and every score of the whole.
   static func text(_ report: MetricReport) -> String {
@@ -18,7 +21,11 @@ enum ScoreTable {
 
   /// `class | gts | dets | recall | ap` for detectors, with the mean below.
   static func perClass(_ report: MetricReport) -> String {
-    let shown = columns.filter { column in report.perClass.contains { $0.values[column] != nil } }
+    func isThere(_ column: String) -> Bool {
+      report.perClass.contains { $0.values[column] != nil }
+    }
+    let whole = columns.first { $0.allSatisfy(isThere) }
+    let shown = whole ?? columns.flatMap(\.self).filter(isThere)
     let rows = report.perClass.map { score in
       [score.label, "\(score.groundTruthCount)", "\(score.detectionCount)"]
         + shown.map { score.values[$0].map { String(format: "%.3f", $0) } ?? "" }

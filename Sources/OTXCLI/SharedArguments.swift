@@ -48,7 +48,7 @@ enum LogLevel: String, CaseIterable, Comparable {
   }
 }
 
-/// Which recipe, and what is changed in it.
+/// Which recipe.
 struct RecipeArguments: ParsableArguments {
   @Option(
     name: [.customLong("recipe"), .customLong("config")],
@@ -64,6 +64,17 @@ struct RecipeArguments: ParsableArguments {
 
   @Option(help: .init("The task, where the data allows several.", valueName: "task"))
   var task: String?
+
+  @OptionGroup var changes: OverrideArguments
+
+  /// The task the user named.
+  func taskType() throws -> TaskType? {
+    try task.map(TaskType.init(named:))
+  }
+}
+
+/// What is changed in a recipe.
+struct OverrideArguments: ParsableArguments {
 
   @Option(
     name: .customLong("set"),
@@ -102,11 +113,6 @@ struct RecipeArguments: ParsableArguments {
     }
     return try result
       + assignments.map { try RecipeOverride(assignment: $0, source: "--set") }
-  }
-
-  /// The task the user named.
-  func taskType() throws -> TaskType? {
-    try task.map(TaskType.init(named:))
   }
 }
 

@@ -56,7 +56,7 @@ struct Train: AsyncParsableCommand {
     var request = RecipeRequest(
       recipe: try reference.map(library.recipe),
       task: try recipe.taskType(),
-      overrides: try recipe.overrides() + training.overrides + compute.overrides
+      overrides: try recipe.changes.overrides() + training.overrides + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
       if let chosen = request.recipe {
