@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXImage
 import OTXTesting
 import Testing
 
@@ -45,6 +46,7 @@ struct DatasetReaderTests {
 
     let yolo = try TemporaryFolder()
     try yolo.picture("images/train/a.png")
+    try yolo.picture("images/val/a.png")
     try yolo.write("0 0.5 0.5 0.1 0.1", to: "labels/train/a.txt")
     #expect(yolo.readingError().contains("YOLO"))
   }
@@ -113,13 +115,53 @@ struct DatasetReaderTests {
     #expect(dataset.evaluationSubset == .val)
   }
 
-  @Test("the same picture, turned by EXIF: boxes belong to what the file states")
+  /// A JPEG of 12 by 20 stored pixels that EXIF turns to 20 by 12; its top left corner is white.
+  private func turnedPicture() throws -> Data {
+    var image = Image(size: ImageSize(height: 12, width: 20))
+    for y in 0..<6 {
+      for x in 0..<10 {
+        for channel in 0..<3 { image.pixels[(y * 20 + x) * 3 + channel] = 255 }
+      }
+    }
+    var bytes = try ImageFile.jpeg(image)
+    // APP1: Exif, big-endian TIFF, one entry: orientation 6, a quarter turn clockwise.
+    let exif: [UInt8] =
+      [0xFF, 0xE1, 0, 34] + Array("Exif".utf8) + [0, 0] + Array("MM".utf8) + [0, 42, 0, 0, 0, 8]
+      + [0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]
+    bytes.insert(contentsOf: exif, at: 2)
+    return Data(bytes)
+  }
+
+  @Test("pictures that EXIF turns are used as their boxes were drawn")
   func orientation() throws {
-    // The header alone decides; a picture of 12 by 20 stored pixels that EXIF turns.
-    let size = ImageSize(height: 12, width: 20)
+    for (stated, corner) in [("12, \"width\": 20", 0), ("20, \"width\": 12", 1)] {
+      let folder = try TemporaryFolder()
+      try folder.write(turnedPicture(), to: "train/a.jpg")
+      try folder.write(
+        """
+        {"images": [{"id": 1, "file_name": "a.jpg", "height": \(stated)}],
+         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 6, 6]}],
+         "categories": [{"id": 1, "name": "x"}]}
+        """,
+        to: "train/_annotations.coco.json"
+      )
+      let dataset = try folder.read()
+      #expect(dataset.kinds(.leftOut).isEmpty)
+      let module = try DataModule<Detection>(
+        dataset: dataset,
+        preprocessing: Preprocessing(inputSize: ImageSize(height: 24, width: 24))
+      )
+      let batch = try #require(try module.batches(.train, mode: .evaluation).next())
+      let expected =
+        corner == 0 ? ImageSize(height: 12, width: 20) : ImageSize(height: 20, width: 12)
+      #expect(batch.frames.map(\.originalSize) == [expected])
+      // White at the top left as it is stored, at the top right when turned.
+      let (left, right) = (batch.images.pixels[0], batch.images.pixels[23 * 3])
+      #expect(corner == 0 ? left > 200 && right < 50 : left < 50 && right > 200)
+    }
     let item = DatasetItem(
       id: "a",
-      image: .memory(Image(size: size)),
+      image: .memory(Image(size: ImageSize(height: 12, width: 20))),
       size: ImageSize(height: 20, width: 12),
       annotations: []
     )
@@ -128,6 +170,57 @@ struct DatasetReaderTests {
       root: URL(filePath: "/")
     )
     #expect(checked.problems.map(\.kind) == ["wrong picture size"])
+  }
+
+  @Test("folders of pictures that are hardly labels are not taken for labels")
+  func structuralFolders() throws {
+    for names in [["images", "masks"], ["a", "ground_truth"]] {
+      let folder = try TemporaryFolder()
+      for name in names { try folder.picture("\(name)/1.png") }
+      #expect(folder.readingError().contains("Almost ImageNet folders"), "\(names)")
+      #expect(try folder.read(format: "imagenet").format == "imagenet", "said explicitly, they are")
+    }
+    let parent = try TemporaryFolder()
+    try SampleDataset(counts: [.train: 2]).drawDetection(at: parent.url.appending(path: "cells"))
+    #expect(parent.readingError().contains("The folder cells/ is a COCO dataset: name that one."))
+  }
+
+  @Test("no picture is passed over without a word")
+  func unusedPictures() throws {
+    let classes = try TemporaryFolder()
+    for path in ["cat/1.png", "cat/young/2.png", "dog/1.png", "dog/2.png", "stray.png"] {
+      try classes.picture(path)
+    }
+    let dataset = try classes.read()
+    #expect(dataset.items.values.joined().count == 4, "what lies deeper belongs to the label")
+    #expect(dataset.problems.filter { $0.remedy == .leftOut }.map(\.location) == ["stray.png"])
+
+    let coco = try TemporaryFolder()
+    try SampleDataset(counts: [.train: 3]).drawDetection(at: coco.url)
+    try coco.picture("train/extra.png")
+    #expect(
+      try coco.read().problems.summary.contains { $0.hasPrefix("1 picture in train not named") }
+    )
+  }
+
+  @Test("pictures that nothing is said about are a subset of their own")
+  func unlabeled() throws {
+    let folder = try TemporaryFolder()
+    try SampleDataset(counts: [.train: 3, .val: 1]).drawDetection(at: folder.url)
+    try folder.picture("unlabeled/a/1.png")
+    try folder.picture("unlabeled/2.png")
+    #expect(try folder.read().items[.unlabeled]?.count == 2)
+    let train = SubsetLocation(root: folder.url.appending(path: "train"))
+    let unlabeled = SubsetLocation(root: folder.url.appending(path: "unlabeled"))
+    let dataset = try DatasetReader.read(
+      .subsets([.train: train, .unlabeled: unlabeled], format: nil)
+    )
+    #expect(dataset.items.mapValues(\.count) == [.train: 2, .val: 1, .unlabeled: 2])
+    let module = try DataModule<Detection>(
+      dataset: dataset,
+      preprocessing: Preprocessing(inputSize: ImageSize(height: 24, width: 24))
+    )
+    #expect(module.itemCount(.unlabeled) == 2)
   }
 
   @Test("problems are counted by kind, the worst first")

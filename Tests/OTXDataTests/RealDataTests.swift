@@ -53,6 +53,41 @@ struct RealDataTests {
     }
   }
 
+  @Test(
+    "samples of the formats are recognised",
+    arguments: [
+      ("coco_dataset/coco", "coco", 2), ("coco_dataset/coco_instances", "coco", 2),
+      ("coco_dataset/coco_person_keypoints", "coco", 2), ("voc_dataset/voc_dataset1", "voc", 1),
+      ("voc_dataset/voc_dataset3", "voc", 1), ("imagenet_dataset", "imagenet", 3),
+      ("imagenet_subsets_dataset", "imagenet", 9),
+    ]
+  )
+  func samples(_ path: String, _ format: String, _ itemCount: Int) throws {
+    let root = try #require(realData).appending(path: "formats/\(path)")
+    let dataset = try DatasetReader.read(.root(root, format: nil))
+    #expect(dataset.format == format)
+    #expect(dataset.items.values.joined().count == itemCount)
+  }
+
+  @Test(
+    "samples of other formats are not taken for ours",
+    arguments: [
+      "ade20k2017_dataset/dataset", "camvid_dataset",
+      "common_semantic_segmentation_dataset/dataset",
+      "coco_dataset/coco_panoptic", "cvat_dataset/for_images", "datumaro_dataset/legacy",
+      "image_dir_dataset", "kitti_dataset/kitti_segmentation", "labelme_dataset",
+      "mpii_json_dataset", "mvtec_dataset/category_0", "widerface_dataset", "yolo_dataset/strict",
+    ]
+  )
+  func others(_ path: String) throws {
+    let root = try #require(realData).appending(path: "formats/\(path)")
+    #expect {
+      try DatasetReader.read(.root(root, format: nil))
+    } throws: { error in
+      if case DataError.unknownFormat = error { true } else { false }
+    }
+  }
+
   @Test("BCCD in training batches")
   func batches() throws {
     let root = try #require(realData).appending(path: "bccd")

@@ -38,7 +38,7 @@ struct VOCTests {
         to: "Annotations/\(name).xml"
       )
     }
-    try folder.write("a\nb\n", to: "ImageSets/Main/train.txt")
+    try folder.write("a\n# a comment\nb\n", to: "ImageSets/Main/train.txt")
     try folder.write("c  1\n", to: "ImageSets/Main/val.txt")
     try folder.write("a\nb\nc\n", to: "ImageSets/Main/trainval.txt")
     return folder
@@ -104,6 +104,22 @@ struct VOCTests {
     let dataset = try folder.read()
     #expect(dataset.format == "voc")
     #expect(dataset.items.mapValues(\.count) == [.train: 1, .val: 1])
+  }
+
+  @Test("one folder of files and pictures")
+  func flat() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a", "b"] {
+      try folder.picture("\(name).png")
+      try folder.write(
+        document(object("cat", ["1", "2", "11", "14"]), filename: "\(name).png"),
+        to: "\(name).xml"
+      )
+    }
+    #expect(try folder.read().format == "voc")
+    let named = SubsetLocation(annotations: folder.url)
+    let dataset = try DatasetReader.read(.subsets([.train: named, .val: named], format: nil))
+    #expect(dataset.items.mapValues(\.count) == [.train: 2, .val: 2])
   }
 
   @Test("files and lists that the user names")

@@ -59,3 +59,29 @@ public struct FormatReading: Sendable {
     self.problems = problems
   }
 }
+
+extension FormatReading {
+  /// Notes pictures that lie beside those of the dataset and are in no annotation file.
+  mutating func noteUnusedPictures(base: URL) {
+    var known: [String: Set<String>] = [:]
+    for item in items.values.joined() {
+      guard case .file(let url) = item.image else { continue }
+      known[url.deletingLastPathComponent().path, default: []].insert(url.lastPathComponent)
+    }
+    for (path, names) in known.sorted(by: { $0.key < $1.key }) {
+      guard let listing = try? FolderListing(URL(filePath: path)) else { continue }
+      let unused = listing.pictures.map(\.lastPathComponent).filter { !names.contains($0) }
+      guard let first = unused.first else { continue }
+      let folder = URL(filePath: path).path(below: base)
+      problems.append(
+        DatasetProblem(
+          kind: "picture without annotations",
+          location: folder,
+          message:
+            "\("picture".counted(unused.count)) in \(folder) not named by any annotation file, so not used; the first: \(first)",
+          remedy: .noted
+        )
+      )
+    }
+  }
+}

@@ -19,6 +19,7 @@ public struct ImageFolderFormat: DatasetFormat {
         let pictures = try FolderListing(root).pictures.count
         return .no(nearly: pictures > 0 ? "pictures that are not in a folder for each label" : nil)
       }
+      if let doubt = try doubt(about: sources, in: root) { return .no(nearly: doubt) }
       let labels = Set(sources.flatMap { $0.labels.map(\.lastPathComponent) })
       guard labels.count > 1 else {
         return .no(nearly: "one folder of pictures only ('\(labels.first ?? "")')")
@@ -57,14 +58,26 @@ public struct ImageFolderFormat: DatasetFormat {
       for folder in source.labels {
         let label = folder.lastPathComponent
         labels.insert(label)
-        reading.items[source.subset, default: []] += try FolderListing(folder).pictures.map { url in
-          DatasetItem(
-            id: url.path(below: base),
-            image: .file(url),
-            annotations: [.label(label)],
-            origin: url.path(below: base)
+        reading.items[source.subset, default: []] += try FolderListing.allPictures(below: folder)
+          .map { url in
+            DatasetItem(
+              id: url.path(below: base),
+              image: .file(url),
+              annotations: [.label(label)],
+              origin: url.path(below: base)
+            )
+          }
+      }
+      guard let parent = source.labels.first?.deletingLastPathComponent() else { continue }
+      for picture in try FolderListing(parent).pictures {
+        reading.problems.append(
+          DatasetProblem(
+            kind: "picture without a label",
+            location: picture.path(below: base),
+            message: "the picture lies in no label's folder",
+            remedy: .leftOut
           )
-        }
+        )
       }
     }
     reading.labels = labels.sorted()
@@ -110,6 +123,30 @@ public struct ImageFolderFormat: DatasetFormat {
     guard subsets.isEmpty else { return [] }
     let labels = try labelFolders(listing)
     return labels.isEmpty ? [] : [Source(subset: .train, labels: labels)]
+  }
+
+  /// Why folders of pictures are probably no labels; `nil` where they may well be.
+  private func doubt(about sources: [Source], in root: URL) throws -> String? {
+    let parts: Set<String> = [
+      "image", "images", "img", "imgs", "jpegimages", "mask", "masks", "label", "labels",
+      "annotation", "annotations", "gt", "ground_truth", "instance", "segmentationclass",
+      "segmentationobject", "gtfine", "leftimg8bit", "obj_train_data",
+    ]
+    if try FolderListing(root).folder("ground_truth") != nil {
+      return "a folder ground_truth/ is there, as in anomaly datasets, which are not read yet"
+    }
+    for folder in sources.flatMap(\.labels) {
+      let name = folder.lastPathComponent
+      if parts.contains(name.lowercased()) {
+        return "a folder of pictures is named '\(name)', which is hardly a label"
+      }
+      let listing = try FolderListing(folder)
+      let annotations = ["json", "xml", "npy", "csv"].flatMap { listing.files(endingIn: $0) }
+      if let file = annotations.first {
+        return "\(file.path(below: root)) lies beside pictures, so its folder is hardly a label"
+      }
+    }
+    return nil
   }
 
   /// Folders that hold pictures.

@@ -45,7 +45,7 @@ enum DatasetChecker {
           location: item.origin.isEmpty ? item.id : item.origin,
           message:
             "the picture \(item.id) stands twice; \("annotation".counted(new.count)) added to the first entry",
-          remedy: .corrected
+          remedy: .noted
         )
       )
     }

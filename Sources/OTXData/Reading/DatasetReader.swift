@@ -25,8 +25,12 @@ public enum DatasetReader {
     seed: Int = 0,
     formats: [any DatasetFormat] = Formats.all
   ) throws -> Dataset {
-    let (format, root) = try format(of: location, among: formats)
-    var reading = try format.read(location)
+    let unlabeled = try unlabeledItems(location)
+    let (format, root) = try format(of: labeled(location), among: formats)
+    var reading = try format.read(labeled(location))
+    if reading.items[.unlabeled] == nil, !unlabeled.isEmpty {
+      reading.items[.unlabeled] = unlabeled
+    }
     guard reading.items.values.contains(where: { !$0.isEmpty }) else {
       throw DataError.unreadable(
         file: root.path,
@@ -46,6 +50,7 @@ public enum DatasetReader {
         reason: "none of \("picture".counted(claimed)) is usable: \(summary)"
       )
     }
+    reading.items = reading.items.filter { !$0.value.isEmpty }
     keepUsedLabels(&reading, root: root)
     Splitter.completeSubsets(&reading, root: root, seed: seed)
     return Dataset(
@@ -74,10 +79,41 @@ public enum DatasetReader {
         )
       }
       if let name { return (try Formats.named(name, among: formats), root) }
-      let endings = Set(locations.compactMap { $0.annotations?.pathExtension.lowercased() })
-      if endings == ["json"] { return (try Formats.named("coco", among: formats), root) }
       let place = first.annotations ?? root
-      return (try FormatRecognizer.recognize(place, subset: true, among: formats), root)
+      let known = ["json": "coco", "xml": "voc", "txt": "voc"]
+      if let name = known[place.pathExtension.lowercased()] {
+        return (try Formats.named(name, among: formats), root)
+      }
+      return (try FormatRecognizer.recognize(place, among: formats), root)
+    }
+  }
+
+  /// What a format is to read: all but a folder of pictures without annotations.
+  private static func labeled(_ location: DataLocation) -> DataLocation {
+    guard case .subsets(var subsets, let format) = location,
+      subsets[.unlabeled]?.annotations == nil
+    else { return location }
+    subsets[.unlabeled] = nil
+    return .subsets(subsets, format: format)
+  }
+
+  /// Pictures that nothing is said about: a folder that the user named, or `unlabeled/`.
+  private static func unlabeledItems(_ location: DataLocation) throws -> [DatasetItem] {
+    let folder: URL
+    switch location {
+    case .root(let root, _):
+      let listing = try? FolderListing(root)
+      let found = Subset.unlabeled.folderNames.compactMap { listing?.folder($0) }.first
+      guard let found else { return [] }
+      folder = found
+    case .subsets(let subsets, _):
+      guard let named = subsets[.unlabeled], named.annotations == nil, let root = named.root
+      else { return [] }
+      folder = root
+    }
+    let base = folder.deletingLastPathComponent()
+    return try FolderListing.allPictures(below: folder).map { url in
+      DatasetItem(id: url.path(below: base), image: .file(url), annotations: [])
     }
   }
 

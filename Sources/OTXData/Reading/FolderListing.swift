@@ -54,6 +54,14 @@ struct FolderListing {
       ?? folders.first { $0.lastPathComponent.lowercased() == name.lowercased() }
   }
 
+  /// Every picture below a folder, by path; 16 folders deep at most, since links may run in circles.
+  static func allPictures(below root: URL, depth: Int = 16) throws -> [URL] {
+    let listing = try FolderListing(root)
+    guard depth > 0 else { return listing.pictures }
+    return try listing.pictures
+      + listing.folders.flatMap { try allPictures(below: $0, depth: depth - 1) }
+  }
+
   static func isPictureName(_ name: String) -> Bool {
     guard let dot = name.lastIndex(of: ".") else { return false }
     return ImageFormat.fileExtensions.contains(name[name.index(after: dot)...].lowercased())

@@ -10,14 +10,12 @@ enum FormatRecognizer {
   ///
   /// - Parameters:
   ///   - root: A folder, or one annotation file.
-  ///   - subset: Whether `root` is one subset of a dataset.
   ///   - formats: The formats to choose from.
   /// - Returns: The format.
   /// - Throws: ``DataError/ambiguousFormat(root:formats:)``, ``DataError/unknownFormat(root:hint:)``,
   ///   ``DataError/unreadable(file:reason:)`` for a folder that is not there.
   static func recognize(
     _ root: URL,
-    subset: Bool = false,
     among formats: [any DatasetFormat]
   ) throws -> any DatasetFormat {
     // A missing folder is its own error.
@@ -44,6 +42,7 @@ enum FormatRecognizer {
         lines.append("Almost \(format.title): \(nearly).")
       }
     }
+    if let listing, let inside = inside(listing, results.map(\.0)) { lines.append(inside) }
     if let listing, looksLikeYOLO(listing) {
       lines.append("It looks like YOLO's labels/*.txt, which is not read yet; convert it to COCO.")
     }
@@ -52,6 +51,18 @@ enum FormatRecognizer {
       lines += format.layouts.map { "  \(format.name): \($0)" }
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// A dataset in a folder of the folder.
+  private static func inside(_ listing: FolderListing, _ formats: [any DatasetFormat]) -> String? {
+    for folder in listing.folders.prefix(20) {
+      for format in formats {
+        guard case .certain = format.recognizes(folder) else { continue }
+        return
+          "The folder \(folder.lastPathComponent)/ is a \(format.title) dataset: name that one."
+      }
+    }
+    return nil
   }
 
   /// What a folder holds, in a line.

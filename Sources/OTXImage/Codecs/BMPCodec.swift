@@ -28,7 +28,7 @@ enum BMPCodec {
         "is a BMP of an unsupported kind (\(bits) bits, compression \(compression))"
       )
     }
-    guard width > 0, height != 0 else {
+    guard width > 0, height != 0, width <= ImageHeader.maximumPixelCount / abs(height) else {
       throw source.failure("claims a size of \(height)x\(width)")
     }
     let colors = number(46)

@@ -52,7 +52,7 @@ public struct COCOFormat: DatasetFormat {
     }
     var reader = COCOReader(base: base)
     for source in sources { try reader.read(source) }
-    return try reader.finish()
+    return reader.finish()
   }
 
   public func write(_ dataset: Dataset, to root: URL) throws {
@@ -80,9 +80,20 @@ struct COCOReader {
   mutating func read(_ source: COCOSource) throws {
     let name = source.annotations.path(below: base)
     let file = try COCOFile(source.annotations, name: name)
-    for category in file.categories
-    where !categories.contains(where: { $0.name == category.name }) {
-      categories.append(category)
+    var own: [String: Int] = [:]
+    for category in file.categories {
+      if let other = own.updateValue(category.id, forKey: category.name) {
+        reading.problems.append(
+          DatasetProblem(
+            kind: "duplicate category name",
+            location: name,
+            message:
+              "the categories \(other) and \(category.id) are both '\(category.name)': one label",
+            remedy: .noted
+          )
+        )
+      }
+      if !categories.contains(where: { $0.name == category.name }) { categories.append(category) }
     }
     var log = ProblemLog(file: source.annotations, name: name)
     for flaw in file.flaws { try log.leftOut(flaw.kind, at: flaw.position, flaw.message) }
@@ -93,11 +104,12 @@ struct COCOReader {
   }
 
   /// Categories by id, then by name where files disagree about ids.
-  mutating func finish() throws -> FormatReading {
+  mutating func finish() -> FormatReading {
     let ordered = categories.enumerated().sorted {
       ($0.element.id, $0.offset) < ($1.element.id, $1.offset)
     }
     reading.labels = ordered.map(\.element.name)
+    reading.noteUnusedPictures(base: base)
     return reading
   }
 

@@ -103,8 +103,8 @@ enum COCOLayout {
     return COCOSource(subset: subset, annotations: file, imageRoots: existing)
   }
 
-  /// Whether a file begins like a COCO annotation file: an object with one of COCO's lists or parts
-  /// within its first 64 KiB.
+  /// Whether a file begins like a COCO annotation file: an object with `images` or `annotations` in
+  /// its first 64 KiB.
   static func looksLikeCOCO(_ file: URL) -> Bool {
     guard let readable = try? ReadableFile(file),
       let start = try? readable.bytes(at: 0, count: 65_536)
@@ -118,6 +118,6 @@ enum COCOLayout {
         try scanner.skipValue()
       }
     }
-    return !keys.isDisjoint(with: ["images", "annotations", "categories"])
+    return !keys.isDisjoint(with: ["images", "annotations"])
   }
 }

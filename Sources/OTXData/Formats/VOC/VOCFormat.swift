@@ -11,6 +11,7 @@ public struct VOCFormat: DatasetFormat {
   public let layouts = [
     "Annotations/*.xml, JPEGImages/*.jpg, ImageSets/Main/{train,val,test}.txt",
     "{train,valid,test}/*.xml with the pictures beside them",
+    "*.xml with the pictures beside them, split into train and val when read",
   ]
 
   public init() {}
@@ -66,6 +67,7 @@ public struct VOCFormat: DatasetFormat {
     }
     let declared = VOCLayout.labelMap(in: base)
     reading.labels = declared + labels.subtracting(declared).sorted()
+    reading.noteUnusedPictures(base: base)
     return reading
   }
 
@@ -91,6 +93,11 @@ enum VOCLayout {
       guard !files.isEmpty else { return [] }
       let pictures = listing.folder("JPEGImages") ?? listing.folder("images") ?? root
       return try split(files, in: annotations, pictureRoots: [pictures, annotations], around: root)
+    }
+    let direct = listing.files(endingIn: "xml")
+    if !direct.isEmpty {
+      let images = listing.folder("images").map { [$0] } ?? []
+      return [VOCSource(subset: .train, annotations: direct, pictureRoots: [root] + images)]
     }
     return try listing.folders.compactMap { folder in
       guard let subset = Subset(folderName: folder.lastPathComponent) else { return nil }
@@ -156,14 +163,14 @@ enum VOCLayout {
     }
   }
 
-  /// The names of a list; what stands behind a space is a class flag.
+  /// The names of a list; what stands behind a space is a class flag, behind `#` a comment.
   private static func names(in list: URL) throws -> [String] {
     let text = String(
       decoding: try ReadFile.bytes(list, name: list.lastPathComponent),
       as: UTF8.self
     )
     return text.split(whereSeparator: \.isNewline).compactMap { line in
-      line.split(whereSeparator: \.isWhitespace).first.map(String.init)
+      line.hasPrefix("#") ? nil : line.split(whereSeparator: \.isWhitespace).first.map(String.init)
     }
   }
 
