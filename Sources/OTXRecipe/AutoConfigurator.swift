@@ -207,6 +207,11 @@ public struct AutoConfigurator: Sendable {
         known: model.backbones
       )
     }
+    guard ["auto", "none"].contains(recipe.weights) else {
+      throw ConfigurationError.invalid(
+        "weights: this version cannot start training from a file yet ('\(recipe.weights)')"
+      )
+    }
     let multiple = model.sizeMultiple
     if case .value(let size) = recipe.inputSize,
       size.height % multiple != 0 || size.width % multiple != 0

@@ -90,6 +90,16 @@ public struct RecipeOverride: Sendable, Equatable {
     if let node = try node() { walk(node, "") }
     return keys
   }
+
+  /// Where the value of `key` stands: `my.yaml:7`, or the option it came by.
+  func position(of key: String) -> String {
+    guard hasLines, var node = try? node() else { return source }
+    for part in key.split(separator: ".") {
+      guard let value = node.mapping?[String(part)] else { break }
+      node = value
+    }
+    return node.mark.map { "\(source):\($0.line)" } ?? source
+  }
 }
 
 /// Reads YAML, with an error that names file and line.

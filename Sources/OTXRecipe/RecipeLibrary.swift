@@ -177,10 +177,8 @@ extension Recipe {
       )
     }
     start.name = name
-    self = try overlay(
-      [RecipeOverride(text: yaml, source: source, ignoredKeys: ["base"])],
-      on: start
-    )
+    let entry = RecipeOverride(text: yaml, source: source, ignoredKeys: ["base"])
+    self = try start.applying([entry])
   }
 
   /// This recipe with what a user wrote laid over it.
@@ -189,7 +187,9 @@ extension Recipe {
   /// - Returns: The changed recipe.
   /// - Throws: ``ConfigurationError``: unknown keys and wrong values, with the nearest key.
   public func applying(_ overrides: [RecipeOverride]) throws -> Recipe {
-    try overlay(overrides, on: self)
+    let changed = try overlay(overrides, on: self)
+    try changed.checkLimits(overrides)
+    return changed
   }
 }
 

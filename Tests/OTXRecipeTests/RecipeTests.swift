@@ -88,6 +88,16 @@ import Testing
     ("augmentations=[horizontalFlop]", "did you mean 'horizontalFlip'?"),
     ("augmentations=[{horizontalFlip: {probabilty: 1}}]", "did you mean 'probability'?"),
     ("batchSize", "'batchSize' is no assignment"),
+    ("batchSize=0", "'0' is no value for batchSize; expected at least 1"),
+    ("maxEpochs=-3", "expected at least 1"),
+    ("optimizer.learningRate=0", "expected a number above 0"),
+    ("optimizer.learningRate=.nan", "expected a number above 0"),
+    ("validationInterval=0", "expected a number above 0"),
+    ("postprocessing.confidenceThreshold=2", "expected within 0 and 1"),
+    ("emaDecay=1", "expected at least 0 and below 1"),
+    ("normalization.std=[1, 0, 1]", "expected three numbers, one a channel, above 0"),
+    ("inputSize=0x10", "HEIGHTxWIDTH"),
+    ("maxEpochs=99999999999999999999", "expected a whole number"),
   ]) func mistakesSayWhatWasMeant(assignment: String, message: String) throws {
     let error = #expect(throws: ConfigurationError.self) {
       try recipe.applying([RecipeOverride(assignment: assignment, source: "--set")])
@@ -105,6 +115,10 @@ import Testing
     ("maxEpochs: 3\n", "my.yaml: a recipe needs `model: NAME`"),
     ("", "my.yaml: empty"),
     ("maxEpochs: 3\nmaxEpochs: 4\n", "given more than once: maxEpochs"),
+    (
+      "model: resnet18\noptimizer:\n  momentum: 2\n",
+      "my.yaml:3: '2' is no value for optimizer.momentum"
+    ),
   ]) func mistakesInFilesNameTheLine(text: String, message: String) throws {
     let error = #expect(throws: ConfigurationError.self) {
       try Recipe(yaml: text, source: "my.yaml", name: "my", among: library.entries)

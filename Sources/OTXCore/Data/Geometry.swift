@@ -22,7 +22,7 @@ extension ImageSize: CustomStringConvertible, LosslessStringConvertible, Codable
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    let text = try (try? container.decode(Int.self)).map(String.init) ?? container.decode(String.self)
+    let text = try (try? container.decode(String.self)) ?? String(container.decode(Int.self))
     guard let size = ImageSize(text) else {
       throw DecodingError.dataCorruptedError(
         in: container, debugDescription: "'\(text)' is not a size; write HEIGHTxWIDTH")

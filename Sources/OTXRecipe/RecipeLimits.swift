@@ -1,0 +1,114 @@
+import OTXCore
+
+/// The range a number of a recipe must lie in.
+private struct Limit {
+  var key: String
+  var value: @Sendable (Recipe) -> Double
+  var isAllowed: @Sendable (Double) -> Bool
+  var expected: String
+
+  static func atLeast(
+    _ bound: Double,
+    _ key: String,
+    _ value: @escaping @Sendable (Recipe) -> Double
+  ) -> Limit {
+    let text = bound == bound.rounded() ? "\(Int(bound))" : "\(bound)"
+    return Limit(key: key, value: value, isAllowed: { $0 >= bound }, expected: "at least \(text)")
+  }
+
+  static func above(
+    _ bound: Double,
+    _ key: String,
+    _ value: @escaping @Sendable (Recipe) -> Double
+  ) -> Limit {
+    Limit(
+      key: key,
+      value: value,
+      isAllowed: { $0 > bound && $0.isFinite },
+      expected: "a number above \(Int(bound))"
+    )
+  }
+
+  static func within(
+    _ range: Range<Double>,
+    _ key: String,
+    _ value: @escaping @Sendable (Recipe) -> Double
+  ) -> Limit {
+    Limit(
+      key: key,
+      value: value,
+      isAllowed: { range.contains($0) },
+      expected: "at least \(Int(range.lowerBound)) and below \(Int(range.upperBound))"
+    )
+  }
+
+  static func share(_ key: String, _ value: @escaping @Sendable (Recipe) -> Double) -> Limit {
+    Limit(key: key, value: value, isAllowed: { (0...1).contains($0) }, expected: "within 0 and 1")
+  }
+
+  static let all: [Limit] = [
+    .atLeast(1, "maxEpochs") { Double($0.training.maxEpochs) },
+    .atLeast(1, "batchSize") { Double($0.training.batchSize) },
+    .atLeast(0, "threads") { Double($0.training.threads) },
+    .atLeast(0, "seed") { Double($0.training.seed) },
+    .above(0, "optimizer.learningRate") { $0.training.optimizer.learningRate },
+    .within(0..<1, "optimizer.momentum") { $0.training.optimizer.momentum },
+    .atLeast(0, "optimizer.weightDecay") { $0.training.optimizer.weightDecay },
+    .within(0..<1, "optimizer.beta1") { $0.training.optimizer.beta1 },
+    .within(0..<1, "optimizer.beta2") { $0.training.optimizer.beta2 },
+    .atLeast(0, "schedule.warmupSteps") { Double($0.training.schedule.warmupSteps) },
+    .share("schedule.factor") { $0.training.schedule.factor },
+    .atLeast(0, "schedule.patience") { Double($0.training.schedule.patience) },
+    .atLeast(1, "schedule.stepEpochs") { Double($0.training.schedule.stepEpochs) },
+    .atLeast(0, "schedule.minimumLearningRate") { $0.training.schedule.minimumLearningRate },
+    .atLeast(1, "earlyStopping.patience") { Double($0.training.earlyStopping.patience) },
+    .atLeast(0, "earlyStopping.minimumDelta") { $0.training.earlyStopping.minimumDelta },
+    .atLeast(0, "earlyStopping.warmupEpochs") { Double($0.training.earlyStopping.warmupEpochs) },
+    .atLeast(0, "earlyStopping.warmupSteps") { Double($0.training.earlyStopping.warmupSteps) },
+    .atLeast(0, "gradientClip") { $0.training.gradientClip },
+    .within(0..<1, "emaDecay") { $0.training.emaDecay },
+    .above(0, "validationInterval") { $0.training.validationInterval },
+    .atLeast(0, "data.workerCount") { Double($0.data.workerCount) },
+    .share("postprocessing.iouThreshold") { Double($0.postprocessing.iouThreshold) },
+    .share("postprocessing.confidenceThreshold") {
+      Double($0.postprocessing.confidenceThreshold.resolved(0))
+    },
+  ]
+}
+
+extension Recipe {
+  /// Refuses numbers that no training could use.
+  ///
+  /// - Parameter overrides: What was laid over the recipe, to say where a number came from.
+  /// - Throws: ``ConfigurationError/invalidValue(_:key:expected:source:)``.
+  func checkLimits(_ overrides: [RecipeOverride]) throws {
+    func source(of key: String) -> String {
+      let entry = overrides.last { (try? $0.keys().contains(key)) == true }
+      return entry?.position(of: key) ?? name
+    }
+    for limit in Limit.all {
+      let value = limit.value(self)
+      guard !limit.isAllowed(value) else { continue }
+      let text = value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+      throw ConfigurationError.invalidValue(
+        text,
+        key: limit.key,
+        expected: limit.expected,
+        source: source(of: limit.key)
+      )
+    }
+    for (key, values) in [("mean", normalization.mean), ("std", normalization.std)] {
+      guard case .value(let numbers) = values else { continue }
+      let isUsable = numbers.count == 3 && (key == "mean" || numbers.allSatisfy { $0 > 0 })
+      guard isUsable, numbers.allSatisfy(\.isFinite) else {
+        let path = "normalization.\(key)"
+        throw ConfigurationError.invalidValue(
+          "\(numbers)",
+          key: path,
+          expected: "three numbers, one a channel\(key == "std" ? ", above 0" : "")",
+          source: source(of: path)
+        )
+      }
+    }
+  }
+}

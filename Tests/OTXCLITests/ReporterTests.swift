@@ -1,0 +1,138 @@
+import Foundation
+import OTXCore
+import OTXRecipe
+import Synchronization
+import Testing
+
+@testable import OTXCLI
+
+/// What a training tells while it runs.
+@Suite struct ReporterTests {
+  /// A clock that is set by hand, and what was written.
+  private final class Stage: Sendable {
+    private let state = Mutex((time: Date(timeIntervalSince1970: 0), text: ""))
+    var text: String { state.withLock { $0.text } }
+    var console: Console { console(width: nil) }
+
+    func console(width: Int?) -> Console {
+      Console(
+        output: { _ in },
+        errors: { text in self.state.withLock { $0.text += text } },
+        errorWidth: width
+      )
+    }
+    func now() -> Date { state.withLock { $0.time } }
+    func wait(_ seconds: Double) { state.withLock { $0.time += seconds } }
+  }
+
+  private func step(_ number: Int) -> TrainingEvent {
+    .step(
+      TrainingStep(
+        epoch: 1 + (number - 1) / 32,
+        epochCount: 2,
+        step: 1 + (number - 1) % 32,
+        stepCount: 32,
+        iteration: number,
+        learningRate: 0.004 / 3,
+        time: 0.5,
+        dataTime: 0.01,
+        eta: 754,
+        memoryBytes: 100 << 20,
+        losses: [.init(name: "loss_cls", value: 1.1113), .init(name: "loss", value: 2.26)],
+        gradientNorm: 3.6441,
+        imageCount: 8
+      )
+    )
+  }
+
+  /// The tutorial's line, the first step and then one now and then.
+  @Test func filesGetALineNowAndThen() {
+    let stage = Stage()
+    let reporter = ProgressReporter(console: stage.console, level: .info, now: { stage.now() })
+    stage.wait(60)
+    for number in 1...64 {
+      reporter.observe(step(number))
+      stage.wait(0.5)
+    }
+    reporter.end()
+    let lines = stage.text.split(separator: "\n")
+    #expect(lines.count == 4)
+    #expect(
+      lines.first?.hasSuffix(
+        "INFO : Epoch [1][1/32] lr: 1.333e-03, eta: 0:12:34, time: 0.500, data_time: 0.010, "
+          + "memory: 100, current_iters: 0, loss_cls: 1.1113, loss: 2.2600, grad_norm: 3.6441"
+      )
+        == true
+    )
+    #expect(!stage.text.contains("\r"))
+  }
+
+  @Test func terminalsGetABarOnOneLine() throws {
+    let stage = Stage()
+    let reporter = ProgressReporter(
+      console: stage.console(width: 90),
+      level: .info,
+      now: { stage.now() }
+    )
+    stage.wait(60)
+    for number in 1...32 {
+      reporter.observe(step(number))
+      stage.wait(0.5)
+    }
+    #expect(!stage.text.contains("\n"))
+    let last = try #require(stage.text.split(separator: "\r").last)
+    #expect(last.contains("━━━"))
+    #expect(last.contains("Epoch 1/2 32/32"))
+    #expect(last.contains("16.0 images/s"))
+    #expect(last.contains("ETA 0:12:34"))
+    #expect(last.count < 90 + 3)
+    // A line of news takes the bar away before it is written.
+    reporter.observe(.message("Update learning rate"))
+    #expect(stage.text.contains("\r\u{1B}[K1970") || stage.text.contains("\r\u{1B}[K19"))
+    #expect(stage.text.hasSuffix("INFO : Update learning rate\n"))
+  }
+
+  @Test(arguments: [20, 40, 60]) func narrowTerminalsGetOneLineToo(width: Int) {
+    let stage = Stage()
+    let reporter = ProgressReporter(
+      console: stage.console(width: width),
+      level: .info,
+      now: { stage.now() }
+    )
+    stage.wait(60)
+    reporter.observe(step(1))
+    #expect(stage.text.count - "\r\u{1B}[K".count < width)
+  }
+
+  @Test func levelsAreKept() {
+    let stage = Stage()
+    let reporter = ProgressReporter(console: stage.console, level: .warning, now: { stage.now() })
+    reporter.observe(.message("news"))
+    reporter.observe(.warning("careful"))
+    reporter.observe(step(1))
+    #expect(stage.text.hasSuffix("WARNING : careful\n"))
+    #expect(!stage.text.contains("news"))
+    #expect(!stage.text.contains("Epoch"))
+  }
+}
+
+/// Every recipe trains a model that there is.
+@Suite struct RecipeModelContract {
+  static let models = StandardJobs().models
+
+  @Test(arguments: RecipeLibrary.builtIn.entries.map(\.name))
+  func namesAModelOfTheZoo(name: String) throws {
+    let recipe = try RecipeLibrary.builtIn.recipe(name)
+    let model = try #require(
+      RecipeModelContract.models.first { $0.name == recipe.model.name }
+    )
+    #expect(model.task == recipe.task)
+    if case .value(let size) = recipe.inputSize {
+      #expect(size.height % model.sizeMultiple == 0 && size.width % model.sizeMultiple == 0)
+    }
+  }
+
+  @Test(arguments: models.map(\.name)) func everyModelHasARecipe(name: String) {
+    #expect(RecipeLibrary.builtIn.entries.contains { $0.recipe.model.name == name })
+  }
+}
