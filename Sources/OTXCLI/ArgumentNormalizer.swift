@@ -81,6 +81,9 @@ struct ArgumentNormalizer {
   /// - Throws: ``UsageError`` for a word that is no command.
   private func command(of arguments: [String]) throws(UsageError) -> String? {
     guard let word = arguments.first(where: { !$0.hasPrefix("-") }) else { return nil }
+    // Completion scripts name a shell, not a command.
+    let isCompletion = arguments.first.map { $0.contains("completion") } ?? false
+    if isCompletion { return nil }
     let known = commands + aliases.keys.sorted() + ["help"]
     if let seconds = subcommands[word],
       let second = arguments.drop(while: { $0 != word }).dropFirst().first,

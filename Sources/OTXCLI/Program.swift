@@ -57,7 +57,8 @@ public enum Program {
       return 0
     }
     if arguments.contains("--json"), !message.isEmpty {
-      console.print(JSONText.object(["error": .string(message)]).text)
+      let plain = message.hasPrefix("error: ") ? String(message.dropFirst(7)) : message
+      console.print(JSONText.object(["error": .string(plain)]).text)
     }
     if !message.isEmpty { console.errors(message.hasSuffix("\n") ? message : message + "\n") }
     return status

@@ -59,7 +59,7 @@ import Testing
     #expect(result.status == 64)
     let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
     let message = (object as? [String: String])?["error"]
-    #expect(message?.contains("did you mean 'DETECTION'?") == true)
+    #expect(message?.hasPrefix("unknown task 'DETECTOIN', did you mean 'DETECTION'?") == true)
   }
 
   @Test func aFailedJobEndsWithOne() async throws {
