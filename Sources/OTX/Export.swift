@@ -62,13 +62,14 @@ extension TaskEngine {
   ) async throws -> ParityReport {
     let graph = try await recorder.recordRawGraph()
     let compiled = try OpenVINOModel(compiling: graph, info: info)
+    let native = try OpenVINOModel(compiling: graph, info: info, precision: .auto)
     var report = ParityReport()
     let pictures = try samplePictures(info: info, count: 3)
     for count in [1, 3] {
       let batch = try Kind.Batch(collating: Array(pictures.prefix(count)))
       let expected = try await recorder.rawOutputs(batch)
-      let actual = try compiled.outputs(for: batch.images)
-      try report.compare(actual, with: expected)
+      try report.compare(try compiled.outputs(for: batch.images), with: expected)
+      try report.compareDeviceDefault(try native.outputs(for: batch.images), with: expected)
     }
     return report
   }

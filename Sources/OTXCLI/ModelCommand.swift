@@ -54,11 +54,10 @@ struct ModelArguments: ParsableArguments {
       }
       model = latest.resolvingSymlinksInPath()
     }
-    return ModelRequest(
-      model: model,
-      engine: try compute.engineOptions(),
-      expectedModel: expected
-    )
+    var engine = try compute.engineOptions()
+    // A trained model is run as it was trained; a shorter type is the user's choice.
+    if compute.precision == nil { engine.precision = .fp32 }
+    return ModelRequest(model: model, engine: engine, expectedModel: expected)
   }
 
   /// The confidence threshold that the user set; `nil`: the model's own.

@@ -74,6 +74,32 @@ let testModels = [
     if case .value(let size) = recipe.inputSize { size } else { nil }
   }
 
+  @Test("random weights are trained with AdamW, unless the user chose otherwise")
+  func optimizer() throws {
+    let cells = AutoConfiguratorTests.cells()
+    let (recipe, decisions) = try configurator.configure(profile: cells)
+    #expect(recipe.training.optimizer.name == .adamw)
+    #expect(decisions.contains { $0.setting == "optimizer" && $0.reason.contains("random") })
+
+    let rate = try RecipeOverride(assignment: "optimizer.learningRate=0.02", source: "--set")
+    let own = try configurator.configure(profile: cells, request: RecipeRequest(overrides: [rate]))
+    #expect(own.recipe.training.optimizer.name == .sgd)
+    #expect(own.recipe.training.optimizer.learningRate == 0.02)
+
+    let weights = RecipeOverride(key: "weights", value: "cells.pth", source: "--weights")
+    let tuned = try configurator.configure(
+      profile: cells,
+      request: RecipeRequest(overrides: [weights])
+    )
+    #expect(tuned.recipe.training.optimizer.name == .sgd)
+
+    let chosen = try configurator.configure(
+      profile: cells,
+      request: RecipeRequest(recipe: try RecipeLibrary.builtIn.recipe("atss_mobilenetv2"))
+    )
+    #expect(chosen.recipe.training.optimizer.learningRate == 0.004)
+  }
+
   @Test func theDataChooses() throws {
     let (recipe, decisions) = try configurator.configure(profile: AutoConfiguratorTests.cells())
     #expect(recipe.name == "atss_mobilenetv2")
