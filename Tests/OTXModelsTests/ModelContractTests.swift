@@ -66,6 +66,16 @@ extension Models {
       #expect(try subject.gradients() == first)
     }
 
+    /// Under autocast the loss stays in 32 bits, and near what it is without.
+    @Test(arguments: names) func trainsInSixteenBits(name: String) throws {
+      let subject = try Subject(name)
+      let full = try subject.firstLoss()
+      let short = try autocast(.bfloat16) { try subject.firstLoss() }
+      #expect(full.dtype == .float32)
+      #expect(short.dtype == .float32)
+      expectClose(try short.item(), try full.item(), rtol: 0.1, atol: 0.02)
+    }
+
     @Test(arguments: names) func trainsWithoutObjects(name: String) throws {
       let subject = try Subject(name)
       guard subject.descriptor.task == .detection else { return }
@@ -238,6 +248,12 @@ struct Subject {
       }
     }
     return found
+  }
+
+  func firstLoss() throws -> Tensor {
+    var found: Tensor?
+    try onTrainingBatch(2, isEmpty: false) { _, loss in found = try loss() }
+    return try #require(found)
   }
 
   /// Builds the model with the same weights each time, in training mode, and hands over its tree
