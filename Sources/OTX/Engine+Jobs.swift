@@ -10,10 +10,15 @@ extension Engine {
   ///   - modelDirectory: Where `weights.pth` and `label_schema.json` go; the run's folder if `nil`.
   ///   - observers: Told what happens; the run's log and table are written anyway.
   ///   - date: The time in the run's name.
+  ///   - environment: The process's environment; it names the cache folder.
   /// - Returns: What the run left, `weights.pth` first of all.
+  /// - Throws: ``EngineError/trainingFailed(_:advice:)``, ``DataError``, or
+  ///   ``ConfigurationError/invalid(_:)`` for a folder that cannot be written.
   @discardableResult
   public func train(
-    modelDirectory: URL? = nil, observers: [any TrainingObserver] = [], at date: Date = Date(),
+    modelDirectory: URL? = nil,
+    observers: [any TrainingObserver] = [],
+    at date: Date = Date(),
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) async throws -> TrainingRun {
     let root = try workspace.newRun(at: date)
@@ -25,8 +30,11 @@ extension Engine {
     for decision in decisions { log.observe(.message(decision.description)) }
     for line in dataProblems.summary { log.observe(.warning(line)) }
     let run = RunDirectory(
-      root: root, models: models, cache: Workspace.cacheDirectory(environment: environment),
-      recipeText: try recipe.yaml())
+      root: root,
+      models: models,
+      cache: Workspace.cacheDirectory(environment: environment),
+      recipeText: try recipe.yaml()
+    )
     let result: TrainingResult
     do {
       result = try await job.train(run: run, observers: [log] + observers)
@@ -43,8 +51,13 @@ extension Engine {
   /// - Parameters:
   ///   - subset: `.test` falls back to `.val` where the data has no test subset.
   ///   - threshold: The confidence threshold; `nil` takes the one chosen on the validation subset.
+  ///   - progress: Told how many items are done, and of how many.
+  /// - Returns: The scores, and the subset they are of.
+  /// - Throws: ``DataError`` for data that cannot be read, ``ModelError/mismatch(_:)`` for labels
+  ///   that the model does not know.
   public func evaluate(
-    on subset: Subset = .test, confidenceThreshold threshold: Float? = nil,
+    on subset: Subset = .test,
+    confidenceThreshold threshold: Float? = nil,
     progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) async throws -> Evaluation {
     try await job.evaluate(on: subset, confidenceThreshold: threshold, progress: progress)
@@ -52,7 +65,8 @@ extension Engine {
 
   /// Predicts on picture files, handing over one after the other.
   public func predict(
-    _ images: [URL], confidenceThreshold threshold: Float? = nil,
+    _ images: [URL],
+    confidenceThreshold threshold: Float? = nil,
     body: (PicturePrediction) throws -> Void
   ) async throws {
     try await job.describePredictions(for: images, confidenceThreshold: threshold, body: body)
@@ -64,7 +78,8 @@ extension Engine {
   ///   ``ExportOptions/tolerance``; nothing is left in `directory` then.
   @discardableResult
   public func export(
-    to directory: URL, options: ExportOptions = ExportOptions()
+    to directory: URL,
+    options: ExportOptions = ExportOptions()
   ) async throws -> ExportResult {
     try await job.export(to: directory, options: options)
   }
@@ -79,11 +94,14 @@ extension Engine {
     let score = result.best.values[task.kind.performanceMetric] ?? result.best.primaryValue
     try AtomicFile.write(
       try JSONEncoder.pretty.encode([task.kind.performanceMetric: score]),
-      to: run.root.appending(path: "performance.json"))
+      to: run.root.appending(path: "performance.json")
+    )
     // A user who looks for the weights in the run's folder finds them there, too.
     if run.models.standardizedFileURL != run.root.standardizedFileURL {
       try? FileManager.default.createSymbolicLink(
-        at: run.root.appending(path: "weights.pth"), withDestinationURL: run.bestCheckpoint.absoluteURL)
+        at: run.root.appending(path: "weights.pth"),
+        withDestinationURL: run.bestCheckpoint.absoluteURL
+      )
     }
   }
 }
@@ -103,7 +121,8 @@ func makeDirectory(_ url: URL) throws {
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   } catch {
     throw ConfigurationError.invalid(
-      "cannot make the folder \(url.path): \(error.localizedDescription). Name another one.")
+      "cannot make the folder \(url.path): \(error.localizedDescription). Name another one."
+    )
   }
   guard access(url.path, W_OK) == 0 else {
     throw ConfigurationError.invalid("cannot write to the folder \(url.path). Name another one.")

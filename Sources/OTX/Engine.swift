@@ -34,39 +34,68 @@ public final class Engine: Sendable {
   /// - Parameters:
   ///   - dataRoot: The dataset's folder.
   ///   - request: What the user wants; the rest is decided.
+  ///   - workspace: Where runs are written.
   /// - Throws: ``DataError`` when the folder cannot be used, ``ConfigurationError`` when a choice
   ///   is the user's alone.
   public convenience init(
-    dataRoot: URL, recipe request: RecipeRequest = RecipeRequest(),
+    dataRoot: URL,
+    recipe request: RecipeRequest = RecipeRequest(),
     workspace: Workspace = Workspace()
   ) throws {
     try self.init(
-      data: .root(dataRoot, format: nil), recipe: request, workspace: workspace)
+      data: .root(dataRoot, format: nil),
+      recipe: request,
+      workspace: workspace
+    )
   }
 
   /// An engine that will train on `data`.
   ///
-  /// - Parameter memoryLimit: Bytes that training may take; 0: what the machine has.
+  /// - Parameters:
+  ///   - data: A folder in any known format, or named files for each subset.
+  ///   - request: What the user wants; the rest is decided.
+  ///   - memoryLimit: Bytes that training may take; 0: what the machine has.
+  ///   - workspace: Where runs are written.
+  ///   - library: The recipes there are.
+  ///   - registry: The backends there are.
+  /// - Throws: ``DataError``, ``ConfigurationError``, as ``init(dataRoot:recipe:workspace:)`` does.
   public convenience init(
-    data: DataLocation, recipe request: RecipeRequest = RecipeRequest(), memoryLimit: Int = 0,
-    workspace: Workspace = Workspace(), library: RecipeLibrary = .builtIn,
+    data: DataLocation,
+    recipe request: RecipeRequest = RecipeRequest(),
+    memoryLimit: Int = 0,
+    workspace: Workspace = Workspace(),
+    library: RecipeLibrary = .builtIn,
     registry: EngineRegistry = .standard
   ) throws {
     let dataset = try DatasetReader.read(data, strict: request.isStrict)
     let configurator = AutoConfigurator(
-      models: ModelZoo.descriptors, library: library,
-      memoryLimit: memoryLimit > 0 ? memoryLimit : .max)
+      models: ModelZoo.descriptors,
+      library: library,
+      memoryLimit: memoryLimit > 0 ? memoryLimit : .max
+    )
     let (recipe, decisions) = try configurator.configure(
-      profile: dataset.profile(), request: request)
+      profile: dataset.profile(),
+      request: request
+    )
     try self.init(
-      recipe: recipe, decisions: decisions, dataset: dataset, location: data,
-      memoryLimit: memoryLimit, workspace: workspace, registry: registry)
+      recipe: recipe,
+      decisions: decisions,
+      dataset: dataset,
+      location: data,
+      memoryLimit: memoryLimit,
+      workspace: workspace,
+      registry: registry
+    )
   }
 
   /// An engine that trains `recipe`, with every value settled, on `dataset`.
   public init(
-    recipe: Recipe, decisions: [Decision] = [], dataset: Dataset, location: DataLocation? = nil,
-    memoryLimit: Int = 0, workspace: Workspace = Workspace(),
+    recipe: Recipe,
+    decisions: [Decision] = [],
+    dataset: Dataset,
+    location: DataLocation? = nil,
+    memoryLimit: Int = 0,
+    workspace: Workspace = Workspace(),
     registry: EngineRegistry = .standard
   ) throws {
     let info = try recipe.modelInfo(labels: dataset.labels, models: ModelZoo.descriptors)
@@ -77,21 +106,34 @@ public final class Engine: Sendable {
     self.location = location
     self.workspace = workspace
     job = try Engine.open(
-      info.task, source: .zoo(info), dataset: dataset, recipe: recipe,
-      options: EngineOptions(recipe.training, memoryLimit: memoryLimit), registry: registry)
+      info.task,
+      source: .zoo(info),
+      dataset: dataset,
+      recipe: recipe,
+      options: EngineOptions(recipe.training, memoryLimit: memoryLimit),
+      registry: registry
+    )
   }
 
   /// An engine for a model that exists: `weights.pth`, a run's folder, or an `.xml`.
   ///
   /// - Parameters:
+  ///   - url: The model's file, or the folder it lies in.
   ///   - data: Needed to evaluate; not to predict or export.
   ///   - overrides: Values of the model's recipe to change.
   ///   - options: How the model is run.
+  ///   - workspace: Where runs are written.
+  ///   - library: The recipes that the model's may stand on.
+  ///   - registry: The backends there are.
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is no model.
   public init(
-    model url: URL, data: DataLocation? = nil, overrides: [RecipeOverride] = [],
-    options: EngineOptions = EngineOptions(), workspace: Workspace = Workspace(),
-    library: RecipeLibrary = .builtIn, registry: EngineRegistry = .standard
+    model url: URL,
+    data: DataLocation? = nil,
+    overrides: [RecipeOverride] = [],
+    options: EngineOptions = EngineOptions(),
+    workspace: Workspace = Workspace(),
+    library: RecipeLibrary = .builtIn,
+    registry: EngineRegistry = .standard
   ) throws {
     let artifact = try ModelArtifact(url, library: library)
     task = artifact.info.task
@@ -102,8 +144,13 @@ public final class Engine: Sendable {
     let isStrict = recipe.data.strict
     dataset = try data.map { try DatasetReader.read($0, strict: isStrict) }
     job = try Engine.open(
-      artifact.info.task, source: artifact.source, dataset: dataset, recipe: recipe,
-      options: options, registry: registry)
+      artifact.info.task,
+      source: artifact.source,
+      dataset: dataset,
+      recipe: recipe,
+      options: options,
+      registry: registry
+    )
   }
 
   /// Where the data of the run that left `model` was, if it is still there.
@@ -122,14 +169,20 @@ public final class Engine: Sendable {
   /// - Throws: ``ModelError/mismatch(_:)`` when this engine's task is another.
   public func typed<Kind: VisionTask>(as kind: Kind.Type) throws -> TaskEngine<Kind> {
     guard let engine = job as? TaskEngine<Kind> else {
-      throw ModelError.mismatch("this engine is for \(task.rawValue), not \(Kind.taskType.rawValue)")
+      throw ModelError.mismatch(
+        "this engine is for \(task.rawValue), not \(Kind.taskType.rawValue)"
+      )
     }
     return engine
   }
 
   private static func open(
-    _ task: TaskType, source: ModelSource, dataset: Dataset?, recipe: Recipe,
-    options: EngineOptions, registry: EngineRegistry
+    _ task: TaskType,
+    source: ModelSource,
+    dataset: Dataset?,
+    recipe: Recipe,
+    options: EngineOptions,
+    registry: EngineRegistry
   ) throws -> any EngineJobs {
     func make<Kind: VisionTask>(_ kind: Kind.Type) throws -> any EngineJobs {
       let sub = try registry.backend(for: source).makeEngine(kind, from: source, options: options)
@@ -144,11 +197,14 @@ protocol EngineJobs: Sendable {
   var info: ModelInfo { get async }
   func train(run: RunDirectory, observers: [any TrainingObserver]) async throws -> TrainingResult
   func evaluate(
-    on subset: Subset, confidenceThreshold threshold: Float?,
+    on subset: Subset,
+    confidenceThreshold threshold: Float?,
     progress: @Sendable (_ done: Int, _ of: Int) -> Void
   ) async throws -> Evaluation
   func describePredictions(
-    for images: [URL], confidenceThreshold: Float?, body: (PicturePrediction) throws -> Void
+    for images: [URL],
+    confidenceThreshold: Float?,
+    body: (PicturePrediction) throws -> Void
   ) async throws
   func export(to directory: URL, options: ExportOptions) async throws -> ExportResult
 }

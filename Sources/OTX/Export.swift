@@ -44,21 +44,28 @@ extension TaskEngine {
     var parity = try await compareRawOutputs(recorder, info: info)
     guard parity.maxRelativeDifference <= options.tolerance else {
       throw ModelError.exportFailed(
-        "the OpenVINO model's outputs differ from the checkpoint's by \(parity.maxRelativeDifference) (relative; allowed \(options.tolerance))")
+        "the OpenVINO model's outputs differ from the checkpoint's by \(parity.maxRelativeDifference) (relative; allowed \(options.tolerance))"
+      )
     }
     var exported = try OpenVINOExporter().export(
-      graph: try await recorder.recordGraph(), info: info, to: aside,
-      halfPrecision: options.halfPrecision)
+      graph: try await recorder.recordGraph(),
+      info: info,
+      to: aside,
+      halfPrecision: options.halfPrecision
+    )
     try await compareScores(of: exported, into: &parity, options: options)
     try AtomicFile.write(
-      try JSONEncoder.pretty.encode(parity), to: aside.appending(path: "parity.json"))
+      try JSONEncoder.pretty.encode(parity),
+      to: aside.appending(path: "parity.json")
+    )
     exported = try exported.moved(from: aside, to: directory)
     return ExportResult(model: exported, parity: parity)
   }
 
   /// Runs the same pictures through both frameworks, at two batch sizes.
   private func compareRawOutputs(
-    _ recorder: any GraphRecordingEngine<Kind>, info: ModelInfo
+    _ recorder: any GraphRecordingEngine<Kind>,
+    info: ModelInfo
   ) async throws -> ParityReport {
     let graph = try await recorder.recordRawGraph()
     let compiled = try OpenVINOModel(compiling: graph, info: info)
@@ -90,7 +97,8 @@ extension TaskEngine {
           for channel in 0..<3 {
             let jitter = Double((noise >> (8 * UInt64(channel))) & 31) - 16
             image.pixels[(row * size.width + column) * 3 + channel] = UInt8(
-              min(max(base + jitter + Double(channel * 9), 0), 255))
+              min(max(base + jitter + Double(channel * 9), 0), 255)
+            )
           }
         }
       }
@@ -101,7 +109,9 @@ extension TaskEngine {
 
   /// Compares the score of the written file with the checkpoint's on some pictures of the data.
   private func compareScores(
-    of exported: ExportedModel, into parity: inout ParityReport, options: ExportOptions
+    of exported: ExportedModel,
+    into parity: inout ParityReport,
+    options: ExportOptions
   ) async throws {
     guard dataset != nil else { return }
     let data = try await dataModule()
@@ -134,7 +144,8 @@ extension TaskEngine {
     parity.deviceDefaultMetricDifference = abs(values[2] - values[0])
     guard abs(values[1] - values[0]) <= options.metricTolerance else {
       throw ModelError.exportFailed(
-        "the OpenVINO model scores \(values[1]) where the checkpoint scores \(values[0]) (\(name) on \(seen) pictures)")
+        "the OpenVINO model scores \(values[1]) where the checkpoint scores \(values[0]) (\(name) on \(seen) pictures)"
+      )
     }
   }
 }

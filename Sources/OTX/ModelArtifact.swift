@@ -13,6 +13,7 @@ struct ModelArtifact {
   /// - Parameters:
   ///   - url: `weights.pth`, `openvino.xml`, or a folder with one of them.
   ///   - library: The recipes that a recipe inside the file may stand on.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   init(_ url: URL, library: RecipeLibrary) throws {
     let file = try ModelArtifact.file(url)
     switch file.pathExtension.lowercased() {
@@ -24,18 +25,26 @@ struct ModelArtifact {
       guard let info = try CheckpointFile.readInfo(file) else {
         throw ModelError.unreadableCheckpoint(
           file: file.path,
-          reason: "holds weights but not which model they belong to; give it to 'otx train --weights' instead")
+          reason:
+            "holds weights but not which model they belong to; give it to 'otx train --weights' instead"
+        )
       }
       source = .checkpoint(file)
       self.info = info
       recipe =
         try CheckpointFile.readRecipe(file).map {
           try Recipe(
-            yaml: $0, source: "recipe in \(file.path)", name: info.model, among: library.entries)
+            yaml: $0,
+            source: "recipe in \(file.path)",
+            name: info.model,
+            among: library.entries
+          )
         } ?? Recipe(for: info)
     default:
       throw ModelError.unreadableCheckpoint(
-        file: file.path, reason: "is no model file; models end in .pth or .xml")
+        file: file.path,
+        reason: "is no model file; models end in .pth or .xml"
+      )
     }
   }
 
@@ -51,7 +60,9 @@ struct ModelArtifact {
     guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) })
     else {
       throw ModelError.unreadableCheckpoint(
-        file: url.path, reason: "the folder holds no weights.pth and no openvino.xml")
+        file: url.path,
+        reason: "the folder holds no weights.pth and no openvino.xml"
+      )
     }
     return found
   }

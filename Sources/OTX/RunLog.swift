@@ -37,7 +37,8 @@ public final class RunLog: TrainingObserver, @unchecked Sendable {
     let names = report.values.keys.sorted()
     if metricNames == nil {
       metricNames = names
-      let header = ["epoch", "iteration", "lr"] + losses.map { "train/\($0.name)" } + names.map { "val/\($0)" }
+      let header =
+        ["epoch", "iteration", "lr"] + losses.map { "train/\($0.name)" } + names.map { "val/\($0)" }
       write(header.joined(separator: ",") + "\n", to: metrics)
     }
     let numbers =
@@ -77,7 +78,8 @@ extension TrainingEvent {
     case .validated(let epoch, let report, let isBest):
       let scores = report.values.sorted { $0.key < $1.key }
         .map { "\($0.key): \(String(format: "%.4f", $0.value))" }
-      return "Epoch [\(epoch)] validation\(isBest ? " (best so far)" : "") \(scores.joined(separator: ", "))"
+      return
+        "Epoch [\(epoch)] validation\(isBest ? " (best so far)" : "") \(scores.joined(separator: ", "))"
     case .finished(let result):
       return
         "Trained \(result.epochs) epochs (\(result.stopReason)); best \(result.best.primary) \(String(format: "%.4f", result.best.primaryValue)) in epoch \(result.bestEpoch); \(String(format: "%.1f", result.imagesPerSecond)) images/s"
@@ -86,7 +88,7 @@ extension TrainingEvent {
 }
 
 extension TrainingStep {
-  /// `Epoch [1][1/32] lr: 1.333e-03, eta: 0:12:30, time: 0.402, …`
+  /// The step as a log's line: `Epoch [1][1/32] lr: 1.333e-03, eta: 0:12:30, time: 0.402`.
   public var logLine: String {
     let figures =
       [

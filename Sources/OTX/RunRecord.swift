@@ -39,7 +39,9 @@ struct RunRecord: Codable {
 
   func write(to directory: URL) throws {
     try AtomicFile.write(
-      try JSONEncoder.pretty.encode(self), to: directory.appending(path: RunRecord.fileName))
+      try JSONEncoder.pretty.encode(self),
+      to: directory.appending(path: RunRecord.fileName)
+    )
   }
 
   /// The record of the run that left `model`, where it still stands beside it.

@@ -14,6 +14,7 @@ public struct Workspace: Sendable, Equatable {
   /// Makes the folder of a new run and moves `latest` to it.
   ///
   /// - Parameter date: The time in the folder's name; a second run of the same second gets `-2`.
+  /// - Returns: The folder, empty.
   /// - Throws: ``ConfigurationError/invalid(_:)`` when the folder cannot be written.
   public func newRun(at date: Date) throws -> URL {
     let files = FileManager.default
@@ -21,7 +22,8 @@ public struct Workspace: Sendable, Equatable {
       try files.createDirectory(at: root, withIntermediateDirectories: true)
     } catch {
       throw ConfigurationError.invalid(
-        "cannot make the work directory \(root.path): \(error.localizedDescription). Name another with --work-dir.")
+        "cannot make the work directory \(root.path): \(error.localizedDescription). Name another with --work-dir."
+      )
     }
     let stamp = Workspace.stamp(date)
     for attempt in 1...1000 {
@@ -34,7 +36,8 @@ public struct Workspace: Sendable, Equatable {
       }
       guard errno == EEXIST else {
         throw ConfigurationError.invalid(
-          "cannot write to \(root.path): \(String(cString: strerror(errno))). Name another folder with --work-dir.")
+          "cannot write to \(root.path): \(String(cString: strerror(errno))). Name another folder with --work-dir."
+        )
       }
     }
     throw ConfigurationError.invalid("\(root.path) holds a thousand runs of the second \(stamp)")
@@ -53,11 +56,13 @@ public struct Workspace: Sendable, Equatable {
   /// Where measurements are remembered between runs: `otx` below the user's cache folder.
   ///
   /// - Parameter environment: The process's environment.
+  /// - Returns: The folder, which need not exist.
   public static func cacheDirectory(environment: [String: String]) -> URL {
     if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") {
       return URL(filePath: cache).appending(path: "otx")
     }
-    let home = environment["HOME"].map { URL(filePath: $0) } ?? URL(filePath: NSTemporaryDirectory())
+    let home =
+      environment["HOME"].map { URL(filePath: $0) } ?? URL(filePath: NSTemporaryDirectory())
     return home.appending(path: ".cache/otx")
   }
 
@@ -65,12 +70,15 @@ public struct Workspace: Sendable, Equatable {
   private func link(latestTo name: String) throws {
     let aside = root.appending(path: ".latest-\(name)-\(getpid())")
     try FileManager.default.createSymbolicLink(
-      atPath: aside.path, withDestinationPath: name)
+      atPath: aside.path,
+      withDestinationPath: name
+    )
     guard rename(aside.path, root.appending(path: "latest").path) == 0 else {
       let reason = String(cString: strerror(errno))
       try? FileManager.default.removeItem(at: aside)
       throw ConfigurationError.invalid(
-        "cannot move the link \(root.appending(path: "latest").path): \(reason)")
+        "cannot move the link \(root.appending(path: "latest").path): \(reason)"
+      )
     }
   }
 
@@ -79,7 +87,13 @@ public struct Workspace: Sendable, Equatable {
     var parts = tm()
     localtime_r(&seconds, &parts)
     return String(
-      format: "%04d%02d%02d_%02d%02d%02d", Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1,
-      Int(parts.tm_mday), Int(parts.tm_hour), Int(parts.tm_min), Int(parts.tm_sec))
+      format: "%04d%02d%02d_%02d%02d%02d",
+      Int(parts.tm_year) + 1900,
+      Int(parts.tm_mon) + 1,
+      Int(parts.tm_mday),
+      Int(parts.tm_hour),
+      Int(parts.tm_min),
+      Int(parts.tm_sec)
+    )
   }
 }

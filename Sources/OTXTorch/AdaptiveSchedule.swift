@@ -36,7 +36,9 @@ struct AdaptiveSchedule: Equatable {
     if options.earlyStopping.enabled {
       let adapted = max(Int(Double(earlyStoppingPatience) / interval), 3)
       if adapted != earlyStoppingPatience {
-        changes.append("Update Early-Stop patience: \(adapted) (was \(earlyStoppingPatience); \(reason))")
+        changes.append(
+          "Update Early-Stop patience: \(adapted) (was \(earlyStoppingPatience); \(reason))"
+        )
         earlyStoppingPatience = adapted
       }
     }

@@ -12,7 +12,9 @@ enum Checkpoints {
   static func info(of url: URL) throws -> ModelInfo {
     guard let info = try CheckpointFile.readInfo(url) else {
       throw ModelError.unreadableCheckpoint(
-        file: url.path, reason: "holds weights, but not which model they belong to")
+        file: url.path,
+        reason: "holds weights, but not which model they belong to"
+      )
     }
     return info
   }
@@ -32,30 +34,41 @@ enum Checkpoints {
 
   /// Writes `weights.pth`.
   static func write(
-    _ module: any ParameterTree, info: ModelInfo, recipe: String, to url: URL
+    _ module: any ParameterTree,
+    info: ModelInfo,
+    recipe: String,
+    to url: URL
   ) throws {
     try CheckpointFile(state: state(of: module), info: info, recipe: recipe).write(to: url)
   }
 
   /// Writes `last.pth`: everything that training needs to go on.
   ///
-  /// - Parameters:
-  ///   - counters: Whole numbers by name: epoch, iteration.
-  ///   - averaged: The averaged weights, where they are kept.
+  /// Beside the weights of `module` that is the state of `optimizer`, the `averaged` weights where
+  /// they are kept, and `counters`: whole numbers by name, as epoch and iteration.
   static func writeLast(
-    _ module: any ParameterTree, optimizer: any Optimizer, averaged: WeightAverage?,
-    counters: [String: Int], info: ModelInfo, recipe: String, to url: URL
+    _ module: any ParameterTree,
+    optimizer: any Optimizer,
+    averaged: WeightAverage?,
+    counters: [String: Int],
+    info: ModelInfo,
+    recipe: String,
+    to url: URL
   ) throws {
     var entries: [PickleValue.Entry] = [
       .init(key: "format_version", value: .int(ModelInfo.currentFormatVersion)),
       .init(key: "state_dict", value: PickleValue(try state(of: module))),
       .init(key: "optimizer", value: PickleValue(try dictionary(optimizer.state()))),
-      .init(key: "model_info", value: .string(String(decoding: try info.jsonData(), as: UTF8.self))),
+      .init(
+        key: "model_info",
+        value: .string(String(decoding: try info.jsonData(), as: UTF8.self))
+      ),
       .init(key: "recipe", value: .string(recipe)),
     ]
     if let averaged {
       entries.append(
-        .init(key: "averaged", value: PickleValue(try dictionary(averaged.stateDictionary()))))
+        .init(key: "averaged", value: PickleValue(try dictionary(averaged.stateDictionary())))
+      )
     }
     entries += counters.sorted { $0.key < $1.key }
       .map { .init(key: .string($0.key), value: .int($0.value)) }

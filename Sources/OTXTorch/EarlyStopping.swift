@@ -8,7 +8,10 @@ struct EarlyStopping: Equatable {
   private(set) var best: Double?
   private(set) var waited = 0
 
-  /// - Parameter patience: Validations to wait, as the adaptive schedule gave them.
+  /// - Parameters:
+  ///   - options: When to stop.
+  ///   - patience: Validations to wait, as the adaptive schedule gave them.
+  ///   - stepsPerEpoch: The length of an epoch, which the warm-up counts in.
   init(options: EarlyStoppingOptions, patience: Int, stepsPerEpoch: Int) {
     self.options = options
     self.patience = patience

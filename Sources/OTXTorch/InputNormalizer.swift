@@ -14,7 +14,9 @@ struct InputNormalizer {
   /// `[N, 3, H, W]` floats, channels-last, `(pixel - mean) / std`.
   func tensor(_ images: ImageBatch) throws -> Tensor {
     let bytes = try Tensor(
-      images.pixels, shape: [images.count, images.height, images.width, Image.channelCount])
+      images.pixels,
+      shape: [images.count, images.height, images.width, Image.channelCount]
+    )
     // [N, H, W, 3] bytes seen as [N, 3, H, W] are channels-last already: nothing is moved.
     let floats = try bytes.permute([0, 3, 1, 2]).to(.float32)
     try floats.sub_(mean)

@@ -31,22 +31,31 @@ struct PrecisionTrial {
   }
 
   func decide<Kind: VisionTask>(
-    _ wanted: Precision, model: any TaskModel<Kind>, data: any DataSource<Kind>, seed: Int
+    _ wanted: Precision,
+    model: any TaskModel<Kind>,
+    data: any DataSource<Kind>,
+    seed: Int
   ) throws -> Decision {
     guard wanted == .auto else {
       return Decision(precision: wanted, message: "Precision: \(wanted.rawValue) (as given)")
     }
     guard processor.hasBFloat16 else {
       return Decision(
-        precision: .fp32, message: "Precision: fp32 (\(processor.name) has no bf16 arithmetic)")
+        precision: .fp32,
+        message: "Precision: fp32 (\(processor.name) has no bf16 arithmetic)"
+      )
     }
     if let known = remembered()[key] {
-      return Decision(precision: known.precision, message: message(known, suffix: "measured before"))
+      return Decision(
+        precision: known.precision,
+        message: message(known, suffix: "measured before")
+      )
     }
     guard let figures = try measure(copying: model, data: data, seed: seed) else {
       return Decision(
         precision: .fp32,
-        message: "Precision: fp32 (too little data for a trial of bf16 to pay)")
+        message: "Precision: fp32 (too little data for a trial of bf16 to pay)"
+      )
     }
     remember(figures)
     return Decision(precision: figures.precision, message: message(figures, suffix: "measured now"))
@@ -76,7 +85,9 @@ struct PrecisionTrial {
 
   /// - Returns: `nil` when the trial would take more than 5 % of the first epoch.
   private func measure<Kind: VisionTask>(
-    copying model: any TaskModel<Kind>, data: any DataSource<Kind>, seed: Int
+    copying model: any TaskModel<Kind>,
+    data: any DataSource<Kind>,
+    seed: Int
   ) throws -> Figures? {
     let trialCount = 2
     // Four steps of two pictures, two of them warm-ups that count double or worse.
@@ -120,7 +131,9 @@ struct PrecisionTrial {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try? FileManager.default.createDirectory(
-      at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      at: file.deletingLastPathComponent(),
+      withIntermediateDirectories: true
+    )
     if let data = try? encoder.encode(all) { try? data.write(to: file, options: .atomic) }
   }
 }
@@ -154,6 +167,7 @@ struct Processor: Equatable {
     let name = field("model name")
     return Processor(
       name: name.isEmpty ? "this processor" : name,
-      hasBFloat16: flags.contains("amx_bf16") || flags.contains("avx512_bf16"))
+      hasBFloat16: flags.contains("amx_bf16") || flags.contains("avx512_bf16")
+    )
   }
 }

@@ -17,7 +17,9 @@ public struct TorchBackend: Backend {
   }
 
   public func makeEngine<Kind: VisionTask>(
-    _ kind: Kind.Type, from source: ModelSource, options: EngineOptions
+    _ kind: Kind.Type,
+    from source: ModelSource,
+    options: EngineOptions
   ) throws -> any SubEngine<Kind> {
     switch source {
     case .zoo(let info): return TorchEngine<Kind>(info: info, weights: nil, options: options)
@@ -25,7 +27,8 @@ public struct TorchBackend: Backend {
       let info = try Checkpoints.info(of: url)
       guard info.task == Kind.taskType else {
         throw ModelError.mismatch(
-          "\(url.path) is a model for \(info.task.rawValue), not for \(Kind.taskType.rawValue)")
+          "\(url.path) is a model for \(info.task.rawValue), not for \(Kind.taskType.rawValue)"
+        )
       }
       return TorchEngine<Kind>(info: info, weights: url, options: options)
     case .ir(let url): throw EngineError.jobNotSupported("run \(url.lastPathComponent)", by: name)

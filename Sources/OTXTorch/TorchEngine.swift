@@ -20,6 +20,7 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   /// - Parameters:
   ///   - info: The model to build.
   ///   - weights: The checkpoint to load into it; `nil` leaves random weights.
+  ///   - options: How the model is run.
   init(info: ModelInfo, weights: URL?, options: EngineOptions) {
     self.info = info
     self.weights = weights
@@ -34,17 +35,29 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   }
 
   public func train(
-    on data: any DataSource<Kind>, options: TrainOptions, run: RunDirectory,
+    on data: any DataSource<Kind>,
+    options: TrainOptions,
+    run: RunDirectory,
     observers: [any TrainingObserver]
   ) throws -> TrainingResult {
     let model = try model()
     let trial = try PrecisionTrial(info: info, cache: run.cache)
     let decision = try trial.decide(
-      options.precision, model: model, data: data, seed: options.seed)
+      options.precision,
+      model: model,
+      data: data,
+      seed: options.seed
+    )
     for observer in observers { observer.observe(.message(decision.message)) }
     let trainer = try Trainer(
-      model: model, info: info, data: data, options: options, precision: decision.precision,
-      directory: run, observers: observers)
+      model: model,
+      info: info,
+      data: data,
+      options: options,
+      precision: decision.precision,
+      directory: run,
+      observers: observers
+    )
     let result = try trainer.run()
     info = result.info
     try Checkpoints.load(run.bestCheckpoint, into: model.module)
@@ -100,7 +113,10 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
 
 /// Predictions of `model`, in evaluation mode, for one batch.
 func predict<Kind: VisionTask>(
-  _ model: any TaskModel<Kind>, info: ModelInfo, input: InputNormalizer, batch: Kind.Batch
+  _ model: any TaskModel<Kind>,
+  info: ModelInfo,
+  input: InputNormalizer,
+  batch: Kind.Batch
 ) throws -> [Kind.Prediction] {
   let outputs = try noGrad { try modelOutputs(model.outputs(input.tensor(batch.images))) }
   return try Kind.predictions(from: outputs, frames: batch.frames, info: info)
@@ -111,7 +127,9 @@ func modelOutputs(_ tensors: [NamedTensor]) throws -> [String: ModelOutput] {
   var outputs: [String: ModelOutput] = [:]
   for output in tensors {
     outputs[output.name] = ModelOutput(
-      shape: output.value.shape, values: try output.value.floats())
+      shape: output.value.shape,
+      values: try output.value.floats()
+    )
   }
   return outputs
 }

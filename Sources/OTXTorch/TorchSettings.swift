@@ -9,7 +9,8 @@ enum TorchSettings {
     let device = options.device.lowercased()
     guard ["auto", "cpu"].contains(device) else {
       throw ConfigurationError.invalid(
-        "the device '\(options.device)' is not supported by this version; use --device cpu")
+        "the device '\(options.device)' is not supported by this version; use --device cpu"
+      )
     }
     let cores = ProcessInfo.processInfo.activeProcessorCount
     try Torch.setThreadCount(options.threads > 0 ? options.threads : cores)

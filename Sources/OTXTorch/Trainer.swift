@@ -33,8 +33,12 @@ final class Trainer<Kind: VisionTask> {
   private var trainingTime = 0.0
 
   init(
-    model: any TaskModel<Kind>, info: ModelInfo, data: any DataSource<Kind>,
-    options: TrainOptions, precision: Precision, directory: RunDirectory,
+    model: any TaskModel<Kind>,
+    info: ModelInfo,
+    data: any DataSource<Kind>,
+    options: TrainOptions,
+    precision: Precision,
+    directory: RunDirectory,
     observers: [any TrainingObserver]
   ) throws {
     self.model = model
@@ -49,13 +53,17 @@ final class Trainer<Kind: VisionTask> {
     stepsPerEpoch = data.batchCount(.train, mode: .training(epoch: 0))
     adaptive = AdaptiveSchedule(options: options, stepsPerEpoch: stepsPerEpoch)
     stopping = EarlyStopping(
-      options: options.earlyStopping, patience: adaptive.earlyStoppingPatience,
-      stepsPerEpoch: stepsPerEpoch)
+      options: options.earlyStopping,
+      patience: adaptive.earlyStoppingPatience,
+      stepsPerEpoch: stepsPerEpoch
+    )
     var scheduleOptions = options.schedule
     scheduleOptions.patience = adaptive.learningRatePatience
     schedule = LearningRateSchedule(
-      scheduleOptions, baseLearningRate: options.optimizer.learningRate,
-      maxEpochs: options.maxEpochs)
+      scheduleOptions,
+      baseLearningRate: options.optimizer.learningRate,
+      maxEpochs: options.maxEpochs
+    )
     optimizer = try makeOptimizer(options.optimizer, for: model.module)
     averaged =
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
@@ -97,7 +105,11 @@ final class Trainer<Kind: VisionTask> {
         return "interrupted"
       }
       let isDue = adaptive.isValidationDue(
-        epoch: epoch, step: step, stepsPerEpoch: stepsPerEpoch, epochCount: options.maxEpochs)
+        epoch: epoch,
+        step: step,
+        stepsPerEpoch: stepsPerEpoch,
+        epochCount: options.maxEpochs
+      )
       if isDue, try validate(epoch: epoch) {
         return "the score has not risen for \(adaptive.earlyStoppingPatience) validations"
       }
@@ -109,7 +121,11 @@ final class Trainer<Kind: VisionTask> {
 
   /// One optimizer step.
   private func take(
-    _ batch: Kind.Batch, epoch: Int, step: Int, dataTime: Double, clock: inout Stopwatch
+    _ batch: Kind.Batch,
+    epoch: Int,
+    step: Int,
+    dataTime: Double,
+    clock: inout Stopwatch
   ) throws -> TrainingStep {
     let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
     iteration += 1
@@ -123,8 +139,12 @@ final class Trainer<Kind: VisionTask> {
     try total.backward()
     let norm = try clipGradients()
     try guardFinite(
-      [.init(name: "gradient norm", value: norm)], what: "gradient", batch: batch, epoch: epoch,
-      step: step)
+      [.init(name: "gradient norm", value: norm)],
+      what: "gradient",
+      batch: batch,
+      epoch: epoch,
+      step: step
+    )
     try optimizer.step(learningRate: rate)
     try averaged?.update()
     let time = dataTime + clock.lap()
@@ -132,11 +152,20 @@ final class Trainer<Kind: VisionTask> {
     trainingTime += time
     let remaining = (options.maxEpochs - epoch + 1) * stepsPerEpoch - step
     return TrainingStep(
-      epoch: epoch, epochCount: options.maxEpochs, step: step, stepCount: stepsPerEpoch,
-      iteration: iteration, learningRate: rate, time: time, dataTime: dataTime,
+      epoch: epoch,
+      epochCount: options.maxEpochs,
+      step: step,
+      stepCount: stepsPerEpoch,
+      iteration: iteration,
+      learningRate: rate,
+      time: time,
+      dataTime: dataTime,
       eta: trainingTime / Double(iteration) * Double(remaining),
-      memoryBytes: ProcessMemory.residentBytes(), losses: losses, gradientNorm: norm,
-      imageCount: batch.count)
+      memoryBytes: ProcessMemory.residentBytes(),
+      losses: losses,
+      gradientNorm: norm,
+      imageCount: batch.count
+    )
   }
 
   /// Each loss, then `loss`, their sum.
@@ -178,7 +207,11 @@ final class Trainer<Kind: VisionTask> {
     tell(.validated(epoch: epoch, report: report, isBest: isBest))
     if schedule.report(score: score) {
       let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
-      tell(.message("Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience) validations)"))
+      tell(
+        .message(
+          "Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience) validations)"
+        )
+      )
     }
     return stopping.shouldStop(score: score, iteration: iteration)
   }
@@ -218,36 +251,59 @@ final class Trainer<Kind: VisionTask> {
     }
     try saveLast(epoch: epochs)
     let result = TrainingResult(
-      checkpoint: directory.bestCheckpoint, info: info, epochs: epochs, stepCount: iteration,
-      best: best?.report ?? MetricReport(primary: "none", values: [:]), bestEpoch: best?.epoch ?? epochs,
+      checkpoint: directory.bestCheckpoint,
+      info: info,
+      epochs: epochs,
+      stepCount: iteration,
+      best: best?.report ?? MetricReport(primary: "none", values: [:]),
+      bestEpoch: best?.epoch ?? epochs,
       imagesPerSecond: trainingTime > 0 ? Double(imageCount) / trainingTime : 0,
       secondsPerEpoch: epochs > 0 ? trainingTime / Double(epochs) : 0,
-      peakMemoryBytes: ProcessMemory.peakBytes(), precision: precision, stopReason: stopReason)
+      peakMemoryBytes: ProcessMemory.peakBytes(),
+      precision: precision,
+      stopReason: stopReason
+    )
     tell(.finished(result))
     return result
   }
 
   private func saveBest() throws {
     try Checkpoints.write(
-      model.module, info: info, recipe: directory.recipeText, to: directory.bestCheckpoint)
+      model.module,
+      info: info,
+      recipe: directory.recipeText,
+      to: directory.bestCheckpoint
+    )
   }
 
   private func saveLast(epoch: Int) throws {
     try Checkpoints.writeLast(
-      model.module, optimizer: optimizer, averaged: averaged,
-      counters: ["epoch": epoch, "iteration": iteration], info: info,
-      recipe: directory.recipeText, to: directory.lastCheckpoint)
+      model.module,
+      optimizer: optimizer,
+      averaged: averaged,
+      counters: ["epoch": epoch, "iteration": iteration],
+      info: info,
+      recipe: directory.recipeText,
+      to: directory.lastCheckpoint
+    )
   }
 
   /// The seed of everything that libtorch draws in a step: it needs no saving.
   private func stepSeed(_ iteration: Int) -> UInt64 {
     var generator = CounterGenerator(
-      seed: UInt64(bitPattern: Int64(options.seed)), UInt64(iteration), 0x7374_6570)
+      seed: UInt64(bitPattern: Int64(options.seed)),
+      UInt64(iteration),
+      0x7374_6570
+    )
     return generator.next()
   }
 
   private func guardFinite(
-    _ values: [TrainingStep.NamedValue], what: String, batch: Kind.Batch, epoch: Int, step: Int
+    _ values: [TrainingStep.NamedValue],
+    what: String,
+    batch: Kind.Batch,
+    epoch: Int,
+    step: Int
   ) throws {
     guard let broken = values.first(where: { !$0.value.isFinite }) else { return }
     let items = batch.frames.map(\.itemID).joined(separator: ", ")
@@ -255,7 +311,8 @@ final class Trainer<Kind: VisionTask> {
       "the \(what) '\(broken.name)' became \(broken.value) in epoch \(epoch), step \(step), on the items \(items)",
       advice: best == nil
         ? "Lower optimizer.learningRate, or look at these items."
-        : "The best weights so far are kept in \(directory.bestCheckpoint.path). Lower optimizer.learningRate, or look at these items.")
+        : "The best weights so far are kept in \(directory.bestCheckpoint.path). Lower optimizer.learningRate, or look at these items."
+    )
   }
 
   private func tell(_ event: TrainingEvent) {
@@ -265,17 +322,25 @@ final class Trainer<Kind: VisionTask> {
 
 /// The optimizer that a recipe asks for.
 private func makeOptimizer(
-  _ options: OptimizerOptions, for module: any ParameterTree
+  _ options: OptimizerOptions,
+  for module: any ParameterTree
 ) throws -> any Optimizer {
   let groups = ParameterGroup.groups(of: module.parameters())
   switch options.name {
   case .sgd:
     return SGD(
-      groups, momentum: options.momentum, nesterov: options.nesterov,
-      weightDecay: options.weightDecay)
+      groups,
+      momentum: options.momentum,
+      nesterov: options.nesterov,
+      weightDecay: options.weightDecay
+    )
   case .adamw:
     return AdamW(
-      groups, beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay)
+      groups,
+      beta1: options.beta1,
+      beta2: options.beta2,
+      weightDecay: options.weightDecay
+    )
   }
 }
 

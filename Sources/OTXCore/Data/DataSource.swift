@@ -25,7 +25,9 @@ public enum BatchMode: Sendable, Equatable {
   case evaluation
 }
 
-/// A sequence of batches that is pulled. Dropping it ends its threads.
+/// A sequence of batches that is pulled.
+///
+/// Dropping it ends its threads.
 public protocol BatchStream<Batch>: AnyObject, Sendable {
   associatedtype Batch
   /// The next batch, or `nil` after the last; waits until it is decoded.

@@ -30,7 +30,10 @@ public struct Dataset: Sendable {
   public var problems: [DatasetProblem]
 
   public init(
-    format: String, root: URL, labels: LabelInfo, items: [Subset: [DatasetItem]],
+    format: String,
+    root: URL,
+    labels: LabelInfo,
+    items: [Subset: [DatasetItem]],
     problems: [DatasetProblem] = []
   ) {
     self.format = format

@@ -5,14 +5,19 @@ public struct DatasetItem: Sendable, Equatable {
   /// Unique within its subset: the picture's path below the dataset's root, as a rule.
   public var id: String
   public var image: ImageSource
-  /// Size as the annotation file states it; `nil` where it does not. The decoded picture counts.
+  /// Size as the annotation file states it; `nil` where it does not.
+  ///
+  /// The decoded picture counts.
   public var size: ImageSize?
   public var annotations: [Annotation]
   /// Where the item stands in its annotation file, for messages: `train.json: image 7`.
   public var origin: String
 
   public init(
-    id: String, image: ImageSource, size: ImageSize? = nil, annotations: [Annotation],
+    id: String,
+    image: ImageSource,
+    size: ImageSize? = nil,
+    annotations: [Annotation],
     origin: String = ""
   ) {
     self.id = id
@@ -23,7 +28,9 @@ public struct DatasetItem: Sendable, Equatable {
   }
 }
 
-/// Where a picture's pixels are. Reading them is the image layer's work.
+/// Where a picture's pixels are.
+///
+/// Reading them is the image layer's work.
 public enum ImageSource: Sendable, Equatable {
   case file(URL)
   case memory(Image)
@@ -38,7 +45,9 @@ public enum Annotation: Sendable, Equatable {
   case box(BoundingBox, label: String, isCrowd: Bool = false, isDifficult: Bool = false)
 }
 
-/// A part of a dataset. The raw values are the names in files and on the command line.
+/// A part of a dataset.
+///
+/// The raw values are the names in files and on the command line.
 public enum Subset: String, Codable, CaseIterable, Sendable {
   case train, val, test, unlabeled
 }
@@ -58,7 +67,9 @@ public struct LabelInfo: Sendable {
   public init(names: [String]) {
     self.names = names
     indices = Dictionary(
-      names.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
+      names.enumerated().map { ($0.element, $0.offset) },
+      uniquingKeysWith: { first, _ in first }
+    )
   }
 
   public var count: Int { names.count }

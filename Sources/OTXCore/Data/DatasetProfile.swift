@@ -1,4 +1,6 @@
-/// What the auto-configurator knows of a dataset. Counting it is the data layer's work.
+/// What the auto-configurator knows of a dataset.
+///
+/// Counting it is the data layer's work.
 public struct DatasetProfile: Codable, Sendable, Equatable {
   /// The format that was recognised: `coco`.
   public var format: String
@@ -46,8 +48,13 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
   }
 
   public init(
-    format: String, tasks: [TaskFit], itemCounts: [Subset: Int], annotationCount: Int,
-    labelCounts: [LabelCount], imageSizes: SizeStatistics?, objectSides: SideStatistics?
+    format: String,
+    tasks: [TaskFit],
+    itemCounts: [Subset: Int],
+    annotationCount: Int,
+    labelCounts: [LabelCount],
+    imageSizes: SizeStatistics?,
+    objectSides: SideStatistics?
   ) {
     self.format = format
     self.tasks = tasks

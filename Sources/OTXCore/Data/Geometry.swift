@@ -25,7 +25,9 @@ extension ImageSize: CustomStringConvertible, LosslessStringConvertible, Codable
     let text = try (try? container.decode(String.self)) ?? String(container.decode(Int.self))
     guard let size = ImageSize(text) else {
       throw DecodingError.dataCorruptedError(
-        in: container, debugDescription: "'\(text)' is not a size; write HEIGHTxWIDTH")
+        in: container,
+        debugDescription: "'\(text)' is not a size; write HEIGHTxWIDTH"
+      )
     }
     self = size
   }
@@ -53,8 +55,11 @@ public struct BoundingBox: Codable, Sendable, Hashable {
   public func clipped(to size: ImageSize) -> BoundingBox {
     let (width, height) = (Float(size.width), Float(size.height))
     return BoundingBox(
-      x1: min(max(x1, 0), width), y1: min(max(y1, 0), height),
-      x2: min(max(x2, 0), width), y2: min(max(y2, 0), height))
+      x1: min(max(x1, 0), width),
+      y1: min(max(y1, 0), height),
+      x2: min(max(x2, 0), width),
+      y2: min(max(y2, 0), height)
+    )
   }
 
   /// Intersection over union with `other`, 0…1; 0 where both are empty.
@@ -82,8 +87,12 @@ public struct ImageFrame: Codable, Sendable, Hashable {
   public var offsetY: Float
 
   public init(
-    itemID: String, originalSize: ImageSize,
-    scaleX: Float = 1, scaleY: Float = 1, offsetX: Float = 0, offsetY: Float = 0
+    itemID: String,
+    originalSize: ImageSize,
+    scaleX: Float = 1,
+    scaleY: Float = 1,
+    offsetX: Float = 0,
+    offsetY: Float = 0
   ) {
     self.itemID = itemID
     self.originalSize = originalSize
@@ -96,8 +105,10 @@ public struct ImageFrame: Codable, Sendable, Hashable {
   /// A box of the network's input, in coordinates of the original picture, clipped to it.
   public func original(_ box: BoundingBox) -> BoundingBox {
     BoundingBox(
-      x1: (box.x1 - offsetX) / scaleX, y1: (box.y1 - offsetY) / scaleY,
-      x2: (box.x2 - offsetX) / scaleX, y2: (box.y2 - offsetY) / scaleY
+      x1: (box.x1 - offsetX) / scaleX,
+      y1: (box.y1 - offsetY) / scaleY,
+      x2: (box.x2 - offsetX) / scaleX,
+      y2: (box.y2 - offsetY) / scaleY
     ).clipped(to: originalSize)
   }
 }

@@ -1,13 +1,17 @@
 public import Foundation
 
-/// A framework that can run models. One value of it stands in the engine registry.
+/// A framework that can run models.
+///
+/// One value of it stands in the engine registry.
 public protocol Backend: Sendable {
   var name: String { get }
   /// Whether this framework runs `source`; looks at names and files only, loads nothing.
   func supports(_ source: ModelSource) -> Bool
   /// - Throws: ``ModelError`` when the model is unknown or its file cannot be used.
   func makeEngine<Kind: VisionTask>(
-    _ kind: Kind.Type, from source: ModelSource, options: EngineOptions
+    _ kind: Kind.Type,
+    from source: ModelSource,
+    options: EngineOptions
   ) throws -> any SubEngine<Kind>
 }
 
@@ -32,7 +36,9 @@ public struct EngineOptions: Sendable, Equatable {
   public init() {}
 }
 
-/// One model running on one framework. It conforms, beside this, to the jobs it can do.
+/// One model running on one framework.
+///
+/// It conforms, beside this, to the jobs it can do.
 public protocol SubEngine<Kind>: AnyObject, Sendable {
   associatedtype Kind: VisionTask
   var info: ModelInfo { get async }
@@ -44,7 +50,9 @@ public protocol SubEngine<Kind>: AnyObject, Sendable {
 public protocol TrainingEngine<Kind>: SubEngine {
   /// Trains, keeping the best and the last weights in `directory`.
   func train(
-    on data: any DataSource<Kind>, options: TrainOptions, run: RunDirectory,
+    on data: any DataSource<Kind>,
+    options: TrainOptions,
+    run: RunDirectory,
     observers: [any TrainingObserver]
   ) async throws -> TrainingResult
 }

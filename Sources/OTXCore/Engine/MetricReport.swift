@@ -14,8 +14,12 @@ public struct MetricReport: Codable, Sendable, Equatable {
   public var itemCount: Int
 
   public init(
-    primary: String, values: [String: Double], perClass: [ClassScore] = [],
-    confidenceThreshold: Float? = nil, confusion: [[Int]]? = nil, itemCount: Int = 0
+    primary: String,
+    values: [String: Double],
+    perClass: [ClassScore] = [],
+    confidenceThreshold: Float? = nil,
+    confusion: [[Int]]? = nil,
+    itemCount: Int = 0
   ) {
     self.primary = primary
     self.values = values
@@ -36,7 +40,7 @@ public struct ClassScore: Codable, Sendable, Equatable {
   public var groundTruthCount: Int
   /// Predictions of the label.
   public var detectionCount: Int
-  /// Scores by name: `recall`, `ap`, `precision`, `f-measure`, …
+  /// Scores by name: `recall`, `ap`, `precision`, `f-measure`.
   public var values: [String: Double]
   public init(label: String, groundTruthCount: Int, detectionCount: Int, values: [String: Double]) {
     self.label = label

@@ -1,4 +1,6 @@
-/// Everything that decides how a model is trained. A recipe holds these values, key by key.
+/// Everything that decides how a model is trained.
+///
+/// A recipe holds these values, key by key.
 public struct TrainOptions: Codable, Sendable, Equatable {
   public var maxEpochs = 200
   public var batchSize = 8
@@ -24,7 +26,9 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public init() {}
 }
 
-/// The arithmetic of training. `auto` is decided by a measurement, once.
+/// The arithmetic of training.
+///
+/// `auto` is decided by a measurement, once.
 public enum Precision: String, Codable, CaseIterable, Sendable { case auto, fp32, bf16, fp16 }
 
 public enum Determinism: String, Codable, CaseIterable, Sendable {
@@ -73,9 +77,9 @@ public struct EarlyStoppingOptions: Codable, Sendable, Equatable {
   /// Validations without a better score before training ends.
   public var patience = 10
   public var minimumDelta = 1e-3
-  /// Not before so many epochs …
+  /// Not before so many epochs.
   public var warmupEpochs = 3
-  /// … and so many steps.
+  /// Not before so many steps, either.
   public var warmupSteps = 30
   public init() {}
 }

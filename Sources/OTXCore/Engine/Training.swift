@@ -42,9 +42,17 @@ public struct TrainingResult: Codable, Sendable, Equatable {
   public var stopReason: String
 
   public init(
-    checkpoint: URL, info: ModelInfo, epochs: Int, stepCount: Int, best: MetricReport,
-    bestEpoch: Int, imagesPerSecond: Double, secondsPerEpoch: Double, peakMemoryBytes: Int,
-    precision: Precision, stopReason: String
+    checkpoint: URL,
+    info: ModelInfo,
+    epochs: Int,
+    stepCount: Int,
+    best: MetricReport,
+    bestEpoch: Int,
+    imagesPerSecond: Double,
+    secondsPerEpoch: Double,
+    peakMemoryBytes: Int,
+    precision: Precision,
+    stopReason: String
   ) {
     self.checkpoint = checkpoint
     self.info = info
@@ -60,7 +68,9 @@ public struct TrainingResult: Codable, Sendable, Equatable {
   }
 }
 
-/// Something that is told what happens. It cannot change anything.
+/// Something that is told what happens.
+///
+/// It cannot change anything.
 public protocol TrainingObserver: Sendable {
   func observe(_ event: TrainingEvent)
 }
@@ -106,9 +116,19 @@ public struct TrainingStep: Sendable, Equatable {
   }
 
   public init(
-    epoch: Int, epochCount: Int, step: Int, stepCount: Int, iteration: Int, learningRate: Double,
-    time: Double, dataTime: Double, eta: Double, memoryBytes: Int, losses: [NamedValue],
-    gradientNorm: Double, imageCount: Int
+    epoch: Int,
+    epochCount: Int,
+    step: Int,
+    stepCount: Int,
+    iteration: Int,
+    learningRate: Double,
+    time: Double,
+    dataTime: Double,
+    eta: Double,
+    memoryBytes: Int,
+    losses: [NamedValue],
+    gradientNorm: Double,
+    imageCount: Int
   ) {
     self.epoch = epoch
     self.epochCount = epochCount

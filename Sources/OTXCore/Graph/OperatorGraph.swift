@@ -15,7 +15,10 @@ public struct OperatorGraph: Sendable {
     /// The value of a `prim::Constant`.
     public var constant: Constant?
     public init(
-      operatorName: String, inputs: [ValueID], outputs: [ValueID], constant: Constant? = nil
+      operatorName: String,
+      inputs: [ValueID],
+      outputs: [ValueID],
+      constant: Constant? = nil
     ) {
       self.operatorName = operatorName
       self.inputs = inputs
@@ -70,7 +73,10 @@ public struct OperatorGraph: Sendable {
   public var frozenConstants: [String]
 
   public init(
-    nodes: [Node] = [], values: [Value] = [], inputs: [Port] = [], outputs: [Port] = [],
+    nodes: [Node] = [],
+    values: [Value] = [],
+    inputs: [Port] = [],
+    outputs: [Port] = [],
     frozenConstants: [String] = []
   ) {
     self.nodes = nodes
@@ -81,7 +87,9 @@ public struct OperatorGraph: Sendable {
   }
 }
 
-/// The type of a tensor's elements. Raw values are PyTorch's names.
+/// The type of a tensor's elements.
+///
+/// Raw values are PyTorch's names.
 public enum ElementType: String, Codable, Sendable, CaseIterable {
   case float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 

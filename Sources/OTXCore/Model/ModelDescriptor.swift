@@ -19,9 +19,15 @@ public struct ModelDescriptor: Sendable, Equatable {
   public var gigaMultiplyAdds: Double
 
   public init(
-    name: String, title: String, task: TaskType, backbones: [String],
-    preprocessing: Preprocessing, sizeMultiple: Int = 32, hasDynamicSize: Bool,
-    parameterCount: Int, gigaMultiplyAdds: Double
+    name: String,
+    title: String,
+    task: TaskType,
+    backbones: [String],
+    preprocessing: Preprocessing,
+    sizeMultiple: Int = 32,
+    hasDynamicSize: Bool,
+    parameterCount: Int,
+    gigaMultiplyAdds: Double
   ) {
     self.name = name
     self.title = title

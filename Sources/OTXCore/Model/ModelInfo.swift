@@ -13,14 +13,21 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   public var task: TaskType
   public var labels: LabelInfo
   public var preprocessing: Preprocessing
-  /// Predictions below it are not shown; chosen on the validation split. `nil`: never chosen.
+  /// Predictions below it are not shown; chosen on the validation split.
+  ///
+  /// `nil`: never chosen.
   public var confidenceThreshold: Float?
   /// Overlap above which the weaker of two boxes of one label is dropped.
   public var iouThreshold: Float
 
   public init(
-    model: String, backbone: String, task: TaskType, labels: LabelInfo,
-    preprocessing: Preprocessing, confidenceThreshold: Float? = nil, iouThreshold: Float = 0.5
+    model: String,
+    backbone: String,
+    task: TaskType,
+    labels: LabelInfo,
+    preprocessing: Preprocessing,
+    confidenceThreshold: Float? = nil,
+    iouThreshold: Float = 0.5
   ) {
     formatVersion = ModelInfo.currentFormatVersion
     otxVersion = OTXVersion.current

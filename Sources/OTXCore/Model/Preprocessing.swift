@@ -13,8 +13,11 @@ public struct Preprocessing: Codable, Sendable, Hashable {
   public var std: [Float]
 
   public init(
-    inputSize: ImageSize, resize: ResizeMode = .standard, padValue: UInt8 = 0,
-    mean: [Float] = Preprocessing.imageNetMean, std: [Float] = Preprocessing.imageNetStd
+    inputSize: ImageSize,
+    resize: ResizeMode = .standard,
+    padValue: UInt8 = 0,
+    mean: [Float] = Preprocessing.imageNetMean,
+    std: [Float] = Preprocessing.imageNetStd
   ) {
     self.inputSize = inputSize
     self.resize = resize
@@ -27,8 +30,9 @@ public struct Preprocessing: Codable, Sendable, Hashable {
   public static let imageNetStd: [Float] = [58.395, 57.12, 57.375]
 }
 
-/// How a picture is brought to the network's size. Raw values are those of the exported model's
-/// `resize_type`.
+/// How a picture is brought to the network's size.
+///
+/// Raw values are those of the exported model's `resize_type`.
 public enum ResizeMode: String, Codable, CaseIterable, Sendable {
   /// Stretched to the size.
   case standard

@@ -11,7 +11,9 @@ public struct CounterGenerator: RandomNumberGenerator, Sendable {
   ///   - stream: Parts that tell this generator from others: epoch, index, purpose.
   public init(seed: UInt64, _ stream: UInt64...) {
     state = CounterGenerator.mix(seed &+ 0x9E37_79B9_7F4A_7C15)
-    for part in stream { state = CounterGenerator.mix(state ^ CounterGenerator.mix(part &+ 0xD1B5_4A32_D192_ED03)) }
+    for part in stream {
+      state = CounterGenerator.mix(state ^ CounterGenerator.mix(part &+ 0xD1B5_4A32_D192_ED03))
+    }
   }
 
   public mutating func next() -> UInt64 {

@@ -39,7 +39,8 @@ extension DataError: LocalizedError, CustomStringConvertible {
         + problems.prefix(20).map { "  \($0.location): \($0.message)" }
         + (problems.count > 20 ? ["  … and \(problems.count - 20) more"] : []))
         .joined(separator: "\n")
-    case .emptySubset(let subset, let reason): "the \(subset.rawValue) subset has no usable items: \(reason)"
+    case .emptySubset(let subset, let reason):
+      "the \(subset.rawValue) subset has no usable items: \(reason)"
     }
   }
 }
