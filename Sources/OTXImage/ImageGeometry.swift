@@ -97,12 +97,17 @@ extension Image {
     return Image(size: region.size, pixels: result)
   }
 
+  /// Mirrors left and right, in place.
+  public mutating func flipHorizontally() throws {
+    try withView { view in
+      try checked { otx_cv_flip_horizontally(view, view, $0, $1) }
+    }
+  }
+
   /// The picture mirrored left and right.
   public func flippedHorizontally() throws -> Image {
     var result = self
-    try result.withView { view in
-      try checked { otx_cv_flip_horizontally(view, view, $0, $1) }
-    }
+    try result.flipHorizontally()
     return result
   }
 

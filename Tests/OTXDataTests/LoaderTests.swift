@@ -211,6 +211,39 @@ struct LoaderTests {
     var all: [DatasetProblem] { problems.withLock { $0 } }
   }
 
+  @Test("every picture can be decoded once, to find what headers do not tell")
+  func verification() throws {
+    let folder = try TemporaryFolder()
+    let (dataset, name) = try damagedDataset(folder)
+    let steps = Mutex<[Int]>([])
+    let problems = dataset.verifyPictures { done, total in
+      steps.withLock { $0.append(done) }
+      #expect(total == 8)
+    }
+    #expect(steps.withLock { $0.sorted() } == Array(1...8))
+    #expect(problems.count == 1)
+    #expect(problems[0].location.contains(URL(filePath: name).lastPathComponent))
+  }
+
+  @Test("augmentations without sense are refused before anything is loaded")
+  func senselessAugmentations() throws {
+    let dataset = try dataset(2)
+    let senseless: [Augmentation] = [
+      .randomResizedCrop(scale: []), .randomResizedCrop(ratio: [2, 1]),
+      .horizontalFlip(probability: 2), .minIoURandomCrop(minimumCropSize: 0),
+      .photometricDistortion(contrast: [1]), .photometricDistortion(hue: .nan),
+    ]
+    for augmentation in senseless {
+      #expect(throws: ConfigurationError.self, "\(augmentation)") {
+        try DataModule<Detection>(
+          dataset: dataset,
+          preprocessing: preprocessing,
+          augmentations: [augmentation]
+        )
+      }
+    }
+  }
+
   @Test("strictly, it is an error that names the file, and stays one")
   func strictlyDamaged() throws {
     let folder = try TemporaryFolder()

@@ -35,7 +35,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded, on a
   ///     thread of the loader; by default a line on standard error.
   /// - Throws: ``DataError/unknownLabel(_:known:item:)`` for annotations that `labels` lacks,
-  ///   ``ConfigurationError`` for a batch size below 1.
+  ///   ``ConfigurationError`` for a batch size below 1 and for augmentations without sense.
   public init(
     dataset: Dataset,
     labels: LabelInfo? = nil,
@@ -51,6 +51,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     guard batchSize >= 1 else {
       throw ConfigurationError.invalid("a batch size of \(batchSize): expected 1 or more")
     }
+    for augmentation in augmentations { try augmentation.validate() }
     let labels = labels ?? dataset.labels
     self.labels = labels
     self.preprocessing = preprocessing

@@ -59,7 +59,7 @@ struct TrainingSample<Entity: DataEntity> {
       offset: (placement.y, x),
       padValue: preprocessing.padValue
     )
-    if isMirrored { image = try image.flippedHorizontally() }
+    if isMirrored { try image.flipHorizontally() }
     move(by: placement.transform(of: size, into: input))
     entity.image = image
     return entity
@@ -72,6 +72,25 @@ struct TrainingSample<Entity: DataEntity> {
 }
 
 extension Augmentation {
+  /// Throws where numbers make no sense; a recipe's are checked with their place when it is read.
+  func validate() throws {
+    func isRange(_ numbers: [Float], above low: Float) -> Bool {
+      numbers.count == 2 && numbers[0] > low && numbers[0] <= numbers[1] && numbers[1].isFinite
+    }
+    let isValid =
+      switch self {
+      case .minIoURandomCrop(let thresholds, let minimum):
+        thresholds.allSatisfy { (0...1).contains($0) } && minimum > 0 && minimum <= 1
+      case .randomResizedCrop(let scale, let ratio):
+        isRange(scale, above: 0) && isRange(ratio, above: 0)
+      case .horizontalFlip(let probability): (0...1).contains(probability)
+      case .photometricDistortion(let brightness, let contrast, let saturation, let hue):
+        brightness.isFinite && hue.isFinite && isRange(contrast, above: -1)
+          && isRange(saturation, above: -1)
+      }
+    guard isValid else { throw ConfigurationError.invalid("\(self): numbers out of range") }
+  }
+
   /// Applies this step with numbers drawn from `generator`.
   func apply<Entity>(
     to sample: inout TrainingSample<Entity>,
