@@ -54,10 +54,16 @@ final class Peer {
     }
   }
 
-  init(python: String, script: String, arguments: [String], heap: Heap) throws {
+  init(
+    python: String,
+    script: String,
+    arguments: [String],
+    environment: [String: String],
+    heap: Heap
+  ) throws {
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = [python, script] + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(heap.environment) { $1 }
+    process.environment = environment.merging(heap.environment) { $1 }
     process.standardInput = input
     process.standardOutput = output
     try process.run()

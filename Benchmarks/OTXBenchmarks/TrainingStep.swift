@@ -34,11 +34,15 @@ struct TrainingStep: ParsableCommand {
   var python: String?
   @Flag(help: "Both sides keep tensors in row-major order.")
   var contiguous = false
+  @Flag(help: "Ours with deterministic algorithms, as `otx train` sets them.")
+  var deterministic = false
   @Flag(help: "Only ours.")
   var alone = false
 
   func run() throws {
     let isDetector = Workload.isDetector(model)
+    // Before libtorch is loaded, which shortens the waiting of OpenMP's threads in this process.
+    let environment = ProcessInfo.processInfo.environment
     let options = Workload.Options(
       model: model,
       precision: precision,
@@ -49,8 +53,9 @@ struct TrainingStep: ParsableCommand {
       channelsLast: !contiguous
     )
     let ours = try Workload(options)
+    try Torch.setDeterminism(deterministic ? .on : .off)
     _ = try ours.steps(warmup)
-    let peer = alone ? nil : try startPeer(options)
+    let peer = alone ? nil : try startPeer(options, environment)
     defer { peer?.stop() }
     _ = try peer?.steps(warmup)
 
@@ -70,8 +75,10 @@ struct TrainingStep: ParsableCommand {
     report(options, mine, theirs, losses, peerMemory)
   }
 
-  private func startPeer(_ options: Workload.Options) throws -> Peer {
-    let environment = ProcessInfo.processInfo.environment
+  private func startPeer(
+    _ options: Workload.Options,
+    _ environment: [String: String]
+  ) throws -> Peer {
     let script = URL(filePath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "training_step.py").path
     var arguments = [
@@ -83,6 +90,7 @@ struct TrainingStep: ParsableCommand {
       python: python ?? environment["OTX_BENCH_PYTHON"] ?? "python3",
       script: script,
       arguments: arguments,
+      environment: environment,
       heap: Peer.Heap(peerHeap)
     )
   }
@@ -105,6 +113,7 @@ struct TrainingStep: ParsableCommand {
       "\(model) \(precision) batch \(options.batchSize) \(options.height)x\(options.width) "
         + "\(contiguous ? "contiguous" : "channels-last"), \(threads) threads, "
         + "\(mine.seconds.count) steps each, peer's heap: \(peerHeap)"
+        + (deterministic ? ", ours deterministic" : "")
     )
     line("ours   ", mine, losses.0, peakResidentBytes())
     guard !theirs.seconds.isEmpty else { return }
