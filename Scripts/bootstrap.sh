@@ -392,10 +392,17 @@ get_shim() {
     mv -f "$made/libotx_$library.so" "$directory/"
     rm -rf "$made"
   fi
-  mkdir -p "$root/.sdk/shims" "$cache/shims/latest"
+  mkdir -p "$root/.sdk/shims"
   link "$directory/libotx_$library.so" "$root/.sdk/shims/libotx_$library.so"
-  # For programs of other packages, which have no .sdk near them.
-  link "$directory/libotx_$library.so" "$cache/shims/latest/libotx_$library.so"
+}
+
+# Programs of other packages have no .sdk near them: they take the shims of the checkout that was set up last.
+link_latest() {
+  local library
+  mkdir -p "$cache/shims/latest"
+  for library in torch openvino; do
+    link "$(readlink -f "$root/.sdk/shims/libotx_$library.so")" "$cache/shims/latest/libotx_$library.so"
+  done
 }
 
 # MARK: - The road
@@ -438,9 +445,13 @@ set_up() {
 
 if [ ! -x "$root/Scripts/build-shims.sh" ]; then fail "Scripts/build-shims.sh is missing from this checkout"; fi
 print="$(fingerprint)"
-if up_to_date "$print"; then exit 0; fi
+if up_to_date "$print"; then
+  link_latest
+  exit 0
+fi
 mkdir -p "$cache"
 set_up
+link_latest
 if [ "$cuda" = yes ]; then touch "$root/.sdk/cuda"; else rm -f "$root/.sdk/cuda"; fi
 # Read again: a package that was installed changes it.
 fingerprint >"$root/.sdk/stamp.$$"

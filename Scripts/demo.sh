@@ -38,9 +38,7 @@ if [ -z "$data" ]; then
   rm -rf data
   step "drawing a dataset" data draw data --train-count 96 --val-count 16
   data=data
-  # Shapes this plain are learned from nothing in 150 steps: small pictures, and an optimizer that is quick at the start.
-  train+=(--input-size 192x256 --set optimizer.name=adamw --set optimizer.learningRate=0.001
-    --set adaptiveScheduling=false)
+  train+=(--input-size 192x256)
 fi
 step "looking at the data" data info "$data"
 step "training: the data chooses the model" "${train[@]}" "$data"

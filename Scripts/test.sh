@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests: the set-up script's, a package that depends on this one, then the Swift tests, whose summary is the
-# last line. The first two are left out where nothing that they test has changed since they passed.
+# Runs all tests: the set-up script's, a package that depends on this one, the example program, then the Swift tests,
+# whose summary is the last line. The first three are left out where nothing that they test has changed since they passed.
 #
 #   Scripts/test.sh [ARGUMENT…]   with arguments: only `swift test ARGUMENT…` (for example --filter OTXCoreTests)
 set -euo pipefail
@@ -27,4 +27,5 @@ if [ $# -gt 0 ]; then exec "$swift" test --disable-xctest "$@"; fi
 "$swift" build --build-tests
 once test-bootstrap Scripts
 once test-consumer Package.swift Sources Shims Plugins Recipes Scripts/consumer.swift
+once test-example Package.swift Sources Shims Plugins Recipes Examples
 exec "$swift" test --disable-xctest --skip-build
