@@ -49,6 +49,10 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
       seed: options.seed
     )
     for observer in observers { observer.observe(.message(decision.message)) }
+    if weights == nil, let count = try adaptAnchors(of: model, to: data) {
+      let text = "Anchors: fitted to the sizes of \(count) training objects"
+      for observer in observers { observer.observe(.message(text)) }
+    }
     let trainer = try Trainer(
       model: model,
       info: info,
@@ -76,6 +80,22 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     let model = try model()
     model.module.setTraining(false)
     return try noGrad { try modelOutputs(model.rawOutputs(input().tensor(batch.images))) }
+  }
+
+  /// Fits a detector's anchors to the objects that it is to learn, where it has such anchors.
+  ///
+  /// - Returns: The number of objects; `nil` where nothing was fitted.
+  private func adaptAnchors(
+    of model: any TaskModel<Kind>,
+    to data: any DataSource<Kind>
+  ) throws -> Int? {
+    guard let detector = model as? any AnchorAdapting else { return nil }
+    let sizes = data.annotatedBoxes(.train).map {
+      ImageExtent(height: Double($0.height), width: Double($0.width))
+    }
+    guard !sizes.isEmpty else { return nil }
+    try detector.adaptAnchors(to: sizes)
+    return sizes.count
   }
 
   private func input() throws -> InputNormalizer { try InputNormalizer(info.preprocessing) }

@@ -15,6 +15,14 @@ public protocol DataSource<Kind>: Sendable {
   /// order. Their content depends on the data source's seed, `epoch` and the item alone, never on
   /// the number of threads.
   func batches(_ subset: Subset, mode: BatchMode) throws -> any BatchStream<Kind.Batch>
+
+  /// The boxes of a subset's objects, in pixels of the network's input, without augmentation; no
+  /// picture is read for it.
+  func annotatedBoxes(_ subset: Subset) -> [BoundingBox]
+}
+
+extension DataSource {
+  public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] { [] }
 }
 
 /// How a subset is walked.

@@ -105,6 +105,19 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     plan(subset, mode).batches.count
   }
 
+  public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] {
+    var result: [BoundingBox] = []
+    for item in items[subset] ?? [] {
+      guard let size = item.size else { continue }
+      let transform = Placement(size, preprocessing)
+        .transform(of: size, into: preprocessing.inputSize)
+      for case .box(let box, _, let isCrowd, _) in item.annotations where !isCrowd {
+        result.append(transform(box))
+      }
+    }
+    return result
+  }
+
   /// The batches of one epoch.
   ///
   /// A picture that cannot be decoded is reported once. In evaluation it is left out; in training
