@@ -136,6 +136,33 @@ import Testing
     #expect(try dropout(Tensor.ones([10])).floats() == [Float](repeating: 1, count: 10))
   }
 
+  /// Convolutions run in `bfloat16`, weights and their gradients stay `float32`; the numbers are
+  /// PyTorch's as far as eight bits of mantissa go (processors round differently).
+  @Test func autocastAgreesWithPyTorch() throws {
+    let golden = try Golden("mixed_precision", in: .module)
+    let network = Sequential(
+      try Conv2d(3, 4, kernelSize: 3, bias: false),
+      try BatchNorm2d(4),
+      try Conv2d(4, 2, kernelSize: 1)
+    )
+    try fill(network)
+    let x = try formulaInput([2, 3, 9, 9])
+    let classes = try Tensor([0, 1], shape: [2])
+    let (output, loss) = try autocast(.bfloat16) {
+      let output = try network(x)
+      return (output, try crossEntropy(output.mean(dims: [2, 3]), classes))
+    }
+    #expect(output.dtype == .bfloat16)
+    try golden.expect("output", try output.to(.float32), rtol: 0.02, atol: 0.02)
+    try golden.expect("loss", loss, rtol: 0.02)
+    try loss.backward()
+    for (path, parameter) in network.parameters() {
+      let gradient = try #require(try parameter.value.grad)
+      #expect(gradient.dtype == .float32)
+      try golden.expect("\(path).grad", gradient, rtol: 0.05, atol: 0.01)
+    }
+  }
+
   @Test func inPlaceActivationsOverwriteOnlyWhileTraining() throws {
     for layer in [ReLU(inPlace: true), ReLU6(inPlace: true)] as [any Layer] {
       let x = try Tensor([-1, 8], shape: [2])

@@ -86,6 +86,21 @@ def layers():
     return cases
 
 
+def mixed_precision():
+    """The small network under autocast to bfloat16: types and, roughly, numbers."""
+    network = small_network()
+    x = formula_input((2, 3, 9, 9))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = network(x)
+        loss = F.cross_entropy(y.mean((2, 3)), torch.tensor([0, 1]))
+    loss.backward()
+    cases = {"output": y.float(), "loss": loss}
+    for path, parameter in network.named_parameters():
+        assert parameter.grad.dtype == torch.float32
+        cases[f"{path}.grad"] = parameter.grad
+    return cases
+
+
 def losses():
     """Values, and gradients of the predictions under `sum(value * noise)`."""
     cases = {}
@@ -267,6 +282,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     write("OTXNN", "formulas", formulas())
     write("OTXNN", "layers", layers(), samples=8)
+    write("OTXNN", "mixed_precision", mixed_precision(), samples=8)
     write("OTXNN", "losses", losses(), samples=8)
     write("OTXNN", "optimizers", optimizers(), samples=8)
     write("OTXNN", "schedules", schedules())
