@@ -28,7 +28,7 @@ extension Engine {
     try AtomicFile.write(Data(recipe.yaml(decisions: decisions).utf8), to: filled)
     let log = try RunLog(in: root)
     for decision in decisions { log.observe(.message(decision.description)) }
-    for line in dataProblems.summary { log.observe(.warning(line)) }
+    for event in dataEvents { log.observe(event) }
     let run = RunDirectory(
       root: root,
       models: models,

@@ -161,6 +161,14 @@ public final class Engine: Sendable {
   /// What was wrong with the data and what was done about it.
   public var dataProblems: [DatasetProblem] { dataset?.problems ?? [] }
 
+  /// ``dataProblems`` as lines of a log: what was lost is a warning, what was noticed is news.
+  public var dataEvents: [TrainingEvent] {
+    let (noted, damage) = (
+      dataProblems.filter { $0.remedy == .noted }, dataProblems.filter { $0.remedy != .noted }
+    )
+    return damage.summary.map { .warning($0) } + noted.summary.map { .message($0) }
+  }
+
   /// The labels, preprocessing and threshold that travel with the model.
   public var info: ModelInfo { get async { await job.info } }
 

@@ -18,7 +18,7 @@ struct StandardJobs: Jobs {
       memoryLimit: request.engine.memoryLimit,
       workspace: Workspace(root: request.workDirectory)
     )
-    for line in engine.dataProblems.summary { observers.tell(.warning(line)) }
+    for event in engine.dataEvents { observers.tell(event) }
     for decision in engine.decisions { observers.tell(.message(decision.description)) }
     let run = try await engine.train(modelDirectory: request.modelDirectory, observers: observers)
     return TrainOutcome(
