@@ -13,7 +13,8 @@ extension Engine {
   ///   - environment: The process's environment; it names the cache folder.
   /// - Returns: What the run left, `weights.pth` first of all.
   /// - Throws: ``EngineError/trainingFailed(_:advice:)``, ``DataError``, or
-  ///   ``ConfigurationError/invalid(_:)`` for a folder that cannot be written.
+  ///   ``ConfigurationError/invalid(_:)`` for a folder that cannot be written or has no room; before
+  ///   anything is trained, then.
   @discardableResult
   public func train(
     modelDirectory: URL? = nil,
@@ -21,29 +22,35 @@ extension Engine {
     at date: Date = Date(),
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) async throws -> TrainingRun {
+    // Everything that would spoil hours of training in the end is looked for before it begins.
+    if let modelDirectory { try makeDirectory(modelDirectory) }
     let root = try workspace.newRun(at: date)
-    let models = modelDirectory ?? root
-    try makeDirectory(models)
-    let filled = root.appending(path: "recipe.yaml")
-    try AtomicFile.write(Data(recipe.yaml(decisions: decisions).utf8), to: filled)
+    try makeDirectory(root)
+    let run = RunDirectory(
+      root: root,
+      models: modelDirectory ?? root,
+      cache: Workspace.cacheDirectory(environment: environment)
+    )
+    try requireSpace(for: run)
     let log = try RunLog(in: root)
     for decision in decisions { log.observe(.message(decision.description)) }
     for event in dataEvents { log.observe(event) }
-    let run = RunDirectory(
-      root: root,
-      models: models,
-      cache: Workspace.cacheDirectory(environment: environment),
-      recipeText: try recipe.yaml()
-    )
     let result: TrainingResult
     do {
-      result = try await job.train(run: run, observers: [log] + observers)
+      result = try await job.train(run: run, decisions: decisions, observers: [log] + observers)
     } catch {
       log.observe(.warning("\(error)"))
       throw error
     }
     try await record(result, in: run)
-    return TrainingRun(directory: root, recipe: filled, result: result)
+    return TrainingRun(directory: root, recipe: run.recipe, result: result)
+  }
+
+  /// Room for the weights, the optimizer's memory of them, and each file's successor beside it.
+  private func requireSpace(for run: RunDirectory) throws {
+    let weights = 4 * (models.first { $0.name == recipe.model.name }?.parameterCount ?? 0)
+    try OTX.requireSpace(2 * weights, in: run.models, for: "the model's files")
+    try OTX.requireSpace(10 * weights + 1 << 20, in: run.root, for: "the files of a training run")
   }
 
   /// Scores the model.
@@ -113,20 +120,6 @@ public struct TrainingRun: Codable, Sendable {
   /// The recipe with every value that was used.
   public var recipe: URL
   public var result: TrainingResult
-}
-
-/// Makes a folder and says what to do when that fails.
-func makeDirectory(_ url: URL) throws {
-  do {
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  } catch {
-    throw ConfigurationError.invalid(
-      "cannot make the folder \(url.path): \(error.localizedDescription). Name another one."
-    )
-  }
-  guard access(url.path, W_OK) == 0 else {
-    throw ConfigurationError.invalid("cannot write to the folder \(url.path). Name another one.")
-  }
 }
 
 extension JSONEncoder {

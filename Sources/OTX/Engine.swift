@@ -1,10 +1,7 @@
 public import Foundation
 public import OTXCore
 import OTXData
-import OTXModels
-import OTXOpenVINO
 public import OTXRecipe
-import OTXTorch
 
 /// One model and its data, from training to deployment, whatever the task.
 ///
@@ -27,6 +24,8 @@ public final class Engine: Sendable {
   public let workspace: Workspace
   let dataset: Dataset?
   let location: DataLocation?
+  /// What the registry's backends build by name.
+  let models: [ModelDescriptor]
   let job: any EngineJobs
 
   /// An engine for a folder of pictures: format, task, model and settings are found.
@@ -69,7 +68,7 @@ public final class Engine: Sendable {
   ) throws {
     let dataset = try DatasetReader.read(data, strict: request.isStrict)
     let configurator = AutoConfigurator(
-      models: ModelZoo.descriptors,
+      models: registry.models,
       library: library,
       memoryLimit: memoryLimit > 0 ? memoryLimit : .max
     )
@@ -89,6 +88,17 @@ public final class Engine: Sendable {
   }
 
   /// An engine that trains `recipe`, with every value settled, on `dataset`.
+  ///
+  /// - Parameters:
+  ///   - recipe: Its weights may still be `auto`.
+  ///   - decisions: What was decided for the user on the way to `recipe`.
+  ///   - dataset: Its labels become the model's.
+  ///   - location: Where the data was read from; a run remembers it.
+  ///   - memoryLimit: Bytes that training may take; 0: what the machine has.
+  ///   - workspace: Where runs are written.
+  ///   - registry: The backends there are.
+  /// - Throws: ``ModelError`` for a model or a file of weights that there is not,
+  ///   ``EngineError/noBackend(for:tried:)``.
   public init(
     recipe: Recipe,
     decisions: [Decision] = [],
@@ -98,7 +108,10 @@ public final class Engine: Sendable {
     workspace: Workspace = Workspace(),
     registry: EngineRegistry = .standard
   ) throws {
-    let info = try recipe.modelInfo(labels: dataset.labels, models: ModelZoo.descriptors)
+    models = registry.models
+    let info = try recipe.modelInfo(labels: dataset.labels, models: models)
+    var (recipe, decisions) = (recipe, decisions)
+    let weights = try recipe.settleWeights(&decisions)
     task = info.task
     self.recipe = recipe
     self.decisions = decisions
@@ -107,7 +120,7 @@ public final class Engine: Sendable {
     self.workspace = workspace
     job = try Engine.open(
       info.task,
-      source: .zoo(info),
+      source: .zoo(info, weights: weights),
       dataset: dataset,
       recipe: recipe,
       options: EngineOptions(recipe.training, memoryLimit: memoryLimit),
@@ -139,6 +152,7 @@ public final class Engine: Sendable {
     task = artifact.info.task
     recipe = try artifact.recipe.applying(overrides)
     decisions = []
+    models = registry.models
     self.workspace = workspace
     location = data
     let isStrict = recipe.data.strict
@@ -193,8 +207,9 @@ public final class Engine: Sendable {
     registry: EngineRegistry
   ) throws -> any EngineJobs {
     func make<Kind: VisionTask>(_ kind: Kind.Type) throws -> any EngineJobs {
-      let sub = try registry.backend(for: source).makeEngine(kind, from: source, options: options)
-      return TaskEngine<Kind>(sub: sub, dataset: dataset, recipe: recipe)
+      let backend = try registry.backend(for: source)
+      let sub = try backend.makeEngine(kind, from: source, options: options)
+      return TaskEngine<Kind>(sub: sub, backend: backend.name, dataset: dataset, recipe: recipe)
     }
     return try make(task.kind)
   }
@@ -203,7 +218,11 @@ public final class Engine: Sendable {
 /// The jobs of ``TaskEngine`` that can be named without its task.
 protocol EngineJobs: Sendable {
   var info: ModelInfo { get async }
-  func train(run: RunDirectory, observers: [any TrainingObserver]) async throws -> TrainingResult
+  func train(
+    run: RunDirectory,
+    decisions: [Decision],
+    observers: [any TrainingObserver]
+  ) async throws -> TrainingResult
   func evaluate(
     on subset: Subset,
     confidenceThreshold threshold: Float?,

@@ -33,7 +33,7 @@ extension TaskEngine {
   ///   was. ``EngineError/jobNotSupported(_:by:)`` when the framework cannot record graphs.
   public func export(to directory: URL, options: ExportOptions) async throws -> ExportResult {
     guard let recorder = sub as? any GraphRecordingEngine<Kind> else {
-      throw EngineError.jobNotSupported("export", by: "\(type(of: sub))")
+      throw EngineError.jobNotSupported("export", by: backend)
     }
     let info = await sub.info
     try makeDirectory(directory)
@@ -119,10 +119,10 @@ extension TaskEngine {
     guard data.itemCount(subset) > 0 else { return }
     var engineOptions = EngineOptions()
     engineOptions.precision = .fp32
-    let backend = OpenVINOBackend()
-    let exact = try backend.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
+    let openvino = OpenVINOBackend()
+    let exact = try openvino.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
     engineOptions.precision = .auto
-    let native = try backend.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
+    let native = try openvino.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
 
     let info = await sub.info
     var scores = [Kind.Score](repeating: Kind.Score(labels: info.labels), count: 3)

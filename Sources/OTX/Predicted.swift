@@ -54,6 +54,8 @@ public struct Evaluation: Codable, Sendable {
   /// Pictures scored, and seconds for each, decoding included.
   public var itemCount: Int
   public var secondsPerImage: Double
+  /// What users should know of these scores: another subset than was asked for, items left out.
+  public var notes: [String] = []
 
   /// The score under ``performanceMetric``.
   public var performance: Double { report.values[performanceMetric] ?? 0 }

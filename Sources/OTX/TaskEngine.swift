@@ -2,8 +2,8 @@ public import Foundation
 public import OTXCore
 import OTXData
 import OTXImage
-import OTXOpenVINO
 import OTXRecipe
+import Synchronization
 
 /// One model of one task, from training to deployment.
 ///
@@ -11,11 +11,14 @@ import OTXRecipe
 /// its task takes it out with ``Engine/typed(as:)`` and gets typed predictions.
 public final class TaskEngine<Kind: VisionTask>: Sendable {
   let sub: any SubEngine<Kind>
+  /// The name of the backend that runs the model.
+  let backend: String
   let dataset: Dataset?
   let recipe: Recipe
 
-  init(sub: any SubEngine<Kind>, dataset: Dataset?, recipe: Recipe) {
+  init(sub: any SubEngine<Kind>, backend: String, dataset: Dataset?, recipe: Recipe) {
     self.sub = sub
+    self.backend = backend
     self.dataset = dataset
     self.recipe = recipe
   }
@@ -25,18 +28,46 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
 
   /// Trains and leaves the best weights in `run`.
   ///
-  /// - Throws: ``EngineError/jobNotSupported(_:by:)`` when the model's framework cannot train.
+  /// What the recipe leaves to a measurement is decided first; then `recipe.yaml` in the run's folder
+  /// and the recipe inside its checkpoints hold the values that were used, and run again as they are.
+  ///
+  /// - Parameters:
+  ///   - run: Where files go.
+  ///   - decisions: What was decided before; written into `recipe.yaml` with what is decided here.
+  ///   - observers: Told what happens.
+  /// - Returns: The result; this engine has the best weights from then on.
+  /// - Throws: ``EngineError/jobNotSupported(_:by:)`` when the model's framework cannot train,
+  ///   ``EngineError/trainingFailed(_:advice:)``, ``DataError``, ``ModelError``.
   public func train(
     run: RunDirectory,
+    decisions: [Decision] = [],
     observers: [any TrainingObserver] = []
   ) async throws -> TrainingResult {
     guard let trainer = sub as? any TrainingEngine<Kind> else {
-      throw EngineError.jobNotSupported("train", by: "\(type(of: sub))")
+      throw EngineError.jobNotSupported("train", by: backend)
     }
-    let data = try await dataModule()
+    let tell: @Sendable (TrainingEvent) -> Void = { event in
+      for observer in observers { observer.observe(event) }
+    }
+    let data = try await dataModule { tell(.warning("\($0.location): \($0.message)")) }
+    for line in data.problems.summary { tell(.warning(line)) }
+    // Written before and after, so that a run that fails between has left its recipe, too.
+    try AtomicFile.write(recipe.yaml(decisions: decisions), to: run.recipe)
+    let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
+    for decision in settled.decisions { tell(.message(decision.description)) }
+    var (recipe, run) = (recipe, run)
+    recipe.training = settled.options
+    try AtomicFile.write(
+      recipe.yaml(decisions: decisions + settled.decisions),
+      to: run.recipe
+    )
+    run.recipeText = try recipe.yaml()
+    var threshold: Float?
+    if case .value(let given) = recipe.postprocessing.confidenceThreshold { threshold = given }
     return try await trainer.train(
       on: data,
-      options: recipe.training,
+      options: settled.options,
+      confidenceThreshold: threshold,
       run: run,
       observers: observers
     )
@@ -57,24 +88,30 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) async throws -> Evaluation {
     let info = await sub.info
-    let data = try await dataModule()
-    let count = data.itemCount(subset)
-    var metric = Kind.Score(labels: info.labels)
+    let notes = Notes()
+    let data = try await dataModule { notes.add("\($0.location): \($0.message)") }
+    for line in data.problems.summary { notes.add(line) }
+    var subset = subset
+    if subset == .test, data.itemCount(.test) == 0, data.itemCount(.val) > 0 {
+      subset = .val
+      notes.add("the data has no test subset; these are the scores of the validation subset")
+    }
+    let scored = Scored<Kind>(labels: info.labels, count: data.itemCount(subset))
     let start = ContinuousClock.now
-    var done = 0
     let batches = try data.batches(subset, mode: .evaluation)
-    while let batch = try batches.next() {
-      metric.update(try await sub.predict(batch), batch.entities)
-      done += batch.count
-      progress(done, count)
+    try await sub.predict(batches) { batch, predictions in
+      try Task.checkCancellation()
+      scored.add(predictions, batch.entities, progress)
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let (metric, done) = scored.result
     return Evaluation(
       report: metric.compute(confidenceThreshold: threshold ?? info.effectiveConfidenceThreshold),
       subset: subset,
       performanceMetric: Kind.performanceMetric,
       itemCount: done,
-      secondsPerImage: done > 0 ? seconds / Double(done) : 0
+      secondsPerImage: done > 0 ? seconds / Double(done) : 0,
+      notes: notes.lines
     )
   }
 
@@ -118,8 +155,11 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
 
   /// The dataset as this model wants it.
   ///
+  /// - Parameter onProblem: Told once of each picture that turns out damaged while it is decoded.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
-  func dataModule() async throws -> DataModule<Kind> {
+  func dataModule(
+    onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
+  ) async throws -> DataModule<Kind> {
     guard let dataset else {
       throw ConfigurationError.invalid("this job needs data: name a folder or data.yaml")
     }
@@ -138,9 +178,43 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       batchSize: recipe.training.batchSize,
       seed: recipe.training.seed,
       workerCount: recipe.data.workerCount > 0 ? recipe.data.workerCount : nil,
-      strict: recipe.data.strict
+      strict: recipe.data.strict,
+      onProblem: onProblem
     )
   }
+}
+
+/// A score that is fed from whichever thread a backend computes on.
+private final class Scored<Kind: VisionTask>: Sendable {
+  private let state: Mutex<(metric: Kind.Score, done: Int)>
+  private let count: Int
+
+  init(labels: LabelInfo, count: Int) {
+    state = Mutex((Kind.Score(labels: labels), 0))
+    self.count = count
+  }
+
+  func add(
+    _ predictions: [Kind.Prediction],
+    _ entities: [Kind.Entity],
+    _ progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) {
+    let done = state.withLock { state in
+      state.metric.update(predictions, entities)
+      state.done += entities.count
+      return state.done
+    }
+    progress(done, count)
+  }
+
+  var result: (metric: Kind.Score, done: Int) { state.withLock { $0 } }
+}
+
+/// Lines for people, gathered from several threads.
+private final class Notes: Sendable {
+  private let state = Mutex<[String]>([])
+  func add(_ line: String) { state.withLock { $0.append(line) } }
+  var lines: [String] { state.withLock { $0 } }
 }
 
 extension TaskEngine: EngineJobs {

@@ -55,7 +55,7 @@ struct StandardJobs: Jobs {
       performance: result.performance,
       itemCount: result.itemCount,
       secondsPerImage: result.secondsPerImage,
-      notes: engine.dataProblems.summary
+      notes: engine.dataProblems.summary + result.notes
     )
   }
 

@@ -24,13 +24,16 @@ public enum ModelZoo {
 
   /// Builds the model that `info` names, with random weights from libtorch's generator.
   ///
+  /// `models` are the lines to choose from: those of the zoo, or these and a user's own.
+  ///
   /// - Throws: ``ModelError/unknownModel(_:known:)`` when no model of this task has the name;
   ///   ``ConfigurationError/unknownName(_:kind:known:)`` for a backbone that does not fit it;
   ///   ``ModelError/mismatch(_:)`` without labels or at a size that the network cannot take;
   ///   `TensorError`.
   public static func make<Kind: VisionTask>(
     _ info: ModelInfo,
-    _ kind: Kind.Type
+    _ kind: Kind.Type,
+    among models: [any ModelEntry] = models
   ) throws -> any TaskModel<Kind> {
     let candidates = models.compactMap { $0 as? ZooModel<Kind> }
     guard let entry = candidates.first(where: { $0.descriptor.name == info.model }) else {

@@ -1,19 +1,6 @@
 import Foundation
 public import OTXCore
 
-/// One choice the auto-configurator made, and why.
-public struct Decision: Codable, Sendable, Equatable, CustomStringConvertible {
-  /// The recipe key it is about: `inputSize`.
-  public var setting: String
-  public var value: String
-  public var reason: String
-  public init(setting: String, value: String, reason: String) {
-    (self.setting, self.value, self.reason) = (setting, value, reason)
-  }
-  /// `inputSize: 416x416 (pictures are up to 416x416)`.
-  public var description: String { "\(setting): \(value) (\(reason))" }
-}
-
 /// What a user wants of a recipe; the auto-configurator decides the rest.
 public struct RecipeRequest: Sendable {
   /// The recipe the user chose; `nil` lets the data choose.
@@ -226,11 +213,6 @@ public struct AutoConfigurator: Sendable {
         backbone,
         kind: "backbone of \(model.name)",
         known: model.backbones
-      )
-    }
-    guard ["auto", "none"].contains(recipe.weights) else {
-      throw ConfigurationError.invalid(
-        "weights: this version cannot start training from a file yet ('\(recipe.weights)')"
       )
     }
     let multiple = model.sizeMultiple

@@ -1,5 +1,5 @@
 import Foundation
-import OTXCore
+public import OTXCore
 import Yams
 
 extension Recipe {

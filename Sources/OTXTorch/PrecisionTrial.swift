@@ -10,10 +10,10 @@ import OTXTensor
 /// processor, so `auto` is a measurement: one warm-up and one timed step of each on at most two
 /// pictures, on a copy of the model, remembered for the next run.
 struct PrecisionTrial {
-  /// What was chosen, and how to say it.
-  struct Decision {
+  /// What was chosen, and why.
+  struct Decision: Equatable {
     var precision: Precision
-    var message: String
+    var reason: String
   }
 
   private let info: ModelInfo
@@ -30,35 +30,36 @@ struct PrecisionTrial {
     file = cache.appending(path: "precision.json")
   }
 
+  /// Chooses between fp32 and bf16.
+  ///
+  /// - Parameters:
+  ///   - model: The network that will be trained; it is not touched.
+  ///   - data: Where the trial's pictures come from.
+  ///   - seed: The run's.
+  ///   - make: Builds a network like `model`'s.
   func decide<Kind: VisionTask>(
-    _ wanted: Precision,
     model: any TaskModel<Kind>,
     data: any DataSource<Kind>,
-    seed: Int
+    seed: Int,
+    make: (ModelInfo) throws -> any TaskModel<Kind>
   ) throws -> Decision {
-    guard wanted == .auto else {
-      return Decision(precision: wanted, message: "Precision: \(wanted.rawValue) (as given)")
-    }
     guard processor.hasBFloat16 else {
-      return Decision(
-        precision: .fp32,
-        message: "Precision: fp32 (\(processor.name) has no bf16 arithmetic)"
-      )
+      return Decision(precision: .fp32, reason: "\(processor.name) has no bf16 arithmetic")
     }
     if let known = remembered()[key] {
       return Decision(
         precision: known.precision,
-        message: message(known, suffix: "measured before")
+        reason: reason(known, suffix: "measured before")
       )
     }
-    guard let figures = try measure(copying: model, data: data, seed: seed) else {
+    guard let figures = try measure(copying: model, data: data, seed: seed, make: make) else {
       return Decision(
         precision: .fp32,
-        message: "Precision: fp32 (too little data for a trial of bf16 to pay)"
+        reason: "too little data for a trial of bf16 to pay"
       )
     }
     remember(figures)
-    return Decision(precision: figures.precision, message: message(figures, suffix: "measured now"))
+    return Decision(precision: figures.precision, reason: reason(figures, suffix: "measured now"))
   }
 
   /// Seconds of one training step on a few pictures.
@@ -77,24 +78,26 @@ struct PrecisionTrial {
     ].joined(separator: " | ")
   }
 
-  private func message(_ figures: Figures, suffix: String) -> String {
+  private func reason(_ figures: Figures, suffix: String) -> String {
     let ratio = String(format: "%.2f", figures.fp32 / figures.bf16)
     return
-      "Precision: \(figures.precision.rawValue) (bf16 runs at \(ratio) times the speed of fp32 for \(info.model) at \(info.preprocessing.inputSize) on \(processor.name); \(suffix))"
+      "bf16 runs at \(ratio) times the speed of fp32 for \(info.model) at \(info.preprocessing.inputSize) on \(processor.name); \(suffix)"
   }
 
   /// - Returns: `nil` when the trial would take more than 5 % of the first epoch.
   private func measure<Kind: VisionTask>(
     copying model: any TaskModel<Kind>,
     data: any DataSource<Kind>,
-    seed: Int
+    seed: Int,
+    make: (ModelInfo) throws -> any TaskModel<Kind>
   ) throws -> Figures? {
     let trialCount = 2
     // Four steps of two pictures, two of them warm-ups that count double or worse.
     guard data.itemCount(.train) >= 160 else { return nil }
     guard let batch = try data.batches(.train, mode: .training(epoch: 0)).next() else { return nil }
     let small = try batch.prefix(trialCount)
-    let copy = try ModelZoo.make(info, Kind.self)
+    let seed = UInt64(bitPattern: Int64(seed))
+    let copy = try TorchGenerator.seeded(seed) { try make(info) }
     try copy.module.loadStateDictionary(model.module.stateDictionary())
     try copy.module.useChannelsLast()
     copy.module.setTraining(true)
@@ -103,20 +106,16 @@ struct PrecisionTrial {
       var times: [Double] = []
       for _ in 0..<2 {
         var clock = Stopwatch()
-        let terms =
-          switch precision.autocastType {
-          case .some(let dtype): try autocast(dtype) { try copy.loss(images, small) }
-          case nil: try copy.loss(images, small)
-          }
+        let terms = try TorchGenerator.seeded(seed) {
+          try copy.loss(images, small, precision: precision)
+        }
         try terms.total().backward()
         for (_, parameter) in copy.module.parameters() { try parameter.value.setGrad(nil) }
         times.append(clock.lap())
       }
       return times[1]
     }
-    let figures = Figures(fp32: try seconds(.fp32), bf16: try seconds(.bf16))
-    try Torch.seed(UInt64(bitPattern: Int64(seed)))
-    return figures
+    return Figures(fp32: try seconds(.fp32), bf16: try seconds(.bf16))
   }
 
   private func remembered() -> [String: Figures] {
@@ -135,6 +134,18 @@ struct PrecisionTrial {
       withIntermediateDirectories: true
     )
     if let data = try? encoder.encode(all) { try? data.write(to: file, options: .atomic) }
+  }
+}
+
+extension TaskModel {
+  /// The losses of a batch, computed in `precision`.
+  func loss(
+    _ images: Tensor,
+    _ batch: Kind.Batch,
+    precision: Precision
+  ) throws -> LossTerms {
+    guard let dtype = precision.autocastType else { return try loss(images, batch) }
+    return try autocast(dtype) { try loss(images, batch) }
   }
 }
 

@@ -1,17 +1,54 @@
 import Foundation
 public import OTXCore
-import OTXModels
+public import OTXModels
 
 /// The training backend: libtorch.
+///
+/// It builds the models it is given, those of the zoo unless told otherwise. A model of your own is
+/// one entry more: any network of OTXNN's layers, made a task's model by ``AdaptedModel``.
+///
+/// ```swift
+/// final class MyClassifier: AdaptedModel {
+///   typealias Kind = MultiClassClassification
+///   let network: MyNetwork
+///   init(labelCount: Int) throws { network = try MyNetwork(outputs: labelCount) }
+///
+///   func loss(of output: Tensor, _ batch: MultiClassClassification.Batch) throws -> LossTerms {
+///     let labels = try Tensor(batch.entities.map(\.label))
+///     return LossTerms([NamedTensor("loss_cls", try crossEntropy(output, labels))])
+///   }
+///   func outputs(of output: Tensor) throws -> [NamedTensor] {
+///     [NamedTensor(MultiClassClassification.Output.logits, output)]
+///   }
+/// }
+///
+/// let entry = ZooModel<MultiClassClassification>(descriptor) { info in
+///   try MyClassifier(labelCount: info.labels.count)
+/// }
+/// let registry = EngineRegistry.standard.adding(TorchBackend(models: ModelZoo.models + [entry]))
+/// let engine = try Engine(
+///   data: .root(folder, format: nil),
+///   recipe: RecipeRequest(model: "my_classifier"),
+///   registry: registry
+/// )
+/// ```
+///
+/// Training, checkpoints, evaluation and export are then those of every other model; a checkpoint
+/// of it is opened with the same registry.
 public struct TorchBackend: Backend {
   public let name = "torch"
-  public init() {}
+  private let entries: [any ModelEntry]
 
-  /// Networks of the zoo, and checkpoints by their name (`.pth`, `.pt`, `.safetensors`).
+  /// A backend that builds `models`; of two of one name the first.
+  public init(models: [any ModelEntry] = ModelZoo.models) { entries = models }
+
+  public var models: [ModelDescriptor] { entries.map(\.descriptor) }
+
+  /// Networks by their name, and checkpoints by their file's (`.pth`, `.pt`, `.ckpt`).
   public func supports(_ source: ModelSource) -> Bool {
     switch source {
-    case .zoo(let info): ModelZoo.descriptors.contains { $0.name == info.model }
-    case .checkpoint: true
+    case .zoo(let info, _): models.contains { $0.name == info.model }
+    case .checkpoint(let url): ["pth", "pt", "ckpt"].contains(url.pathExtension.lowercased())
     case .ir: false
     }
   }
@@ -21,17 +58,27 @@ public struct TorchBackend: Backend {
     from source: ModelSource,
     options: EngineOptions
   ) throws -> any SubEngine<Kind> {
+    let info: ModelInfo
+    let weights: InitialWeights
     switch source {
-    case .zoo(let info): return TorchEngine<Kind>(info: info, weights: nil, options: options)
+    case .zoo(let wanted, let file):
+      info = wanted
+      weights = file.map(InitialWeights.matching) ?? .random
     case .checkpoint(let url):
-      let info = try Checkpoints.info(of: url)
+      info = try Checkpoints.info(of: url)
+      weights = .all(of: url)
       guard info.task == Kind.taskType else {
         throw ModelError.mismatch(
           "\(url.path) is a model for \(info.task.rawValue), not for \(Kind.taskType.rawValue)"
         )
       }
-      return TorchEngine<Kind>(info: info, weights: url, options: options)
-    case .ir(let url): throw EngineError.jobNotSupported("run \(url.lastPathComponent)", by: name)
+      guard models.contains(where: { $0.name == info.model }) else {
+        throw ModelError.mismatch(
+          "\(url.path) is a checkpoint of '\(info.model)', a model that is not known here (there are: \(models.map(\.name).joined(separator: ", "))); open it with a backend that was given the model"
+        )
+      }
+    case .ir: throw EngineError.jobNotSupported("run \(source)", by: name)
     }
+    return TorchEngine<Kind>(info: info, weights: weights, options: options, models: entries)
   }
 }

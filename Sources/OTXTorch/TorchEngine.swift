@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 public import OTXCore
 import OTXModels
 import OTXNN
@@ -10,62 +10,120 @@ import OTXTensor
 /// lives and dies there.
 public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine {
   private let thread: ComputeThread
-  private let weights: URL?
+  private let weights: InitialWeights
   private let options: EngineOptions
-  private var loaded: (any TaskModel<Kind>)?
+  private let models: [any ModelEntry]
+  private var loaded: Loaded?
   public private(set) var info: ModelInfo
+
+  /// The network and what was said when its weights came in.
+  private struct Loaded {
+    var model: any TaskModel<Kind>
+    var weights: InitialWeights.Report
+  }
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// - Parameters:
   ///   - info: The model to build.
-  ///   - weights: The checkpoint to load into it; `nil` leaves random weights.
+  ///   - weights: What it starts with.
   ///   - options: How the model is run.
-  init(info: ModelInfo, weights: URL?, options: EngineOptions) {
+  ///   - models: The lines to build it from.
+  init(
+    info: ModelInfo,
+    weights: InitialWeights,
+    options: EngineOptions,
+    models: [any ModelEntry] = ModelZoo.models
+  ) {
     self.info = info
     self.weights = weights
     self.options = options
+    self.models = models
     thread = ComputeThread(name: "otx.torch")
   }
 
   public func predict(_ batch: Kind.Batch) throws -> [Kind.Prediction] {
-    let model = try model()
-    model.module.setTraining(false)
+    let model = try evaluated()
     return try OTXTorch.predict(model, info: info, input: input(), batch: batch)
+  }
+
+  public func predict(
+    _ batches: any BatchStream<Kind.Batch>,
+    _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
+  ) throws {
+    let model = try evaluated()
+    let input = try input()
+    while let batch = try batches.next() {
+      try receive(batch, OTXTorch.predict(model, info: info, input: input, batch: batch))
+    }
+  }
+
+  public func settle(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    cache: URL
+  ) throws -> (options: TrainOptions, decisions: [Decision]) {
+    try reportingMemory {
+      guard options.precision == .auto else { return (options, []) }
+      let model = try model().model
+      let decision = try PrecisionTrial(info: info, cache: cache)
+        .decide(model: model, data: data, seed: options.seed) { [models] info in
+          try ModelZoo.make(info, Kind.self, among: models)
+        }
+      var settled = options
+      settled.precision = decision.precision
+      return (
+        settled,
+        [
+          Decision(
+            setting: "precision",
+            value: decision.precision.rawValue,
+            reason: decision.reason
+          )
+        ]
+      )
+    }
   }
 
   public func train(
     on data: any DataSource<Kind>,
     options: TrainOptions,
+    confidenceThreshold: Float?,
     run: RunDirectory,
     observers: [any TrainingObserver]
   ) throws -> TrainingResult {
-    let model = try model()
-    let trial = try PrecisionTrial(info: info, cache: run.cache)
-    let decision = try trial.decide(
-      options.precision,
-      model: model,
-      data: data,
-      seed: options.seed
-    )
-    for observer in observers { observer.observe(.message(decision.message)) }
-    if weights == nil, let count = try adaptAnchors(of: model, to: data) {
-      let text = "Anchors: fitted to the sizes of \(count) training objects"
-      for observer in observers { observer.observe(.message(text)) }
+    do {
+      return try reportingMemory {
+        let start = try model()
+        for observer in observers { observer.observe(start.weights.event) }
+        if start.weights.isHeadRandom, let count = try adaptAnchors(of: start.model, to: data) {
+          let text = "Anchors: fitted to the sizes of \(count) training objects"
+          for observer in observers { observer.observe(.message(text)) }
+        }
+        let trainer = try Trainer(
+          model: start.model,
+          info: info,
+          data: data,
+          options: options,
+          confidenceThreshold: confidenceThreshold,
+          directory: run,
+          observers: observers
+        )
+        let result = try trainer.run()
+        info = result.info
+        try Checkpoints.load(run.bestCheckpoint, into: start.model.module)
+        loaded?.weights = InitialWeights.Report(
+          event: .message("Weights: those of the training before"),
+          isHeadRandom: false
+        )
+        return result
+      }
+    } catch {
+      // Half-trained or broken weights are nobody's wish: the next job starts as this one did.
+      loaded = nil
+      try? Torch.emptyMemoryCache()
+      throw error
     }
-    let trainer = try Trainer(
-      model: model,
-      info: info,
-      data: data,
-      options: options,
-      precision: decision.precision,
-      directory: run,
-      observers: observers
-    )
-    let result = try trainer.run()
-    info = result.info
-    try Checkpoints.load(run.bestCheckpoint, into: model.module)
-    return result
   }
 
   public func recordGraph() throws -> OperatorGraph {
@@ -77,8 +135,7 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   }
 
   public func rawOutputs(_ batch: Kind.Batch) throws -> [String: ModelOutput] {
-    let model = try model()
-    model.module.setTraining(false)
+    let model = try evaluated()
     return try noGrad { try modelOutputs(model.rawOutputs(input().tensor(batch.images))) }
   }
 
@@ -100,22 +157,31 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
 
   private func input() throws -> InputNormalizer { try InputNormalizer(info.preprocessing) }
 
+  /// The model in evaluation mode.
+  private func evaluated() throws -> any TaskModel<Kind> {
+    let model = try model().model
+    model.module.setTraining(false)
+    return model
+  }
+
   /// The model, built and loaded at first use, on this engine's thread.
-  private func model() throws -> any TaskModel<Kind> {
+  private func model() throws -> Loaded {
     if let loaded { return loaded }
     try TorchSettings.apply(options)
-    let model = try ModelZoo.make(info, Kind.self)
-    if let weights { try Checkpoints.load(weights, into: model.module) }
+    let model = try TorchGenerator.seeded(UInt64(bitPattern: Int64(options.seed))) {
+      try ModelZoo.make(info, Kind.self, among: models)
+    }
+    let report = try weights.load(into: model.module, model: info.model)
     try model.module.useChannelsLast()
-    loaded = model
-    return model
+    let new = Loaded(model: model, weights: report)
+    loaded = new
+    return new
   }
 
   private func record(
     _ forward: (any TaskModel<Kind>, Tensor) throws -> [NamedTensor]
   ) throws -> OperatorGraph {
-    let model = try model()
-    model.module.setTraining(false)
+    let model = try evaluated()
     // Two pictures: a graph recorded at batch 1 could hide a batch size that was baked in.
     let size = info.preprocessing.inputSize
     let images = try Tensor.zeros([2, 3, size.height, size.width])
@@ -128,6 +194,23 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
         try forward(model, images).map { ($0.name, $0.value) }
       }
     }
+  }
+}
+
+/// Runs `body` and says of memory that ran out what a user can do about it.
+private func reportingMemory<Result>(_ body: () throws -> Result) throws -> Result {
+  do {
+    return try body()
+  } catch let error as TensorError {
+    guard case .outOfMemory(let requested, let inUse, let limit) = error else { throw error }
+    let figures =
+      limit > 0
+      ? ": \(requested >> 20) MiB more were needed, with \(inUse >> 20) of \(limit >> 20) MiB in use"
+      : ""
+    throw EngineError.trainingFailed(
+      "memory ran out in training\(figures)",
+      advice: "Lower --batch-size or --input-size, or raise --memory-limit."
+    )
   }
 }
 

@@ -22,6 +22,5 @@ enum TorchSettings {
       case .warn: .warn
       }
     try Torch.setDeterminism(determinism)
-    try Torch.seed(UInt64(bitPattern: Int64(options.seed)))
   }
 }

@@ -14,7 +14,6 @@ final class Trainer<Kind: VisionTask> {
   private let options: TrainOptions
   private let directory: RunDirectory
   private let observers: [any TrainingObserver]
-  private let precision: Precision
   private let input: InputNormalizer
   private var info: ModelInfo
   /// The threshold the user set; `nil` lets validation choose.
@@ -28,7 +27,9 @@ final class Trainer<Kind: VisionTask> {
   private var stopping: EarlyStopping
 
   private var iteration = 0
-  private var best: (report: MetricReport, epoch: Int)?
+  /// The step after which `last.pth` was written.
+  private var savedIteration: Int?
+  private var selection: Selection
   private var imageCount = 0
   private var trainingTime = 0.0
 
@@ -37,18 +38,21 @@ final class Trainer<Kind: VisionTask> {
     info: ModelInfo,
     data: any DataSource<Kind>,
     options: TrainOptions,
-    precision: Precision,
+    confidenceThreshold: Float?,
     directory: RunDirectory,
     observers: [any TrainingObserver]
   ) throws {
+    guard options.maxEpochs >= 1 else {
+      throw ConfigurationError.invalid("maxEpochs is \(options.maxEpochs); expected at least 1")
+    }
     self.model = model
     self.info = info
-    fixedThreshold = info.confidenceThreshold
+    fixedThreshold = confidenceThreshold
     self.data = data
     self.options = options
-    self.precision = precision
     self.directory = directory
     self.observers = observers
+    selection = Selection(metric: try Kind.metricName(options.metric))
     input = try InputNormalizer(info.preprocessing)
     stepsPerEpoch = data.batchCount(.train, mode: .training(epoch: 0))
     adaptive = AdaptiveSchedule(options: options, stepsPerEpoch: stepsPerEpoch)
@@ -64,7 +68,7 @@ final class Trainer<Kind: VisionTask> {
       baseLearningRate: options.optimizer.learningRate,
       maxEpochs: options.maxEpochs
     )
-    optimizer = try makeOptimizer(options.optimizer, for: model.module)
+    optimizer = options.optimizer.optimizer(for: model.module)
     averaged =
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
   }
@@ -74,6 +78,9 @@ final class Trainer<Kind: VisionTask> {
   /// - Throws: ``EngineError/trainingFailed(_:advice:)`` when the loss is not a number, whatever
   ///   the data source throws for its items, `TensorError` when memory runs out.
   func run() throws -> TrainingResult {
+    guard data.itemCount(.val) > 0 else {
+      throw DataError.emptySubset(.val, reason: "training needs it to pick the best weights")
+    }
     for change in adaptive.changes { tell(.message(change)) }
     tell(.started(epochs: options.maxEpochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
     var stopReason = "all \(options.maxEpochs) epochs are trained"
@@ -101,22 +108,43 @@ final class Trainer<Kind: VisionTask> {
       step += 1
       let figures = try take(batch, epoch: epoch, step: step, dataTime: dataTime, clock: &clock)
       tell(.step(figures))
-      if Task.isCancelled {
-        return "interrupted"
-      }
-      let isDue = adaptive.isValidationDue(
-        epoch: epoch,
-        step: step,
-        stepsPerEpoch: stepsPerEpoch,
-        epochCount: options.maxEpochs
-      )
-      if isDue, try validate(epoch: epoch) {
-        return "the score has not risen for \(adaptive.earlyStoppingPatience) validations"
+      if Task.isCancelled { return Trainer.interrupted }
+      if step < stepsPerEpoch, let reason = try validateIfDue(epoch: epoch, step: step) {
+        return reason
       }
       _ = clock.lap()
     }
+    guard step > 0 else {
+      throw EngineError.trainingFailed(
+        "epoch \(epoch) had no pictures",
+        advice: "None of the training pictures could be read; look at the warnings above."
+      )
+    }
+    // The end of the stream is the end of the epoch, even where pictures were left out.
+    if let reason = try validateIfDue(epoch: epoch, step: stepsPerEpoch) { return reason }
     try saveLast(epoch: epoch)
     return nil
+  }
+
+  private static var interrupted: String { "interrupted" }
+
+  /// Validates where the schedule says so.
+  ///
+  /// - Returns: Why training ends now, or `nil`.
+  private func validateIfDue(epoch: Int, step: Int) throws -> String? {
+    let isDue = adaptive.isValidationDue(
+      epoch: epoch,
+      step: step,
+      stepsPerEpoch: stepsPerEpoch,
+      epochCount: options.maxEpochs
+    )
+    guard isDue else { return nil }
+    do {
+      return try validate(epoch: epoch)
+        ? "the score has not risen for \(adaptive.earlyStoppingPatience) validations" : nil
+    } catch is CancellationError {
+      return Trainer.interrupted
+    }
   }
 
   /// One optimizer step.
@@ -129,7 +157,6 @@ final class Trainer<Kind: VisionTask> {
   ) throws -> TrainingStep {
     let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
     iteration += 1
-    try Torch.seed(stepSeed(iteration))
     let images = try input.tensor(batch.images)
     let terms = try forward(images, batch)
     let total = try terms.total()
@@ -187,37 +214,58 @@ final class Trainer<Kind: VisionTask> {
     return try norm?.item() ?? 0
   }
 
+  /// The losses of a batch; what they draw depends on the run's seed and the step alone.
   private func forward(_ images: Tensor, _ batch: Kind.Batch) throws -> LossTerms {
-    guard let dtype = precision.autocastType else { return try model.loss(images, batch) }
-    return try autocast(dtype) { try model.loss(images, batch) }
+    do {
+      return try TorchGenerator.seeded(stepSeed(iteration)) {
+        try model.loss(images, batch, precision: precision)
+      }
+    } catch TensorError.failed("BatchNorm2d", let shapes, let message) {
+      throw EngineError.trainingFailed(
+        "batch normalisation cannot learn from \(batch.count) picture\(batch.count == 1 ? "" : "s") of \(info.preprocessing.inputSize) (\(shapes): \(message))",
+        advice: "Raise --batch-size to 2 or more, or --input-size."
+      )
+    }
   }
 
   /// Scores the validation subset and keeps the weights if they are the best so far.
   ///
   /// - Returns: Whether training should end.
+  /// - Throws: `CancellationError` when the task is cancelled meanwhile.
   private func validate(epoch: Int) throws -> Bool {
-    let report = try withInferenceWeights { try self.score(.val) }
-    let score = report.values[metricName(report)] ?? 0
-    let isBest = best.map { score > ($0.report.values[metricName($0.report)] ?? 0) } ?? true
+    let report: MetricReport
+    do {
+      report = try withInferenceWeights { try self.score(.val) }
+    } catch let error as ModelError {
+      guard case .nonFiniteOutput = error else { throw error }
+      throw EngineError.trainingFailed(
+        "the validation after epoch \(epoch) failed: \(error)",
+        advice: divergenceAdvice
+      )
+    }
+    let isBest = selection.take(report, epoch: epoch)
     if isBest {
-      best = (report, epoch)
       info.confidenceThreshold = fixedThreshold ?? report.confidenceThreshold
       try withInferenceWeights { try self.saveBest() }
     }
     tell(.validated(epoch: epoch, report: report, isBest: isBest))
+    guard let score = selection.score(of: report) else {
+      tell(
+        .warning(
+          "\(selection.metric) is not defined on the validation subset (is anything annotated there?); the newest weights count as the best"
+        )
+      )
+      return false
+    }
     if schedule.report(score: score) {
       let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
       tell(
         .message(
-          "Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience) validations)"
+          "Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience + 1) validations)"
         )
       )
     }
     return stopping.shouldStop(score: score, iteration: iteration)
-  }
-
-  private func metricName(_ report: MetricReport) -> String {
-    options.metric == "auto" ? report.primary : options.metric
   }
 
   private func score(_ subset: Subset) throws -> MetricReport {
@@ -226,6 +274,7 @@ final class Trainer<Kind: VisionTask> {
     let count = data.itemCount(subset)
     var done = 0
     while let batch = try batches.next() {
+      try Task.checkCancellation()
       metric.update(try predict(model, info: info, input: input, batch: batch), batch.entities)
       done += batch.count
       tell(.validating(done: done, of: count))
@@ -244,19 +293,19 @@ final class Trainer<Kind: VisionTask> {
   }
 
   private func finish(epochs: Int, stopReason: String) throws -> TrainingResult {
-    if best == nil {
+    if selection.best == nil {
       // Ended before the first validation: what was learned must not be lost.
-      tell(.warning("no validation took place; the last weights are kept"))
+      tell(.warning("training ended before the first validation; the last weights are kept"))
       try withInferenceWeights { try self.saveBest() }
     }
-    try saveLast(epoch: epochs)
+    if savedIteration != iteration { try saveLast(epoch: epochs) }
     let result = TrainingResult(
       checkpoint: directory.bestCheckpoint,
       info: info,
       epochs: epochs,
       stepCount: iteration,
-      best: best?.report ?? MetricReport(primary: "none", values: [:]),
-      bestEpoch: best?.epoch ?? epochs,
+      best: selection.best?.report ?? MetricReport(primary: selection.metric, values: [:]),
+      bestEpoch: selection.best?.epoch ?? epochs,
       imagesPerSecond: trainingTime > 0 ? Double(imageCount) / trainingTime : 0,
       secondsPerEpoch: epochs > 0 ? trainingTime / Double(epochs) : 0,
       peakMemoryBytes: ProcessMemory.peakBytes(),
@@ -286,6 +335,7 @@ final class Trainer<Kind: VisionTask> {
       recipe: directory.recipeText,
       to: directory.lastCheckpoint
     )
+    savedIteration = iteration
   }
 
   /// The seed of everything that libtorch draws in a step: it needs no saving.
@@ -309,47 +359,22 @@ final class Trainer<Kind: VisionTask> {
     let items = batch.frames.map(\.itemID).joined(separator: ", ")
     throw EngineError.trainingFailed(
       "the \(what) '\(broken.name)' became \(broken.value) in epoch \(epoch), step \(step), on the items \(items)",
-      advice: best == nil
-        ? "Lower optimizer.learningRate, or look at these items."
-        : "The best weights so far are kept in \(directory.bestCheckpoint.path). Lower optimizer.learningRate, or look at these items."
+      advice: divergenceAdvice
     )
   }
+
+  private var divergenceAdvice: String {
+    let kept =
+      selection.best.map {
+        "The best weights so far, of epoch \($0.epoch), are kept in \(directory.bestCheckpoint.path). "
+      } ?? ""
+    return kept + "Lower optimizer.learningRate, or look at these items."
+  }
+
+  /// What the settled options say; without a measurement, fp32 is always right.
+  private var precision: Precision { options.precision == .auto ? .fp32 : options.precision }
 
   private func tell(_ event: TrainingEvent) {
     for observer in observers { observer.observe(event) }
-  }
-}
-
-/// The optimizer that a recipe asks for.
-private func makeOptimizer(
-  _ options: OptimizerOptions,
-  for module: any ParameterTree
-) throws -> any Optimizer {
-  let groups = ParameterGroup.groups(of: module.parameters())
-  switch options.name {
-  case .sgd:
-    return SGD(
-      groups,
-      momentum: options.momentum,
-      nesterov: options.nesterov,
-      weightDecay: options.weightDecay
-    )
-  case .adamw:
-    return AdamW(
-      groups,
-      beta1: options.beta1,
-      beta2: options.beta2,
-      weightDecay: options.weightDecay
-    )
-  }
-}
-
-/// Seconds since the last look.
-struct Stopwatch {
-  private var last = ContinuousClock.now
-  mutating func lap() -> Double {
-    let now = ContinuousClock.now
-    defer { last = now }
-    return (now - last) / .seconds(1)
   }
 }

@@ -202,10 +202,6 @@ let testModels = [
       message(RecipeRequest(recipe: try library.recipe("resnet18")), cells)
         .contains("unknown model 'resnet18'")
     )
-    let weights = [RecipeOverride(key: "weights", value: "mine.pth", source: "--weights")]
-    #expect(
-      message(RecipeRequest(overrides: weights), cells).contains("cannot start training from")
-    )
     let odd = [RecipeOverride(key: "inputSize", value: "300x300", source: "--input-size")]
     #expect(message(RecipeRequest(overrides: odd), cells).contains("for example 320x320"))
     let backbone = [RecipeOverride(key: "model.backbone", value: "resnet81", source: "--set")]

@@ -13,7 +13,8 @@ struct RoadTests {
     defer { try? FileManager.default.removeItem(at: root) }
     let data = root.appending(path: "data")
     try SampleDataset(
-      counts: [.train: 48, .val: 12, .test: 12], size: ImageSize(height: 64, width: 64)
+      counts: [.train: 48, .val: 12, .test: 12],
+      size: ImageSize(height: 64, width: 64)
     ).drawClassification(at: data)
     let request = RecipeRequest(
       model: "resnet18",
@@ -21,7 +22,8 @@ struct RoadTests {
         try RecipeOverride(assignment: "inputSize=64x64", source: "test"),
         try RecipeOverride(assignment: "batchSize=8", source: "test"),
         try RecipeOverride(assignment: "maxEpochs=3", source: "test"),
-      ])
+      ]
+    )
     let workspace = Workspace(root: root.appending(path: "work"))
     let engine = try Engine(dataRoot: data, recipe: request, workspace: workspace)
     let run = try await engine.train()

@@ -39,10 +39,20 @@ struct WorkspaceTests {
 struct RunLogTests {
   private func step(_ iteration: Int) -> TrainingStep {
     TrainingStep(
-      epoch: 1, epochCount: 2, step: iteration, stepCount: 32, iteration: iteration,
-      learningRate: 0.004 / 3, time: 0.402, dataTime: 0.012, eta: 3725, memoryBytes: 512 << 20,
+      epoch: 1,
+      epochCount: 2,
+      step: iteration,
+      stepCount: 32,
+      iteration: iteration,
+      learningRate: 0.004 / 3,
+      time: 0.402,
+      dataTime: 0.012,
+      eta: 3725,
+      memoryBytes: 512 << 20,
       losses: [.init(name: "loss_cls", value: 1.1113), .init(name: "loss", value: 2.26)],
-      gradientNorm: 3.6441, imageCount: 8)
+      gradientNorm: 3.6441,
+      imageCount: 8
+    )
   }
 
   @Test("a step's line has the fields that readers of such logs look for")

@@ -5,6 +5,10 @@ public import Foundation
 /// One value of it stands in the engine registry.
 public protocol Backend: Sendable {
   var name: String { get }
+  /// Models that this framework builds by name; what recipes and the auto-configurator choose among.
+  ///
+  /// None unless given. Reading them loads nothing.
+  var models: [ModelDescriptor] { get }
   /// Whether this framework runs `source`; looks at names and files only, loads nothing.
   func supports(_ source: ModelSource) -> Bool
   /// - Throws: ``ModelError`` when the model is unknown or its file cannot be used.
@@ -15,20 +19,36 @@ public protocol Backend: Sendable {
   ) throws -> any SubEngine<Kind>
 }
 
+extension Backend {
+  public var models: [ModelDescriptor] { [] }
+}
+
 /// Where a model comes from.
 public enum ModelSource: Sendable, Equatable {
-  /// A network of the zoo with random weights, or those of `weights`.
-  case zoo(ModelInfo)
+  /// A network that a backend builds by name: with random weights, or with those of the file
+  /// `weights` that fit it by name and shape.
+  case zoo(ModelInfo, weights: URL? = nil)
   case checkpoint(URL)
   /// An OpenVINO model, `.xml` with its `.bin` beside it.
   case ir(URL)
+}
+
+extension ModelSource: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .zoo(let info, _): "the model '\(info.model)'"
+    case .checkpoint(let url): "the checkpoint \(url.path)"
+    case .ir(let url): "the OpenVINO model \(url.path)"
+    }
+  }
 }
 
 /// How a backend runs its model, whatever it does with it.
 public struct EngineOptions: Sendable, Equatable {
   public var device = "auto"
   public var threads = 0
-  public var precision = Precision.auto
+  /// `fp32` gives the same scores everywhere; `auto` leaves the arithmetic to the backend.
+  public var precision = Precision.fp32
   public var seed = 0
   public var deterministic = Determinism.on
   /// Bytes the backend may use; 0: 0.9 of what there is.
@@ -44,17 +64,75 @@ public protocol SubEngine<Kind>: AnyObject, Sendable {
   var info: ModelInfo { get async }
   /// Predictions in coordinates of the original pictures; not cut at the confidence threshold.
   func predict(_ batch: Kind.Batch) async throws -> [Kind.Prediction]
+  /// Predictions for every batch of a stream, handed over in order with their batch.
+  ///
+  /// A backend that computes on a thread of its own pulls the batches there, so that the caller
+  /// never waits for a picture to be decoded, and may have several batches under way. Unless given,
+  /// one ``predict(_:)`` after the other.
+  ///
+  /// - Parameters:
+  ///   - batches: Pulled until its end.
+  ///   - receive: Called once for each batch, on any thread, never twice at once.
+  /// - Throws: What the stream, the model and `receive` throw.
+  func predict(
+    _ batches: any BatchStream<Kind.Batch>,
+    _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
+  ) async throws
+}
+
+extension SubEngine {
+  public func predict(
+    _ batches: any BatchStream<Kind.Batch>,
+    _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
+  ) async throws {
+    while let batch = try batches.next() { try receive(batch, try await predict(batch)) }
+  }
 }
 
 /// A sub-engine that can train its model.
 public protocol TrainingEngine<Kind>: SubEngine {
-  /// Trains, keeping the best and the last weights in `directory`.
+  /// Decides what `options` leave to a measurement on this machine, as ``Precision/auto``.
+  ///
+  /// Asked once before a run. The answer is written into the run's recipe, so that whoever runs
+  /// that recipe again measures nothing and gets the same weights. Unless given, nothing is decided.
+  ///
+  /// - Parameters:
+  ///   - options: As the recipe has them.
+  ///   - data: What will be trained on.
+  ///   - cache: Where measurements are remembered between runs.
+  /// - Returns: The options to train with, and a reason for each that was decided.
+  func settle(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    cache: URL
+  ) async throws -> (options: TrainOptions, decisions: [Decision])
+
+  /// Trains, keeping the best and the last weights in `run`.
+  ///
+  /// - Parameters:
+  ///   - data: Its `train` subset is learned, its `val` subset picks the best weights.
+  ///   - options: Settled ones; where something is left open it is decided without a measurement.
+  ///   - confidenceThreshold: The threshold that the user set; `nil` lets validation choose it.
+  ///   - run: Where files go.
+  ///   - observers: Told what happens.
+  /// - Returns: The result; the engine has the best weights from then on.
+  /// - Throws: ``EngineError/trainingFailed(_:advice:)``, ``DataError``; the engine is as it was
+  ///   before then, and the best weights so far stay in `run`.
   func train(
     on data: any DataSource<Kind>,
     options: TrainOptions,
+    confidenceThreshold: Float?,
     run: RunDirectory,
     observers: [any TrainingObserver]
   ) async throws -> TrainingResult
+}
+
+extension TrainingEngine {
+  public func settle(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    cache: URL
+  ) async throws -> (options: TrainOptions, decisions: [Decision]) { (options, []) }
 }
 
 /// A sub-engine that can write its model down as a graph of operators.
@@ -77,10 +155,18 @@ public struct EngineRegistry: Sendable {
     EngineRegistry([backend] + backends)
   }
 
+  /// What the backends build by name; of two models of one name, the first backend's.
+  public var models: [ModelDescriptor] {
+    var names: Set<String> = []
+    return backends.flatMap(\.models).filter { names.insert($0.name).inserted }
+  }
+
+  /// The first backend that supports `source`.
+  ///
   /// - Throws: ``EngineError/noBackend(for:tried:)``.
   public func backend(for source: ModelSource) throws -> any Backend {
     guard let backend = backends.first(where: { $0.supports(source) }) else {
-      throw EngineError.noBackend(for: "\(source)", tried: backends.map(\.name))
+      throw EngineError.noBackend(for: source.description, tried: backends.map(\.name))
     }
     return backend
   }
@@ -98,7 +184,9 @@ extension EngineError: LocalizedError, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noBackend(let source, let tried):
-      "no backend runs \(source) (there are: \(tried.joined(separator: ", ")))"
+      tried.isEmpty
+        ? "no backend runs \(source): the registry is empty"
+        : "no backend runs \(source) (asked: \(tried.joined(separator: ", ")))"
     case .jobNotSupported(let job, let name): "the \(name) backend cannot \(job)"
     case .trainingFailed(let what, let advice): "\(what). \(advice)"
     }

@@ -10,7 +10,7 @@ public struct RunDirectory: Sendable, Equatable {
   public var cache: URL
   /// The filled recipe, as text; it goes into checkpoints.
   public var recipeText: String
-  public init(root: URL, models: URL, cache: URL, recipeText: String) {
+  public init(root: URL, models: URL, cache: URL, recipeText: String = "") {
     self.root = root
     self.models = models
     self.cache = cache
@@ -18,6 +18,8 @@ public struct RunDirectory: Sendable, Equatable {
   }
   public var bestCheckpoint: URL { models.appending(path: "weights.pth") }
   public var lastCheckpoint: URL { root.appending(path: "last.pth") }
+  /// The recipe with every value that the run used.
+  public var recipe: URL { root.appending(path: "recipe.yaml") }
 }
 
 /// What a training run left behind.

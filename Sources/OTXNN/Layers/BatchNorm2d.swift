@@ -39,6 +39,14 @@ public final class BatchNorm2d: Layer, ModeAware {
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
     let usesBatch = isTraining && !isFrozen
     if usesBatch {
+      // One value has no variance; libtorch would write NaN into the running one, PyTorch refuses.
+      guard input.elementCount != input.size(1) else {
+        throw .failed(
+          operation: "BatchNorm2d",
+          shapes: [input.shape],
+          message: "expected more than 1 value per channel when training"
+        )
+      }
       batchCount.value = try batchCount.value + 1
     }
     return try input.batchNorm(
