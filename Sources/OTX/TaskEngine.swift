@@ -156,6 +156,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   /// The dataset as this model wants it.
   ///
   /// - Parameter onProblem: Told once of each picture that turns out damaged while it is decoded.
+  /// - Returns: Its subsets, in batches.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
   func dataModule(
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil

@@ -37,6 +37,8 @@ struct PrecisionTrial {
   ///   - data: Where the trial's pictures come from.
   ///   - seed: The run's.
   ///   - make: Builds a network like `model`'s.
+  /// - Returns: The faster one, fp32 where that cannot be known.
+  /// - Throws: What the data and the network throw.
   func decide<Kind: VisionTask>(
     model: any TaskModel<Kind>,
     data: any DataSource<Kind>,

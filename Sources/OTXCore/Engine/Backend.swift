@@ -101,6 +101,7 @@ public protocol TrainingEngine<Kind>: SubEngine {
   ///   - data: What will be trained on.
   ///   - cache: Where measurements are remembered between runs.
   /// - Returns: The options to train with, and a reason for each that was decided.
+  /// - Throws: As ``train(on:options:confidenceThreshold:run:observers:)`` does.
   func settle(
     _ options: TrainOptions,
     on data: any DataSource<Kind>,
