@@ -86,6 +86,13 @@ let testModels = [
     #expect(own.recipe.training.optimizer.name == .sgd)
     #expect(own.recipe.training.optimizer.learningRate == 0.02)
 
+    let weights = RecipeOverride(key: "weights", value: "cells.pth", source: "--weights")
+    let tuned = try configurator.configure(
+      profile: cells,
+      request: RecipeRequest(overrides: [weights])
+    )
+    #expect(tuned.recipe.training.optimizer.name == .sgd)
+
     let chosen = try configurator.configure(
       profile: cells,
       request: RecipeRequest(recipe: try RecipeLibrary.builtIn.recipe("atss_mobilenetv2"))
