@@ -33,6 +33,7 @@ public struct PixelRegion: Sendable, Hashable {
   public init(_ size: ImageSize) { self.init(y: 0, x: 0, height: size.height, width: size.width) }
 
   public var size: ImageSize { ImageSize(height: height, width: width) }
+  /// Whether all of it is inside a picture of that size, and it is not empty.
   public func isInside(_ size: ImageSize) -> Bool {
     x >= 0 && y >= 0 && height > 0 && width > 0 && y + height <= size.height
       && x + width <= size.width

@@ -31,10 +31,12 @@ public enum Torch {
     case warn = 2
   }
 
+  /// Whether algorithms are chosen that give the same result each time.
   public static func determinism() throws(TensorError) -> Determinism {
     Determinism(rawValue: try TorchLibrary.table().pointee.deterministic()) ?? .off
   }
 
+  /// Chooses whether algorithms give the same result each time.
   public static func setDeterminism(_ value: Determinism) throws(TensorError) {
     let table = try TorchLibrary.table()
     try check(table.pointee.set_deterministic(value.rawValue), "setDeterminism")
@@ -52,6 +54,7 @@ public enum Torch {
     public var limit: Int
   }
 
+  /// What tensors take now, and have taken.
   public static func memory() throws(TensorError) -> Memory {
     let table = try TorchLibrary.table()
     var figures = OTXMemory()
@@ -64,6 +67,7 @@ public enum Torch {
     )
   }
 
+  /// Starts the peak of ``memory()`` anew.
   public static func resetMemoryPeak() throws(TensorError) {
     try TorchLibrary.table().pointee.reset_memory_peak()
   }

@@ -15,12 +15,14 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
   /// Square root of each object's area, in pixels.
   public var objectSides: SideStatistics?
 
+  /// How many items are annotated for a task.
   public struct TaskFit: Codable, Sendable, Equatable {
     public var task: TaskType
     public var itemCount: Int
     public init(task: TaskType, itemCount: Int) { (self.task, self.itemCount) = (task, itemCount) }
   }
 
+  /// How many annotations have a label.
   public struct LabelCount: Codable, Sendable, Equatable {
     public var label: String
     public var count: Int
@@ -39,6 +41,7 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
     }
   }
 
+  /// Statistics of both sides.
   public struct SizeStatistics: Codable, Sendable, Equatable {
     public var height: SideStatistics
     public var width: SideStatistics

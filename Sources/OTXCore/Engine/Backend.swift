@@ -173,6 +173,7 @@ public struct EngineRegistry: Sendable {
   }
 }
 
+/// A job that no backend does, or that cannot go on.
 public enum EngineError: Error, Equatable, Sendable {
   case noBackend(for: String, tried: [String])
   case jobNotSupported(String, by: String)

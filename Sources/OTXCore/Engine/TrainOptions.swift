@@ -31,14 +31,17 @@ public struct TrainOptions: Codable, Sendable, Equatable {
 /// `auto` is decided by a measurement, once.
 public enum Precision: String, Codable, CaseIterable, Sendable { case auto, fp32, bf16, fp16 }
 
+/// Whether a run repeats bit by bit; `warn` says where it does not.
 public enum Determinism: String, Codable, CaseIterable, Sendable {
   case on = "true"
   case off = "false"
   case warn
 }
 
+/// The optimizers; both are PyTorch's.
 public enum OptimizerName: String, Codable, CaseIterable, Sendable { case sgd, adamw }
 
+/// The optimizer and its settings.
 public struct OptimizerOptions: Codable, Sendable, Equatable {
   public var name = OptimizerName.sgd
   public var learningRate = 0.01
@@ -51,11 +54,13 @@ public struct OptimizerOptions: Codable, Sendable, Equatable {
   public init() {}
 }
 
+/// How the learning rate changes.
 public enum ScheduleName: String, Codable, CaseIterable, Sendable {
   case constant, step, cosine
   case reduceOnPlateau = "reduce_on_plateau"
 }
 
+/// The learning rate's schedule and its settings.
 public struct ScheduleOptions: Codable, Sendable, Equatable {
   public var name = ScheduleName.reduceOnPlateau
   /// Steps over which the learning rate rises from a third of its value.
@@ -72,6 +77,7 @@ public struct ScheduleOptions: Codable, Sendable, Equatable {
   public init() {}
 }
 
+/// When training ends before its last epoch.
 public struct EarlyStoppingOptions: Codable, Sendable, Equatable {
   public var enabled = true
   /// Validations without a better score before training ends.

@@ -111,6 +111,7 @@ public struct TrainingStep: Sendable, Equatable {
   public var gradientNorm: Double
   public var imageCount: Int
 
+  /// One term of the loss.
   public struct NamedValue: Sendable, Equatable {
     public var name: String
     public var value: Double

@@ -35,12 +35,14 @@ public struct OperatorGraph: Sendable {
     public init(name: String, type: ValueType) { (self.name, self.type) = (name, type) }
   }
 
+  /// What kind of value it is; a tensor's element type and rank are known, its size is not.
   public enum ValueType: Sendable, Equatable {
     case tensor(ElementType, rank: Int)
     case none, bool, int, double, string
     case intList, doubleList, boolList, tensorList
   }
 
+  /// A value that stands in the graph itself.
   public enum Constant: Sendable {
     case none
     case bool(Bool)

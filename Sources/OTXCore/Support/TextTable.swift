@@ -8,6 +8,7 @@
 /// +-----+-----+
 /// ```
 public struct TextTable: Sendable, Equatable {
+  /// Where a cell's text stands.
   public enum Alignment: Sendable { case left, center, right }
 
   public var columns: [String]
