@@ -36,9 +36,9 @@ extension TaskEngine {
       throw EngineError.jobNotSupported("export", by: backend)
     }
     let info = await sub.info
-    try makeDirectory(directory)
+    try Folder.make(directory)
     let aside = directory.appending(path: ".export-\(getpid())", directoryHint: .isDirectory)
-    try makeDirectory(aside)
+    try Folder.make(aside)
     defer { try? FileManager.default.removeItem(at: aside) }
 
     var parity = try await compareRawOutputs(recorder, info: info)

@@ -17,13 +17,10 @@ public struct Workspace: Sendable, Equatable {
   /// - Returns: The folder, empty.
   /// - Throws: ``ConfigurationError/invalid(_:)`` when the folder cannot be written.
   public func newRun(at date: Date) throws -> URL {
-    let files = FileManager.default
     do {
-      try files.createDirectory(at: root, withIntermediateDirectories: true)
+      try Folder.make(root)
     } catch {
-      throw ConfigurationError.invalid(
-        "cannot make the work directory \(root.path): \(error.localizedDescription). Name another with --work-dir."
-      )
+      throw ConfigurationError.invalid("the work directory (--work-dir): \(error)")
     }
     let stamp = Workspace.stamp(date)
     for attempt in 1...1000 {

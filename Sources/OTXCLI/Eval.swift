@@ -108,15 +108,14 @@ struct Eval: AsyncParsableCommand {
   }
 
   private func evaluate(_ request: EvaluateRequest, _ log: ProgressReporter) async throws {
+    // Not after hours of scoring.
+    if let file = results.savePerformance { try ResultFile.check(file) }
     let outcome = try await CurrentJobs.value.evaluate(request) { done, count in
       log.observe(.validating(done: done, of: count))
     }
     log.end()
     for note in outcome.notes { log.observe(.warning(note)) }
     let performance = JSONText.members([(outcome.performanceMetric, .number(outcome.performance))])
-    if let savePerformance = results.savePerformance {
-      try ResultFile.write(performance.text + "\n", to: savePerformance)
-    }
     let name = outcome.performanceMetric
     log.log(
       "\(name.prefix(1).uppercased() + name.dropFirst()) after evaluation: \(outcome.performance)"
@@ -133,6 +132,9 @@ struct Eval: AsyncParsableCommand {
         "\(name): \(outcome.performance) on \(outcome.itemCount) images of the "
           + "\(outcome.subset.rawValue) subset (\(rate) images/s)"
       )
+    }
+    if let file = results.savePerformance {
+      try ResultFile.write(performance.text + "\n", to: file)
     }
   }
 

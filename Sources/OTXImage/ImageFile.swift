@@ -62,7 +62,7 @@ public enum ImageFile {
     } catch {
       throw DataError.unreadable(
         file: url.path,
-        reason: "cannot be written: \(error.localizedDescription)"
+        reason: "cannot be written: \(error.reason)"
       )
     }
   }

@@ -21,7 +21,7 @@ struct IRDocument {
     do {
       data = try Data(contentsOf: url, options: .mappedIfSafe)
     } catch {
-      throw fail("it cannot be read: \(error.localizedDescription)")
+      throw fail("it cannot be read: \(error.reason)")
     }
     let start = data.prefix(4096)
     guard start.range(of: Data("<net".utf8)) != nil else {

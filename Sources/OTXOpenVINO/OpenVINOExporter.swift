@@ -31,11 +31,8 @@ public struct OpenVINOExporter: Sendable {
     }
     let files = FileManager.default
     let aside = directory.appending(path: ".openvino-\(UUID().uuidString)")
-    do {
-      try files.createDirectory(at: aside, withIntermediateDirectories: true)
-    } catch {
-      throw FileError.cannotWrite(directory.path, reason: error.localizedDescription)
-    }
+    try Folder.make(directory)
+    try Folder.make(aside)
     defer { try? files.removeItem(at: aside) }
 
     let xml = aside.appending(path: "openvino.xml")

@@ -192,14 +192,3 @@ extension Recipe {
     return changed
   }
 }
-
-extension Error {
-  /// The system's words for what went wrong, without the code around them.
-  var reason: String {
-    let error = self as NSError
-    if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError {
-      return underlying.localizedDescription
-    }
-    return error.localizedDescription
-  }
-}

@@ -35,7 +35,7 @@ public struct LabelSchema: Sendable, Equatable {
         reason: "it is no label schema: \(error.shortDescription)"
       )
     } catch {
-      throw DataError.unreadable(file: url.path, reason: error.localizedDescription)
+      throw DataError.unreadable(file: url.path, reason: error.reason)
     }
     var names: [String] = []
     for id in file.labelGroups.flatMap(\.labelIDs) {

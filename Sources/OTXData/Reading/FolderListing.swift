@@ -24,7 +24,7 @@ struct FolderListing {
     } catch {
       throw DataError.unreadable(
         file: root.path,
-        reason: "the folder cannot be read: \(error.localizedDescription)"
+        reason: "the folder cannot be read: \(error.reason)"
       )
     }
     for name in names.sorted() where !name.hasPrefix(".") {

@@ -130,14 +130,7 @@ struct PictureWriter {
   }
 
   static func makeFolder(_ url: URL) throws {
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw DataError.unreadable(
-        file: url.path,
-        reason: "the folder cannot be made: \(error.localizedDescription)"
-      )
-    }
+    try Folder.make(url)
   }
 
   static func write(_ data: Data, to url: URL) throws {
@@ -146,7 +139,7 @@ struct PictureWriter {
     } catch {
       throw DataError.unreadable(
         file: url.path,
-        reason: "cannot be written: \(error.localizedDescription)"
+        reason: "cannot be written: \(error.reason)"
       )
     }
   }

@@ -1,0 +1,44 @@
+package import Foundation
+
+/// Folders that files go to.
+package enum Folder {
+  /// Makes a folder, and those above it, where there is none.
+  ///
+  /// - Throws: ``FileError/cannotWrite(_:reason:)`` naming what is in the way; also for a folder
+  ///   that is there and may not be written to.
+  package static func make(_ url: URL) throws {
+    var path = ""
+    for part in url.absoluteURL.pathComponents {
+      let parent = path
+      path += path.isEmpty || path == "/" ? part : "/" + part
+      guard mkdir(path, 0o777) != 0, errno != EEXIST else { continue }
+      let isInTheWay = errno == ENOTDIR
+      throw FileError.cannotWrite(
+        url.path,
+        reason: isInTheWay ? notAFolder(parent) : systemMessage(errno)
+      )
+    }
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
+      isDirectory.boolValue
+    else { throw FileError.cannotWrite(url.path, reason: notAFolder(path)) }
+    guard access(path, W_OK) == 0 else {
+      throw FileError.cannotWrite(url.path, reason: systemMessage(errno))
+    }
+  }
+
+  private static func notAFolder(_ path: String) -> String {
+    "\(path) is a file, not a folder; name another folder"
+  }
+}
+
+extension Error {
+  /// The system's words for what went wrong, without the code around them.
+  package var reason: String {
+    let error = self as NSError
+    if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError {
+      return underlying.localizedDescription
+    }
+    return error.localizedDescription
+  }
+}
