@@ -22,10 +22,11 @@ extension Engine {
     at date: Date = Date(),
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) async throws -> TrainingRun {
-    // Everything that would spoil hours of training in the end is looked for before it begins.
-    if let modelDirectory { try makeDirectory(modelDirectory) }
+    // Everything that would spoil hours of training in the end is looked for before it begins, and
+    // before there is a run: one that cannot learn or be saved is not to become the latest.
+    try await job.checkTrainingData()
+    if let modelDirectory { try Folder.make(modelDirectory) }
     let root = try workspace.newRun(at: date)
-    try makeDirectory(root)
     let run = RunDirectory(
       root: root,
       models: modelDirectory ?? root,

@@ -218,6 +218,8 @@ public final class Engine: Sendable {
 /// The jobs of ``TaskEngine`` that can be named without its task.
 protocol EngineJobs: Sendable {
   var info: ModelInfo { get async }
+  /// Throws what would end a training for want of usable data, before a run begins.
+  func checkTrainingData() async throws
   func train(
     run: RunDirectory,
     decisions: [Decision],

@@ -219,6 +219,12 @@ private final class Notes: Sendable {
 }
 
 extension TaskEngine: EngineJobs {
+  func checkTrainingData() async throws {
+    let data = try await dataModule()
+    try data.check(.train, mode: .training(epoch: 0))
+    try data.check(.val, mode: .evaluation)
+  }
+
   func describePredictions(
     for images: [URL],
     confidenceThreshold threshold: Float?,

@@ -309,8 +309,21 @@ struct LoaderTests {
         return item
       }
     }
+    bare.problems = [
+      DatasetProblem(
+        kind: "box without size",
+        location: "a.json:7",
+        message: "box 1 has no area",
+        remedy: .leftOut
+      )
+    ]
     let module = try module(bare)
+    let bareError = #expect(throws: DataError.self) {
+      try module.check(.train, mode: .training(epoch: 0))
+    }
+    #expect(bareError?.description.contains("a.json:7: box 1 has no area") ?? false)
     #expect(throws: DataError.self) { try module.batches(.train, mode: .training(epoch: 0)) }
+    try module.check(.train, mode: .evaluation)
     #expect(try all(module, .train, .evaluation).count == 3)
   }
 

@@ -19,6 +19,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   private let isStrict: Bool
   private let reporter: ProblemReporter
   private let byteBudget: Int
+  /// What was left out when the dataset was read, in words.
+  private let damage: [String]
 
   /// Picks out of a dataset what the task needs.
   ///
@@ -68,6 +70,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       seed: self.seed
     )
     (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
+    damage = dataset.problems.filter { $0.remedy == .leftOut }.summary
   }
 
   /// Items that the task can use; the others are named.
@@ -118,6 +121,36 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     return result
   }
 
+  /// Makes sure that there is something to work on, before long work begins.
+  ///
+  /// - Parameters:
+  ///   - subset: Which items.
+  ///   - mode: What they are for.
+  /// - Throws: ``DataError/emptySubset(_:reason:)``.
+  public func check(_ subset: Subset, mode: BatchMode) throws {
+    _ = try usableItems(of: subset, mode: mode)
+  }
+
+  private func usableItems(of subset: Subset, mode: BatchMode) throws -> [DatasetItem] {
+    let items = items[subset] ?? []
+    // What was left out before is the likeliest cause, and nobody may have been told of it yet.
+    let leftOut = damage.isEmpty ? "" : ". " + damage.prefix(3).joined(separator: "; ")
+    guard !items.isEmpty else {
+      let reason =
+        problems.isEmpty
+        ? "the dataset has none" + (subset == .val ? "; add pictures to validate on" : "")
+        : "\(Kind.title) can use none of the \("item".counted(problems.count))"
+      throw DataError.emptySubset(subset, reason: reason + leftOut)
+    }
+    if case .training = mode, !items.contains(where: { Kind.usableAnnotationCount(of: $0) > 0 }) {
+      throw DataError.emptySubset(
+        subset,
+        reason: "no item has an annotation that \(Kind.title) can learn from" + leftOut
+      )
+    }
+    return items
+  }
+
   /// The batches of one epoch.
   ///
   /// A picture that cannot be decoded is reported once. In evaluation it is left out; in training
@@ -132,20 +165,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     _ subset: Subset,
     mode: BatchMode
   ) throws -> any BatchStream<Kind.Batch> {
-    let items = items[subset] ?? []
-    guard !items.isEmpty else {
-      let reason =
-        problems.isEmpty
-        ? "the dataset has none"
-        : "\(Kind.title) can use none of the \("item".counted(problems.count))"
-      throw DataError.emptySubset(subset, reason: reason)
-    }
-    if case .training = mode, !items.contains(where: { Kind.usableAnnotationCount(of: $0) > 0 }) {
-      throw DataError.emptySubset(
-        subset,
-        reason: "no item has an annotation that \(Kind.title) can learn from"
-      )
-    }
+    let items = try usableItems(of: subset, mode: mode)
     let job = LoadingJob(
       items: items,
       hasTruth: subset != .unlabeled,
