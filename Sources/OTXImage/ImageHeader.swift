@@ -66,7 +66,7 @@ public struct ImageHeader: Sendable, Equatable {
 
   private init(_ source: HeaderBytes) throws {
     let magic = try source.read(0, 64)
-    guard !magic.isEmpty else { throw source.failure("the file is empty (0 bytes)") }
+    guard !magic.isEmpty else { throw source.failure("is empty (0 bytes)") }
     guard let format = ImageFormat(magic: magic) else {
       throw source.failure("is not a picture in a known format (\(ImageHeader.kind(of: magic)))")
     }

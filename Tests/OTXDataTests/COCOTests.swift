@@ -262,7 +262,7 @@ struct COCOTests {
     try folder.write(file(), to: "train/_annotations.coco.json")
     let whole = try Data(contentsOf: folder.url.appending(path: "train/a.png"))
     for (data, reason) in [
-      (Data(), "the file is empty (0 bytes)"), (Data("text".utf8), "it holds text"),
+      (Data(), "is empty (0 bytes)"), (Data("text".utf8), "it holds text"),
       (whole.prefix(whole.count / 2), "the file ends too early"),
     ] {
       try folder.write(data, to: "train/a.png")
@@ -276,6 +276,19 @@ struct COCOTests {
     let dataset = try folder.read()
     #expect(dataset.kinds(.leftOut) == ["wrong picture size"])
     #expect(dataset.problems.contains { $0.message.contains("48x64 pixels and not 24x32") })
+  }
+
+  @Test("a damaged annotation file of one subset is an error, though another subset is whole")
+  func damagedBesideWhole() throws {
+    let folder = try TemporaryFolder()
+    try pictures(folder, "train")
+    try pictures(folder, "valid")
+    try folder.write(file(), to: "valid/_annotations.coco.json")
+    for text in ["", "[1, 2]", "\"text\"", "{}"] {
+      try folder.write(text, to: "train/_annotations.coco.json")
+      let error = #expect(throws: DataError.self) { try folder.read() }
+      #expect(error?.description.hasPrefix("train/_annotations.coco.json") == true)
+    }
   }
 
   @Test("files that cannot be used at all are errors with a place")
@@ -315,7 +328,7 @@ struct COCOTests {
         "holds no pictures"
       )
     )
-    #expect(try error("[1, 2]").contains("holds no COCO annotation file"))
+    #expect(try error("[1, 2]").contains("is not a COCO annotation file"))
   }
 
   @Test("pictures that are all missing are one clear error")

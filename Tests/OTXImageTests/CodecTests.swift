@@ -61,7 +61,7 @@ struct CodecTests {
         return "decoded"
       } catch { return "\(error)" }
     }
-    #expect(reason([]) == "a.jpg: the file is empty (0 bytes)")
+    #expect(reason([]) == "a.jpg: is empty (0 bytes)")
     #expect(reason(Array("hello\n".utf8)).contains("it holds text"))
     #expect(reason(Array("../train/b.jpg".utf8)).contains("a symbolic link copied as a file?"))
     #expect(reason(Array("version https://git-lfs.github.com/spec/v1".utf8)).contains("Git LFS"))

@@ -12,7 +12,7 @@ enum ReadFile {
       throw DataError.unreadable(file: name, reason: reason)
     }
     guard !bytes.isEmpty else {
-      throw DataError.unreadable(file: name, reason: "the file is empty (0 bytes)")
+      throw DataError.unreadable(file: name, reason: "is empty (0 bytes)")
     }
     return bytes
   }

@@ -47,7 +47,10 @@ struct COCOFile {
     var found: Set<String> = []
     var file = self
     let isObject = try JSONScanner.scan(url, name: name) { scanner in
-      guard scanner.nextKind() == .object else { return false }
+      guard scanner.nextKind() == .object else {
+        try scanner.skipValue()
+        return false
+      }
       try scanner.object { scanner, key in
         switch key {
         case "categories": try file.list(&scanner, key, &found) { try $0.readCategory(&$1) }

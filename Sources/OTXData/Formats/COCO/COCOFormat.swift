@@ -39,7 +39,10 @@ public struct COCOFormat: DatasetFormat {
     switch location {
     case .root(let root, _):
       base = root.pathExtension.lowercased() == "json" ? root.deletingLastPathComponent() : root
-      sources = try COCOLayout.sources(in: root).filter { COCOLayout.looksLikeCOCO($0.annotations) }
+      // A file of COCO's own name that is damaged at its start is an error, not another file.
+      sources = try COCOLayout.sources(in: root).filter {
+        COCOLayout.hasOwnName($0.annotations) || COCOLayout.looksLikeCOCO($0.annotations)
+      }
       guard !sources.isEmpty else {
         throw DataError.unreadable(
           file: root.path,

@@ -103,6 +103,12 @@ enum COCOLayout {
     return COCOSource(subset: subset, annotations: file, imageRoots: existing)
   }
 
+  /// Whether a file has a name that only COCO annotation files have.
+  static func hasOwnName(_ file: URL) -> Bool {
+    let name = file.lastPathComponent.lowercased()
+    return name == "_annotations.coco.json" || name.hasPrefix("instances_")
+  }
+
   /// Whether a file begins like a COCO annotation file: an object with `images` or `annotations` in
   /// its first 64 KiB.
   static func looksLikeCOCO(_ file: URL) -> Bool {
