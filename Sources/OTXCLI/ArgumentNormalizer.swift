@@ -63,6 +63,12 @@ struct ArgumentNormalizer {
         result += assignments.flatMap { ["--set", $0] }
         continue
       }
+      if value == nil, let next = rest.first, ArgumentNormalizer.isNegativeNumber(next) {
+        // Not an option: the declared one says what is wrong with it.
+        result.append("--\(name)=\(next)")
+        rest.removeFirst()
+        continue
+      }
       result.append("--" + name + (value.map { "=" + $0 } ?? ""))
       if value == nil, let none = ArgumentNormalizer.optionalValues[command ?? ""]?[name],
         rest.first.map({ $0.hasPrefix("-") }) ?? true
@@ -131,6 +137,11 @@ struct ArgumentNormalizer {
       result += ["--parameter", "\(name)=\(value)"]
     }
     return result
+  }
+
+  /// Whether a word is a value and no option, whatever it begins with.
+  private static func isNegativeNumber(_ word: String) -> Bool {
+    word.hasPrefix("-") && word.dropFirst().first.map { $0.isNumber || $0 == "." } == true
   }
 
   /// `--train_data_roots=x` as `("train-data-roots", "x")`.

@@ -80,7 +80,7 @@ struct Inputs {
   }
 
   /// A run's folder, or an export's.
-  private static func isModelFolder(_ url: URL) -> Bool {
+  static func isModelFolder(_ url: URL) -> Bool {
     ["weights.pth", "models/weights.pth", "openvino.xml"].contains {
       FileManager.default.fileExists(atPath: url.appending(path: $0).path)
     }

@@ -53,6 +53,11 @@ struct ModelArguments: ParsableArguments {
         )
       }
       model = latest.resolvingSymlinksInPath()
+      guard Inputs.isModelFolder(model) else {
+        throw UsageError(
+          "no model: the newest run, \(model.relativePath), left none; name a checkpoint"
+        )
+      }
     }
     var engine = try compute.engineOptions()
     // A trained model is run as it was trained; a shorter type is the user's choice.

@@ -207,6 +207,14 @@ public struct AutoConfigurator: Sendable {
           + (found.isEmpty ? "" : "; it has those of \(found.joined(separator: ", "))")
       )
     }
+    let metrics = metricNames(recipe.task.kind)
+    guard recipe.training.metric == "auto" || metrics.contains(recipe.training.metric) else {
+      throw ConfigurationError.unknownName(
+        recipe.training.metric,
+        kind: "metric of \(recipe.task.rawValue)",
+        known: ["auto"] + metrics
+      )
+    }
     let backbone = recipe.model.backbone
     guard backbone == "auto" || model.backbones.contains(backbone) else {
       throw ConfigurationError.unknownName(
@@ -228,6 +236,8 @@ public struct AutoConfigurator: Sendable {
       )
     }
   }
+
+  private func metricNames<Kind: VisionTask>(_ kind: Kind.Type) -> [String] { Kind.Score.names }
 
   private func modelReason(
     _ model: ModelDescriptor?,

@@ -230,7 +230,11 @@ private struct Merger {
     expectation: ([String]) -> String?
   ) -> ConfigurationError {
     let context: DecodingError.Context
+    var expectsList = false
     switch error {
+    case .typeMismatch(_, let found) where found.codingPath.last?.intValue == nil:
+      context = found
+      expectsList = found.debugDescription.hasPrefix("Expected to decode Sequence")
     case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found):
       context = found
     case .keyNotFound(_, let found): context = found
@@ -241,7 +245,7 @@ private struct Merger {
       let prefix = Array(path.prefix(length))
       guard let origin = origins[prefix] else { continue }
       let key = prefix.joined(separator: ".")
-      guard let expected = expectation(prefix) else {
+      guard let expected = expectation(prefix) ?? (expectsList ? "a list" : nil) else {
         return .invalid("\(origin.source): \(key): \(context.debugDescription)")
       }
       return .invalidValue(origin.value, key: key, expected: expected, source: origin.source)

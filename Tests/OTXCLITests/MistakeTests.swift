@@ -31,6 +31,9 @@ import Testing
     ("train / --set maxEpoch=3", "--set: unknown key 'maxEpoch', did you mean 'maxEpochs'?"),
     ("train / --set maxEpochs", "'maxEpochs' is no assignment"),
     ("train / --max-epochs many", "--max-epochs: 'many' is no value for maxEpochs"),
+    (
+      "train / --max-epochs -1", "--max-epochs: '-1' is no value for maxEpochs; expected at least 1"
+    ),
     ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
     ("train / --input-size huge", "HEIGHTxWIDTH"),
     ("train / --weights nothing.pth", "weights: there is nothing at 'nothing.pth'"),
@@ -60,6 +63,26 @@ import Testing
     let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
     let message = (object as? [String: String])?["error"]
     #expect(message?.hasPrefix("unknown task 'DETECTOIN', did you mean 'DETECTION'?") == true)
+  }
+
+  @Test func aNewestRunWithoutModelIsNamed() async throws {
+    let playground = try Playground(["runs/latest/train.log"])
+    defer { playground.remove() }
+    let result = await otx(["eval", "--work-dir", playground.path("runs")])
+    #expect(result.status == 64)
+    #expect(result.errors.contains("runs/latest, left none; name a checkpoint"))
+  }
+
+  @Test func placesThatCannotBeWrittenAreSaidBeforeTheWork() async throws {
+    let playground = try Playground(["file", "folder/weights.pth", "data/readme.txt"])
+    defer { playground.remove() }
+    let model = playground.path("folder/weights.pth")
+    for place in [playground.path("file") + "/score.json", playground.path("folder")] {
+      let result = await otx(["eval", model, playground.path("data"), "--save-performance", place])
+      #expect(result.status == 1)
+      #expect(result.errors.contains("cannot write"), "\(result.errors)")
+      #expect(result.output.isEmpty)
+    }
   }
 
   @Test func aFailedJobEndsWithOne() async throws {

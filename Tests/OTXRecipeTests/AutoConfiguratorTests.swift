@@ -211,6 +211,8 @@ let testModels = [
     )
     let odd = [RecipeOverride(key: "inputSize", value: "300x300", source: "--input-size")]
     #expect(message(RecipeRequest(overrides: odd), cells).contains("for example 320x320"))
+    let metric = [RecipeOverride(key: "metric", value: "map_05", source: "--metric")]
+    #expect(message(RecipeRequest(overrides: metric), cells).contains("did you mean 'map_50'?"))
     let backbone = [RecipeOverride(key: "model.backbone", value: "resnet81", source: "--set")]
     #expect(
       message(RecipeRequest(overrides: backbone), cells).contains("did you mean 'resnet18'?")

@@ -85,6 +85,8 @@ import Testing
     ("task=DETECTOIN", "expected one of MULTI_CLASS_CLS, DETECTION"),
     ("earlyStopping.enabled=maybe", "expected true or false"),
     ("optimizer.learningRate={a: 1}", "'{a: 1}' is no value for optimizer.learningRate"),
+    ("augmentations=5", "'5' is no value for augmentations; expected a list"),
+    ("augmentations=[{name: horizontalFlip}]", "unknown augmentation 'name'; there are: "),
     ("augmentations=[horizontalFlop]", "did you mean 'horizontalFlip'?"),
     ("augmentations=[{horizontalFlip: {probabilty: 1}}]", "did you mean 'probability'?"),
     ("batchSize", "'batchSize' is no assignment"),

@@ -98,7 +98,7 @@ extension Augmentation: Codable {
         )
       }
       name = key.stringValue
-      if try !container.decodeNil(forKey: key) {
+      if Augmentation.names.contains(name), try !container.decodeNil(forKey: key) {
         parameters.container = try container.nestedContainer(keyedBy: Key.self, forKey: key)
       }
     }
