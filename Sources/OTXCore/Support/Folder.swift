@@ -22,9 +22,10 @@ package enum Folder {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
       isDirectory.boolValue
     else { throw FileError.cannotWrite(url.path, reason: notAFolder(path)) }
-    guard access(path, W_OK) == 0 else {
-      throw FileError.cannotWrite(url.path, reason: systemMessage(errno))
-    }
+    // Only a file that was written shows that one can be: rights are not all that may be in the way.
+    let probe = url.appending(path: ".otx-probe-\(getpid())")
+    try AtomicFile.write(Data([0]), to: probe)
+    try? FileManager.default.removeItem(at: probe)
   }
 
   private static func notAFolder(_ path: String) -> String {
