@@ -72,14 +72,17 @@ def main():
 
     print(json.dumps({"ready": True, "torch": torch.__version__}), flush=True)
     for line in sys.stdin:
-        seconds = []
+        seconds, cpu_seconds = [], []
         loss = float("nan")
         for _ in range(int(line)):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             loss = step().item()
             seconds.append(time.perf_counter() - start)
+            cpu_seconds.append(time.process_time() - cpu_start)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps({"seconds": seconds, "loss": loss, "peakMemoryBytes": peak}), flush=True)
+        print(json.dumps({
+            "seconds": seconds, "cpuSeconds": cpu_seconds, "loss": loss, "peakMemoryBytes": peak,
+        }), flush=True)
 
 
 if __name__ == "__main__":

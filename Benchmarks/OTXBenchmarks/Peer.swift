@@ -9,6 +9,7 @@ final class Peer {
 
   struct Answer: Decodable {
     var seconds: [Double]
+    var cpuSeconds: [Double]
     var loss: Double
     var peakMemoryBytes: Int
   }

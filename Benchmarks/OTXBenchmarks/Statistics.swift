@@ -16,6 +16,21 @@ struct Series {
   }
 }
 
+/// What was measured of one side.
+struct Figures {
+  var time = Series()
+  /// Of all cores together: on a machine that others use too, this is the steadier figure.
+  var cpu = Series()
+  var loss = Double.nan
+  var peakMemoryBytes = 0
+
+  mutating func add(_ seconds: [Double], _ cpuSeconds: [Double], _ loss: Double) {
+    time.seconds += seconds
+    cpu.seconds += cpuSeconds
+    self.loss = loss
+  }
+}
+
 /// `value` with `places` digits after the point.
 func fixed(_ value: Double, _ places: Int) -> String {
   guard value.isFinite else { return "\(value)" }

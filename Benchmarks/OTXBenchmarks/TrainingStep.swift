@@ -59,20 +59,17 @@ struct TrainingStep: ParsableCommand {
     defer { peer?.stop() }
     _ = try peer?.steps(warmup)
 
-    var (mine, theirs) = (Series(), Series())
-    var losses = (Double.nan, Double.nan)
-    var peerMemory = 0
+    var (mine, theirs) = (Figures(), Figures())
     for _ in 0..<rounds {
       let turn = try ours.steps(steps)
-      mine.seconds += turn.seconds
-      losses.0 = turn.loss
+      mine.add(turn.seconds, turn.cpuSeconds, turn.loss)
       if let answer = try peer?.steps(steps) {
-        theirs.seconds += answer.seconds
-        losses.1 = answer.loss
-        peerMemory = answer.peakMemoryBytes
+        theirs.add(answer.seconds, answer.cpuSeconds, answer.loss)
+        theirs.peakMemoryBytes = answer.peakMemoryBytes
       }
     }
-    report(options, mine, theirs, losses, peerMemory)
+    mine.peakMemoryBytes = peakResidentBytes()
+    report(options, mine, theirs)
   }
 
   private func startPeer(
@@ -95,30 +92,29 @@ struct TrainingStep: ParsableCommand {
     )
   }
 
-  private func report(
-    _ options: Workload.Options,
-    _ mine: Series,
-    _ theirs: Series,
-    _ losses: (Double, Double),
-    _ peerMemory: Int
-  ) {
-    func line(_ name: String, _ series: Series, _ loss: Double, _ memory: Int) {
-      let rate = fixed(Double(options.batchSize) / series.median, 1)
+  private func report(_ options: Workload.Options, _ mine: Figures, _ theirs: Figures) {
+    func line(_ name: String, _ figures: Figures) {
+      let time = figures.time
+      let rate = fixed(Double(options.batchSize) / time.median, 1)
       print(
-        "\(name) \(fixed(series.median * 1000, 1)) ms ± \(fixed(series.spread * 1000, 1))  "
-          + "\(rate) img/s  peak \(memory >> 20) MiB  loss \(fixed(loss, 4))"
+        "\(name) \(fixed(time.median * 1000, 1)) ms ± \(fixed(time.spread * 1000, 1))  "
+          + "\(rate) img/s  CPU \(fixed(figures.cpu.median * 1000, 1)) ms  "
+          + "peak \(figures.peakMemoryBytes >> 20) MiB  loss \(fixed(figures.loss, 4))"
       )
     }
     print(
       "\(model) \(precision) batch \(options.batchSize) \(options.height)x\(options.width) "
         + "\(contiguous ? "contiguous" : "channels-last"), \(threads) threads, "
-        + "\(mine.seconds.count) steps each, peer's heap: \(peerHeap)"
+        + "\(mine.time.seconds.count) steps each, peer's heap: \(peerHeap)"
         + (deterministic ? ", ours deterministic" : "")
     )
-    line("ours   ", mine, losses.0, peakResidentBytes())
-    guard !theirs.seconds.isEmpty else { return }
-    line("PyTorch", theirs, losses.1, peerMemory)
-    print("ratio of the medians, ours to PyTorch's: \(fixed(mine.median / theirs.median, 3))")
+    line("ours   ", mine)
+    guard !theirs.time.seconds.isEmpty else { return }
+    line("PyTorch", theirs)
+    print(
+      "ours to PyTorch's, ratio of the medians: \(fixed(mine.time.median / theirs.time.median, 3))"
+        + "  (CPU time: \(fixed(mine.cpu.median / theirs.cpu.median, 3)))"
+    )
   }
 
   /// The most memory this process ever held.

@@ -1,3 +1,4 @@
+import Glibc
 import OTXCore
 import OTXModels
 import OTXNN
@@ -111,16 +112,26 @@ final class Workload {
     }
   }
 
-  /// Runs `count` steps; returns each one's seconds and the last loss.
-  func steps(_ count: Int) throws -> (seconds: [Double], loss: Double) {
-    var seconds: [Double] = []
+  /// Runs `count` steps; returns each one's seconds, those of all cores together, and the last
+  /// loss.
+  func steps(_ count: Int) throws -> (seconds: [Double], cpuSeconds: [Double], loss: Double) {
+    var (seconds, cpuSeconds): ([Double], [Double]) = ([], [])
     var loss = Double.nan
     for _ in 0..<count {
       let clock = ContinuousClock()
+      let cpuStart = cpuTime()
       let time = try clock.measure { loss = try step() }
       seconds.append(time / .seconds(1))
+      cpuSeconds.append(cpuTime() - cpuStart)
     }
-    return (seconds, loss)
+    return (seconds, cpuSeconds, loss)
+  }
+
+  /// Seconds that all threads of this process have computed.
+  private func cpuTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func step() throws -> Double {
