@@ -62,7 +62,7 @@ struct DataCommand: ParsableCommand {
       }
       rows.append(["annotations", "\(profile.annotationCount)"])
       for entry in profile.labelCounts { rows.append(["label \(entry.label)", "\(entry.count)"]) }
-      return Table(header: ["WHAT", "FOUND"], rows: rows).text()
+      return TextTable(columns: ["WHAT", "FOUND"], rows: rows).rendered()
     }
   }
 

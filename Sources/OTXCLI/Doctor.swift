@@ -21,8 +21,11 @@ struct Doctor: ParsableCommand {
       }
       Console.current.print(JSONText.object(["items": .array(items)]).text)
     } else {
-      let table = Table(header: ["WHAT", "FOUND"], rows: findings.map { [$0.name, $0.found] })
-      Console.current.print(table.text(width: Console.current.outputWidth))
+      let table = TextTable(
+        columns: ["WHAT", "FOUND"],
+        rows: findings.map { [$0.name, $0.found] }
+      )
+      Console.current.print(table.rendered(width: Console.current.outputWidth))
       for advice in findings.compactMap(\.advice) { Console.current.print(advice) }
     }
     if findings.contains(where: { $0.advice != nil }) { throw ExitCode.failure }

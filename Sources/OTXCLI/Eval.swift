@@ -123,7 +123,7 @@ struct Eval: AsyncParsableCommand {
     if output.json {
       Console.current.print(try json(outcome).text)
     } else {
-      Console.current.print(ScoreTable.text(outcome.report))
+      Console.current.print(outcome.report.summary())
       let rate = String(
         format: "%.1f",
         outcome.secondsPerImage > 0 ? 1 / outcome.secondsPerImage : 0
@@ -175,8 +175,8 @@ struct Eval: AsyncParsableCommand {
     if output.json {
       Console.current.print(JSONText.object(["predictions": .array(predictions)]).text)
     } else {
-      let table = Table(header: ["PICTURE", "PREDICTION"], rows: rows)
-      Console.current.print(table.text(width: Console.current.outputWidth))
+      let table = TextTable(columns: ["PICTURE", "PREDICTION"], rows: rows)
+      Console.current.print(table.rendered(width: Console.current.outputWidth))
     }
   }
 }

@@ -94,7 +94,7 @@ struct Export: AsyncParsableCommand {
       if let difference = outcome.metricDifference {
         rows.append(["difference of the score", String(format: "%.1e", difference)])
       }
-      Console.current.print(Table(header: ["RESULT", "VALUE"], rows: rows).text())
+      Console.current.print(TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered())
     }
   }
 }

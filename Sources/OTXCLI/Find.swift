@@ -56,14 +56,14 @@ struct Find: ParsableCommand {
     } else if listing.table.rows.isEmpty {
       console.print("nothing found")
     } else {
-      console.print(listing.table.text(width: console.outputWidth))
+      console.print(listing.table.rendered(width: console.outputWidth))
     }
   }
 
   /// A table, and what its columns are called in JSON.
   struct Listing {
     var keys: [String]
-    var table: Table
+    var table: TextTable
   }
 
   private static let numericKeys: Set<String> = ["parametersInMillions", "gigaMultiplyAdds"]
@@ -93,8 +93,8 @@ struct Find: ParsableCommand {
     if task != nil {
       return Listing(
         keys: ["task", "title"],
-        table: Table(
-          header: ["TASK", "MEANING"],
+        table: TextTable(
+          columns: ["TASK", "MEANING"],
           rows: registry.tasks().map { [$0.rawValue, $0.kind.title] }
         )
       )
@@ -107,8 +107,8 @@ struct Find: ParsableCommand {
       keys: [
         "task", "name", "title", "inputSize", "parametersInMillions", "gigaMultiplyAdds",
       ],
-      table: Table(
-        header: ["TASK", "NAME", "TITLE", "INPUT", "PARAMETERS (M)", "MULTIPLY-ADDS (G)"],
+      table: TextTable(
+        columns: ["TASK", "NAME", "TITLE", "INPUT", "PARAMETERS (M)", "MULTIPLY-ADDS (G)"],
         rows: models.map {
           [
             $0.task.rawValue, $0.name, $0.title, $0.preprocessing.inputSize.description,
@@ -124,8 +124,8 @@ struct Find: ParsableCommand {
     let entries = tasks.flatMap(registry.recipes(for:))
     return Listing(
       keys: ["task", "name", "model", "method", "file"],
-      table: Table(
-        header: ["TASK", "RECIPE", "MODEL", "METHOD", "FILE"],
+      table: TextTable(
+        columns: ["TASK", "RECIPE", "MODEL", "METHOD", "FILE"],
         rows: entries.map { entry in
           [
             entry.recipe.task.rawValue, entry.name, entry.recipe.model.name,
@@ -139,8 +139,8 @@ struct Find: ParsableCommand {
   private func backbones(_ models: [ModelDescriptor]) -> Listing {
     Listing(
       keys: ["model", "backbone"],
-      table: Table(
-        header: ["MODEL", "BACKBONE"],
+      table: TextTable(
+        columns: ["MODEL", "BACKBONE"],
         rows: models.flatMap { model in model.backbones.map { [model.name, $0] } }
       )
     )
@@ -159,7 +159,7 @@ struct Find: ParsableCommand {
     }
     return Listing(
       keys: ["task", "recipe", "model", "backbone"],
-      table: Table(header: ["TASK", "RECIPE", "MODEL", "BACKBONE"], rows: rows)
+      table: TextTable(columns: ["TASK", "RECIPE", "MODEL", "BACKBONE"], rows: rows)
     )
   }
 
@@ -167,8 +167,8 @@ struct Find: ParsableCommand {
     let templates = registry.templates(for: task)
     return Listing(
       keys: ["task", "id", "name", "path"],
-      table: Table(
-        header: ["TASK", "ID", "NAME", "PATH"],
+      table: TextTable(
+        columns: ["TASK", "ID", "NAME", "PATH"],
         rows: templates.map { [$0.task.rawValue, $0.id, $0.name, $0.path] },
         alignment: .center
       )

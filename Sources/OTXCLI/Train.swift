@@ -105,7 +105,9 @@ struct Train: AsyncParsableCommand {
       ("size multiple", "\(model.sizeMultiple)"), ("parameters", "\(model.parameterCount)"),
       ("multiply-adds (G)", "\(model.gigaMultiplyAdds)"),
     ]
-    Console.current.print(Table(header: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).text())
+    Console.current.print(
+      TextTable(columns: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).rendered()
+    )
   }
 
   private func json(_ outcome: TrainOutcome) throws -> JSONText {
@@ -138,7 +140,7 @@ struct Train: AsyncParsableCommand {
       ["images/s", String(format: "%.1f", result.imagesPerSecond)],
       ["peak memory", String(format: "%.2f GiB", Double(result.peakMemoryBytes) / 0x1p30)],
     ]
-    return Table(header: ["RESULT", "VALUE"], rows: rows).text()
+    return TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered()
   }
 }
 

@@ -27,30 +27,6 @@ import Testing
     #expect(result.status == 0)
   }
 
-  /// The spacing of the tutorial's table, which has one template more.
-  @Test func cellsAreCentredAsInTheTutorial() {
-    let table = Table(
-      header: ["TASK", "ID", "NAME"],
-      rows: [
-        ["DETECTION", "Custom_Object_Detection_YOLOX", "YOLOX"],
-        ["DETECTION", "Custom_Object_Detection_Gen3_SSD", "SSD"],
-        ["DETECTION", "Custom_Object_Detection_Gen3_ATSS", "ATSS"],
-      ],
-      alignment: .center
-    )
-    #expect(
-      table.text() == """
-        +-----------+-----------------------------------+-------+
-        |    TASK   |                 ID                |  NAME |
-        +-----------+-----------------------------------+-------+
-        | DETECTION |   Custom_Object_Detection_YOLOX   | YOLOX |
-        | DETECTION |  Custom_Object_Detection_Gen3_SSD |  SSD  |
-        | DETECTION | Custom_Object_Detection_Gen3_ATSS |  ATSS |
-        +-----------+-----------------------------------+-------+
-        """
-    )
-  }
-
   @Test func narrowTerminalsBreakNoCell() async {
     let result = await otx("find --template --task DETECTION", width: 80)
     let path = "otx/algorithms/detection/configs/detection/mobilenetv2_atss/template.yaml"

@@ -36,6 +36,7 @@ import Testing
     )
   }
 
+  /// The spacing of the tutorial's table, which has one template more than ours.
   @Test func looksLikeTheListOfTemplates() {
     let table = TextTable(
       columns: ["TASK", "ID", "NAME"],
@@ -77,6 +78,80 @@ import Testing
         +---+
         """
     )
+  }
+
+  @Test func narrowTerminalsGetBlocks() {
+    let table = TextTable(
+      columns: ["name", "id", "path"],
+      rows: [["one", "1", "a/b"], ["two", "", "c/d/e"], ["three"]],
+      footers: [["sum", "1"]]
+    )
+    let blocks = """
+      name  one
+      id    1
+      path  a/b
+
+      name  two
+      path  c/d/e
+
+      name  three
+
+      name  sum
+      id    1
+      """
+    let ruled = table.rendered()
+    let width = ruled.prefix { $0 != "\n" }.count
+    #expect(table.rendered(width: width) == ruled, "as wide as the table is wide enough")
+    #expect(table.rendered(width: width - 1) == blocks)
+  }
+
+  @Test func evaluationsShowLabelsAndTheWhole() {
+    let score = ClassScore(
+      label: "a",
+      groundTruthCount: 2,
+      detectionCount: 3,
+      values: ["recall": 0.5, "ap": 0.25]
+    )
+    let report = MetricReport(
+      primary: "map_50",
+      values: ["map_50": 0.25, "f-measure": 0.5],
+      perClass: [score]
+    )
+    #expect(
+      report.summary() == """
+        ---------------iou_thr: 0.5---------------
+
+        +-------+-----+------+--------+-------+
+        | class | gts | dets | recall | ap    |
+        +-------+-----+------+--------+-------+
+        | a     | 2   | 3    | 0.500  | 0.250 |
+        +-------+-----+------+--------+-------+
+        | mAP   |     |      |        | 0.250 |
+        +-------+-----+------+--------+-------+
+        +-----------+--------+
+        | metric    | value  |
+        +-----------+--------+
+        | f-measure | 0.5000 |
+        | map_50    | 0.2500 |
+        +-----------+--------+
+        """
+    )
+    #expect(
+      MetricReport(primary: "accuracy", values: ["accuracy": 1]).summary() == """
+        +----------+--------+
+        | metric   | value  |
+        +----------+--------+
+        | accuracy | 1.0000 |
+        +----------+--------+
+        """
+    )
+  }
+
+  @Test func detectionsWithoutObjectsAreStillDetections() {
+    let score = ClassScore(label: "a", groundTruthCount: 0, detectionCount: 0, values: [:])
+    let table = MetricReport(primary: "map_50", values: [:], perClass: [score]).titledTable()
+    #expect(table.hasPrefix("---------------iou_thr: 0.5---------------\n\n"))
+    #expect(table.contains("| class | gts | dets | recall | ap |"))
   }
 
   @Test func marksScoresThatDoNotExist() {

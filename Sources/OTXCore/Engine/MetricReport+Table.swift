@@ -7,7 +7,6 @@ extension MetricReport {
   /// `class | gts | preds | precision | recall | f1`. A score that does not exist, because a label
   /// has no objects, is `-`.
   public func table() -> String {
-    let isDetection = values["map_50"] != nil || perClass.contains { $0.values["ap"] != nil }
     let scores = isDetection ? ["recall", "ap"] : ["precision", "recall", "f1"]
     let rows = perClass.map { row in
       [row.label, "\(row.groundTruthCount)", "\(row.detectionCount)"]
@@ -23,6 +22,26 @@ extension MetricReport {
       rows: rows,
       footers: [footer]
     ).rendered()
+  }
+
+  /// ``table()``; that of a detection below the line that says its overlap, as in the logs of
+  /// earlier versions.
+  public func titledTable() -> String {
+    isDetection ? "---------------iou_thr: 0.5---------------\n\n" + table() : table()
+  }
+
+  /// All scores for people: ``titledTable()`` where there are labels, and every score of the whole.
+  public func summary() -> String {
+    let rows = values.sorted { $0.key < $1.key }
+      .map { [$0.key, String(format: "%.4f", $0.value)] }
+    let whole = TextTable(columns: ["metric", "value"], rows: rows).rendered()
+    return perClass.isEmpty ? whole : titledTable() + "\n" + whole
+  }
+
+  /// Whether the scores are a detector's; without any object it has no `map_50` and no `ap`.
+  private var isDetection: Bool {
+    primary == Detection.selectionMetric || values["map_50"] != nil
+      || perClass.contains { $0.values["ap"] != nil }
   }
 
   private static func text(_ value: Double?) -> String {

@@ -1,5 +1,7 @@
 /// A table of text for a terminal, with a ruled frame.
 ///
+/// Cells are never broken, so that what stands in them can be copied.
+///
 /// ```
 /// +-----+-----+
 /// | gts | ap  |
@@ -31,12 +33,17 @@ public struct TextTable: Sendable, Equatable {
     self.alignment = alignment
   }
 
-  /// The lines of the table, joined by line feeds, without one at the end.
-  public func rendered() -> String {
+  /// The table as text.
+  ///
+  /// - Parameter width: Columns of the terminal: where the table is wider, each row becomes a block
+  ///   of lines `title  cell`, without its empty cells. `nil`: as wide as needed.
+  /// - Returns: Its lines, joined by line feeds, without one at the end.
+  public func rendered(width: Int? = nil) -> String {
     let lines = [columns] + rows + footers
     let widths = columns.indices.map { column in
       lines.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }
+    if let width, widths.reduce(1, { $0 + $1 + 3 }) > width { return blocks() }
     let rule = "+" + widths.map { String(repeating: "-", count: $0 + 2) + "+" }.joined()
     func line(_ cells: [String]) -> String {
       let padded = widths.enumerated().map { column, width in
@@ -62,5 +69,15 @@ public struct TextTable: Sendable, Equatable {
       }
     return String(repeating: " ", count: before) + text
       + String(repeating: " ", count: excess - before)
+  }
+
+  private func blocks() -> String {
+    let width = columns.map(\.count).max() ?? 0
+    let blocks = (rows + footers).map { row in
+      zip(columns, row).filter { !$1.isEmpty }
+        .map { $0 + String(repeating: " ", count: width - $0.count + 2) + $1 }
+        .joined(separator: "\n")
+    }
+    return blocks.joined(separator: "\n\n")
   }
 }
