@@ -103,43 +103,19 @@ public final class ATSS: AdaptedModel {
     _ output: Output,
     _ batch: Detection.Batch
   ) throws(TensorError) -> DetectionTargets {
-    let corners = try output.grid.corners()
-    var owners: [Tensor] = []
-    var objects: [PictureObjects] = []
-    for entity in batch.entities {
-      let picture = try PictureObjects(entity.objects, on: corners.device)
-      objects.append(picture)
-      owners.append(try assigner.assign(picture.boxes, grid: output.grid, corners: corners))
+    try DetectionTargets(batch, grid: output.grid, labelCount: labelCount) {
+      (boxes, corners) throws(TensorError) in
+      try assigner.assign(boxes, grid: output.grid, corners: corners)
     }
-    return try DetectionTargets(
-      owners: owners,
-      objects: objects,
-      corners: corners,
-      labelCount: labelCount
-    )
   }
 
   public func outputs(of output: Output) throws -> [NamedTensor] {
-    let (boxes, scores) = try decoded(output)
-    let found = try batchedNMS(
-      boxes: boxes,
-      scores: scores,
-      inputSize: output.grid.inputSize,
-      limits: DetectionLimits(iouThreshold: configuration.iouThreshold)
-    )
-    return [
-      NamedTensor(Detection.Output.boxes, found.boxes),
-      NamedTensor(Detection.Output.labels, found.labels),
-    ]
+    try decoded(output).chosen(iouThreshold: configuration.iouThreshold)
   }
 
-  /// `boxes` `[N, A, 4]` and `scores` `[N, A, K]` of every anchor.
-  public func rawOutputs(of output: Output) throws -> [NamedTensor] {
-    let (boxes, scores) = try decoded(output)
-    return [NamedTensor("boxes", boxes), NamedTensor("scores", scores)]
-  }
+  public func rawOutputs(of output: Output) throws -> [NamedTensor] { try decoded(output).all }
 
-  private func decoded(_ output: Output) throws(TensorError) -> (boxes: Tensor, scores: Tensor) {
+  private func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
     let offsets = try output.offsets.to(.float32)
     let boxes = try BoxCoder.decode(
       offsets,
@@ -148,7 +124,7 @@ public final class ATSS: AdaptedModel {
     )
     let centerness = try output.centerness.to(.float32).sigmoid().unsqueeze(-1)
     let scores = try output.scores.to(.float32).sigmoid() * centerness
-    return (try boxes.clipped(to: output.grid.inputSize), scores)
+    return try AnchorPredictions(boxes, scores, inputSize: output.grid.inputSize)
   }
 }
 

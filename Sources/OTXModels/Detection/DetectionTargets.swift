@@ -98,6 +98,27 @@ struct DetectionTargets {
     anchorIndices = try positiveIndices.remainder(anchorCount)
   }
 
+  /// Targets of a batch whose anchors are those of `grid`.
+  ///
+  /// `assign` gives the object of each anchor, as `owners` above, for the objects' boxes `[G, 4]`
+  /// of one picture and the anchors' corners `[A, 4]`.
+  init(
+    _ batch: Detection.Batch,
+    grid: AnchorGrid,
+    labelCount: Int,
+    assign: (_ boxes: Tensor, _ corners: Tensor) throws(TensorError) -> Tensor
+  ) throws(TensorError) {
+    let corners = try grid.corners()
+    var owners: [Tensor] = []
+    var objects: [PictureObjects] = []
+    for entity in batch.entities {
+      let picture = try PictureObjects(entity.objects, on: corners.device)
+      objects.append(picture)
+      owners.append(try assign(picture.boxes, corners))
+    }
+    try self.init(owners: owners, objects: objects, corners: corners, labelCount: labelCount)
+  }
+
   private static func weights(
     _ corners: Tensor,
     _ isPositive: Tensor,

@@ -112,43 +112,19 @@ public final class SSD: AdaptedModel, AnchorAdapting {
     _ output: Output,
     _ batch: Detection.Batch
   ) throws(TensorError) -> DetectionTargets {
-    let corners = try output.grid.corners()
-    var owners: [Tensor] = []
-    var objects: [PictureObjects] = []
-    for entity in batch.entities {
-      let picture = try PictureObjects(entity.objects, on: corners.device)
-      objects.append(picture)
-      owners.append(try assigner.assign(picture.boxes, corners: corners))
+    try DetectionTargets(batch, grid: output.grid, labelCount: labelCount) {
+      (boxes, corners) throws(TensorError) in
+      try assigner.assign(boxes, corners: corners)
     }
-    return try DetectionTargets(
-      owners: owners,
-      objects: objects,
-      corners: corners,
-      labelCount: labelCount
-    )
   }
 
   public func outputs(of output: Output) throws -> [NamedTensor] {
-    let (boxes, scores) = try decoded(output)
-    let found = try batchedNMS(
-      boxes: boxes,
-      scores: scores,
-      inputSize: output.grid.inputSize,
-      limits: DetectionLimits(iouThreshold: configuration.iouThreshold)
-    )
-    return [
-      NamedTensor(Detection.Output.boxes, found.boxes),
-      NamedTensor(Detection.Output.labels, found.labels),
-    ]
+    try decoded(output).chosen(iouThreshold: configuration.iouThreshold)
   }
 
-  /// `boxes` `[N, A, 4]` and `scores` `[N, A, K]` of every anchor.
-  public func rawOutputs(of output: Output) throws -> [NamedTensor] {
-    let (boxes, scores) = try decoded(output)
-    return [NamedTensor("boxes", boxes), NamedTensor("scores", scores)]
-  }
+  public func rawOutputs(of output: Output) throws -> [NamedTensor] { try decoded(output).all }
 
-  private func decoded(_ output: Output) throws(TensorError) -> (boxes: Tensor, scores: Tensor) {
+  private func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
     let boxes = try BoxCoder.decode(
       output.offsets.to(.float32),
       centers: output.grid.centers,
@@ -156,7 +132,7 @@ public final class SSD: AdaptedModel, AnchorAdapting {
     )
     let scores = try output.scores.to(.float32).softmax(dim: -1)
       .narrow(dim: -1, start: 0, length: labelCount)
-    return (try boxes.clipped(to: output.grid.inputSize), scores)
+    return try AnchorPredictions(boxes, scores, inputSize: output.grid.inputSize)
   }
 
   public func adaptAnchors(to sizes: [ImageExtent]) throws {
