@@ -51,18 +51,7 @@ public enum Detection: VisionTask {
     }
   }
 
-  public struct Batch: BatchDataEntity {
-    public let images: ImageBatch
-    public let entities: [Entity]
-    public init(collating entities: [Entity]) throws {
-      images = try ImageBatch(stacking: entities.map(\.image))
-      self.entities = entities.map { entity in
-        var entity = entity
-        entity.image = .empty
-        return entity
-      }
-    }
-  }
+  public typealias Batch = EntityBatch<Entity>
 
   /// A box, its label and how sure the model is of it (0…1).
   public struct ScoredBox: Codable, Sendable, Equatable {

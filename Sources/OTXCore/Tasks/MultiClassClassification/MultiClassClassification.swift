@@ -26,18 +26,7 @@ public enum MultiClassClassification: VisionTask {
     public mutating func move(by transform: SpatialTransform) {}
   }
 
-  public struct Batch: BatchDataEntity {
-    public let images: ImageBatch
-    public let entities: [Entity]
-    public init(collating entities: [Entity]) throws {
-      images = try ImageBatch(stacking: entities.map(\.image))
-      self.entities = entities.map { entity in
-        var entity = entity
-        entity.image = .empty
-        return entity
-      }
-    }
-  }
+  public typealias Batch = EntityBatch<Entity>
 
   /// The probability of each label, in label order; they add up to 1.
   public struct Prediction: PredictionEntity {
