@@ -1,53 +1,9 @@
 import COpenCV
 package import OTXCore
 
-/// A colour, 8 bits a channel.
-public struct Color: Sendable, Hashable {
-  public var red: UInt8
-  public var green: UInt8
-  public var blue: UInt8
-  public init(red: UInt8, green: UInt8, blue: UInt8) {
-    (self.red, self.green, self.blue) = (red, green, blue)
-  }
-
-  public static let white = Color(red: 255, green: 255, blue: 255)
-  public static let black = Color(red: 0, green: 0, blue: 0)
-
+extension Color {
   /// The colour of the label with an index.
-  ///
-  /// Hues are a golden angle apart, so that any first few labels differ well; every seventh starts
-  /// a darker or paler round.
-  public static func label(_ index: Int) -> Color {
-    let round = (max(index, 0) / 7) % 3
-    return Color(
-      hue: (Double(max(index, 0)) * 137.507_764).truncatingRemainder(dividingBy: 360),
-      saturation: [0.80, 0.95, 0.50][round],
-      value: [0.95, 0.65, 1.0][round]
-    )
-  }
-
-  /// - Parameters:
-  ///   - hue: Degrees, 0 ..< 360.
-  ///   - saturation: 0…1.
-  ///   - value: 0…1.
-  public init(hue: Double, saturation: Double, value: Double) {
-    func channel(_ offset: Double) -> UInt8 {
-      let k = (offset + hue / 60).truncatingRemainder(dividingBy: 6)
-      let level = value - value * saturation * max(0, min(k, 4 - k, 1))
-      return UInt8((min(max(level, 0), 1) * 255).rounded())
-    }
-    self.init(red: channel(5), green: channel(3), blue: channel(1))
-  }
-
-  /// Black or white, whichever is easier to read on this colour (relative luminance, ITU-R BT.709).
-  public var contrasting: Color {
-    func linear(_ level: UInt8) -> Double {
-      let value = Double(level) / 255
-      return value * value
-    }
-    let luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
-    return luminance > 0.25 ? .black : .white
-  }
+  package static func label(_ index: Int) -> Color { LabelPalette.color(index) }
 
   var code: otx_cv_color { otx_cv_color(red: red, green: green, blue: blue) }
 }
