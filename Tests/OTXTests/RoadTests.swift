@@ -3,38 +3,163 @@ import OTX
 import OTXCore
 import OTXData
 import OTXRecipe
+import OTXTesting
 import Testing
 
-@Suite("The road, from a folder of pictures to an exported model", .serialized)
-struct RoadTests {
-  @Test("classification")
-  func classification() async throws {
-    let root = FileManager.default.temporaryDirectory.appending(path: "otx road \(UUID())")
-    defer { try? FileManager.default.removeItem(at: root) }
-    let data = root.appending(path: "data")
-    try SampleDataset(
-      counts: [.train: 48, .val: 12, .test: 12],
-      size: ImageSize(height: 64, width: 64)
-    ).drawClassification(at: data)
-    let request = RecipeRequest(
-      model: "resnet18",
-      overrides: [
-        try RecipeOverride(assignment: "inputSize=64x64", source: "test"),
-        try RecipeOverride(assignment: "batchSize=8", source: "test"),
-        try RecipeOverride(assignment: "maxEpochs=3", source: "test"),
-      ]
-    )
-    let workspace = Workspace(root: root.appending(path: "work"))
-    let engine = try Engine(dataRoot: data, recipe: request, workspace: workspace)
-    let run = try await engine.train()
-    print(run.result)
-    let trained = try Engine(model: run.result.checkpoint, data: .root(data, format: nil))
-    let scores = try await trained.evaluate(on: .val)
-    print(scores)
-    let exported = try await trained.export(to: root.appending(path: "openvino"))
-    print(exported)
-    let ir = try Engine(model: exported.model.xml, data: .root(data, format: nil))
-    let irScores = try await ir.evaluate(on: .val)
-    #expect(abs(irScores.performance - scores.performance) < 1e-6)
+extension Facade {
+  /// From a folder of pictures to an exported model that says the same of them.
+  @Suite("The road") struct Road {
+    @Test("classification")
+    func classification() async throws {
+      let playground = try Playground.classification([.train: 48, .val: 12, .test: 6])
+      try await walk(playground, tinyRequest("resnet18", epochs: 3), score: "accuracy")
+    }
+
+    @Test("object detection")
+    func detection() async throws {
+      let playground = try Playground.detection([.train: 32, .val: 6, .test: 3])
+      let request = try tinyRequest("ssd_mobilenetv2", size: 128, epochs: 4)
+      try await walk(playground, request, score: "f-measure")
+    }
+
+    private func walk(_ place: Playground, _ request: RecipeRequest, score: String) async throws {
+      let models = place.folder.url.appending(path: "models")
+      let engine = try Engine(dataRoot: place.data, recipe: request, workspace: place.workspace)
+      let run = try await engine.train(modelDirectory: models, environment: place.environment)
+      try await checkFiles(run, models: models, place, score: score)
+
+      // The checkpoint, opened anew, scores what its training said.
+      let trained = try Engine(model: run.result.checkpoint, data: place.location)
+      let scores = try await trained.evaluate(on: .val)
+      #expect(scores.report.values == run.result.best.values)
+      #expect(scores.report.perClass == run.result.best.perClass)
+      #expect(scores.performanceMetric == score && scores.itemCount == scores.report.itemCount)
+      #expect(scores.performance > 0, "the comparison below says nothing of a model that is blind")
+
+      // The engine that trained it has the same weights.
+      #expect(try await engine.evaluate(on: .val).report == scores.report)
+
+      let openvino = place.folder.url.appending(path: "openvino")
+      let exported = try await trained.export(to: openvino)
+      #expect(exported.parity.maxRelativeDifference <= 1e-4)
+      #expect(exported.parity.metricDifference == 0)
+      #expect(exported.parity.sampleCount == scores.itemCount)
+      let files = try names(in: openvino)
+      #expect(
+        Set(files).isSuperset(of: [
+          "config.json", "label_schema.json", "openvino.bin", "openvino.xml", "parity.json",
+        ])
+      )
+      #expect(!files.contains { $0.hasPrefix(".") }, "what was written aside is gone")
+
+      let deployed = try Engine(model: exported.model.xml, data: place.location)
+      #expect(await deployed.info == trained.info)
+      for subset in [Subset.val, .test] {
+        let here = try await deployed.evaluate(on: subset)
+        let there = try await trained.evaluate(on: subset)
+        #expect(here.performance == there.performance && here.subset == subset)
+      }
+      let folder = try Engine(model: openvino, data: place.location)
+      #expect(try await folder.evaluate(on: .val).performance == scores.performance)
+      try await checkPredictions(of: [trained, deployed], place)
+    }
+
+    /// What a run leaves, as far as users and other programs rely on it.
+    private func checkFiles(
+      _ run: TrainingRun,
+      models: URL,
+      _ place: Playground,
+      score: String
+    ) async throws {
+      #expect(try names(in: models) == ["label_schema.json", "run.json", "weights.pth"])
+      #expect(
+        try names(in: run.directory) == [
+          "last.pth", "metrics.csv", "performance.json", "recipe.yaml", "run.json", "train.log",
+          "weights.pth",
+        ]
+      )
+      #expect(run.result.checkpoint == models.appending(path: "weights.pth"))
+      // By the link in the run's folder, and by the link to the newest run.
+      let newest = place.workspace.root.appending(path: "latest/weights.pth")
+      #expect(try CheckpointFile.readInfo(newest) == run.result.info)
+      #expect(run.result.info.labels == SampleDataset.labels)
+
+      let schema = try String(
+        contentsOf: models.appending(path: "label_schema.json"),
+        encoding: .utf8
+      )
+      #expect(SampleDataset.labels.names.allSatisfy(schema.contains))
+      let performance = try JSONDecoder().decode(
+        [String: Double].self,
+        from: Data(contentsOf: run.directory.appending(path: "performance.json"))
+      )
+      #expect(performance == [score: run.result.performance])
+      #expect(
+        Engine.dataLocation(ofRunThatLeft: run.result.checkpoint)
+          == .root(place.data.standardizedFileURL, format: nil)
+      )
+
+      let log = try String(contentsOf: run.directory.appending(path: "train.log"), encoding: .utf8)
+      #expect(log.contains("Epoch [1][1/") && log.contains("lr: ") && log.contains("loss_cls: "))
+      #expect(log.contains("weights: none (random weights"))
+      let table = try String(
+        contentsOf: run.directory.appending(path: "metrics.csv"),
+        encoding: .utf8
+      )
+      #expect(table.hasPrefix("epoch,iteration,lr,train/loss"))
+
+      // The recipe stands in the run's folder and in the checkpoint, every value settled.
+      let recipe = try Recipe(contentsOf: run.recipe)
+      let inside = try #require(try CheckpointFile.readRecipe(run.result.checkpoint))
+      #expect(try Recipe(yaml: inside, source: "checkpoint", name: "") == recipe)
+      #expect(recipe.weights == "none" && recipe.training.precision == .fp32)
+      #expect(recipe.model.backbone != "auto" && recipe.method != .auto)
+      #expect(!recipe.inputSize.isAuto && !recipe.resize.isAuto)
+    }
+
+    /// Each picture gets predictions that lie within it, and both engines agree on them.
+    private func checkPredictions(of engines: [Engine], _ place: Playground) async throws {
+      let pictures = try pictures(in: place.data).suffix(3)
+      #expect(pictures.count == 3)
+      var found: [[PicturePrediction]] = []
+      for engine in engines {
+        var predictions: [PicturePrediction] = []
+        try await engine.predict(Array(pictures), confidenceThreshold: 0.05) {
+          predictions.append($0)
+        }
+        #expect(predictions.map(\.image) == Array(pictures))
+        for prediction in predictions {
+          #expect(!prediction.findings.isEmpty && !prediction.marks.isEmpty)
+          for finding in prediction.findings {
+            #expect(SampleDataset.labels.index(of: finding.label) != nil)
+            #expect((0...1).contains(finding.score))
+            guard let box = finding.box else { continue }
+            #expect(box.x1 >= 0 && box.y1 >= 0 && box.x1 < box.x2 && box.y1 < box.y2)
+            #expect(box.x2 <= Float(prediction.size.width))
+            #expect(box.y2 <= Float(prediction.size.height))
+          }
+        }
+        found.append(predictions)
+      }
+      for (one, other) in zip(found[0], found[1]) {
+        #expect(one.summary == other.summary && one.size == other.size)
+        expectClose(
+          one.findings.map(\.score),
+          other.findings.map(\.score),
+          rtol: 1e-3,
+          atol: 1e-4
+        )
+      }
+    }
+
+    private func names(in folder: URL) throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    }
+
+    private func pictures(in folder: URL) throws -> [URL] {
+      try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+        .filter { $0.hasSuffix(".jpg") }.sorted()
+        .map { folder.appending(path: $0) }
+    }
   }
 }
