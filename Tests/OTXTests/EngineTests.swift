@@ -155,7 +155,7 @@ extension Facade {
       let file = try place.folder.write("no folder", to: "file")
       let engine = try place.engine(try tinyRequest("resnet18"))
       let listener = Listener()
-      let error = await #expect(throws: ConfigurationError.self) {
+      let error = await #expect(throws: FileError.self) {
         try await engine.train(
           modelDirectory: file.appending(path: "models"),
           observers: [listener],
@@ -182,8 +182,8 @@ extension Facade {
     func probe() throws {
       let folder = try TemporaryFolder()
       let inner = folder.url.appending(path: "a/b")
-      try makeDirectory(inner)
-      try makeDirectory(inner)
+      try Folder.make(inner)
+      try Folder.make(inner)
       #expect(try FileManager.default.contentsOfDirectory(atPath: inner.path).isEmpty)
     }
 
