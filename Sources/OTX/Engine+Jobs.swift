@@ -72,12 +72,26 @@ extension Engine {
   }
 
   /// Predicts on picture files, handing over one after the other.
+  ///
+  /// - Parameters:
+  ///   - images: The files.
+  ///   - threshold: The confidence threshold; `nil` takes the model's own.
+  ///   - onDamage: Told of each file that cannot be read, which is left out then; `nil` makes it an
+  ///     error. Called on a thread of the loader.
+  ///   - body: Gets what the model says of each file.
+  /// - Throws: ``DataError`` naming the file that cannot be read, unless `onDamage` takes it.
   public func predict(
     _ images: [URL],
     confidenceThreshold threshold: Float? = nil,
+    onDamage: (@Sendable (DatasetProblem) -> Void)? = nil,
     body: (PicturePrediction) throws -> Void
   ) async throws {
-    try await job.describePredictions(for: images, confidenceThreshold: threshold, body: body)
+    try await job.describePredictions(
+      for: images,
+      confidenceThreshold: threshold,
+      onDamage: onDamage,
+      body: body
+    )
   }
 
   /// Writes the model as OpenVINO IR and compares it with the checkpoint.

@@ -233,6 +233,7 @@ protocol EngineJobs: Sendable {
   func describePredictions(
     for images: [URL],
     confidenceThreshold: Float?,
+    onDamage: (@Sendable (DatasetProblem) -> Void)?,
     body: (PicturePrediction) throws -> Void
   ) async throws
   func export(to directory: URL, options: ExportOptions) async throws -> ExportResult

@@ -120,11 +120,14 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   /// - Parameters:
   ///   - images: The files.
   ///   - threshold: The confidence threshold; `nil` takes the model's own.
+  ///   - onDamage: Told of each file that cannot be read, which is left out then; `nil` makes it an
+  ///     error. Called on a thread of the loader.
   ///   - body: Gets each file, its size and what the model says of it.
-  /// - Throws: ``DataError`` naming the file that cannot be read.
+  /// - Throws: ``DataError`` naming the file that cannot be read, unless `onDamage` takes it.
   public func predict(
     _ images: [URL],
     confidenceThreshold threshold: Float? = nil,
+    onDamage: (@Sendable (DatasetProblem) -> Void)? = nil,
     body: (URL, ImageSize, Kind.Prediction) throws -> Void
   ) async throws {
     var info = await sub.info
@@ -141,14 +144,16 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       labels: info.labels,
       preprocessing: info.preprocessing,
       batchSize: 1,
-      strict: true
+      strict: onDamage == nil,
+      onProblem: onDamage
     )
+    let files = Dictionary(images.map { ($0.path, $0) }) { first, _ in first }
     let batches = try data.batches(.unlabeled, mode: .evaluation)
-    var index = 0
     while let batch = try batches.next() {
+      try Task.checkCancellation()
       for (prediction, frame) in zip(try await sub.predict(batch), batch.frames) {
-        try body(images[index], frame.originalSize, Kind.confident(prediction, info: info))
-        index += 1
+        let file = files[frame.itemID] ?? URL(filePath: frame.itemID)
+        try body(file, frame.originalSize, Kind.confident(prediction, info: info))
       }
     }
   }
@@ -228,10 +233,15 @@ extension TaskEngine: EngineJobs {
   func describePredictions(
     for images: [URL],
     confidenceThreshold threshold: Float?,
+    onDamage: (@Sendable (DatasetProblem) -> Void)?,
     body: (PicturePrediction) throws -> Void
   ) async throws {
     let labels = await sub.info.labels
-    try await predict(images, confidenceThreshold: threshold) { image, size, prediction in
+    try await predict(
+      images,
+      confidenceThreshold: threshold,
+      onDamage: onDamage
+    ) { image, size, prediction in
       try body(
         PicturePrediction(
           image: image,

@@ -75,7 +75,9 @@ struct Eval: AsyncParsableCommand {
         PredictRequest(
           model: modelRequest,
           images: inputs.images.map { URL(filePath: $0) },
-          confidenceThreshold: threshold
+          confidenceThreshold: threshold,
+          // Of one picture, there is nothing to go on with.
+          isStrict: strict || inputs.images.count == 1
         )
       )
     }
@@ -110,8 +112,16 @@ struct Eval: AsyncParsableCommand {
   private func evaluate(_ request: EvaluateRequest, _ log: ProgressReporter) async throws {
     // Not after hours of scoring.
     if let file = results.savePerformance { try ResultFile.check(file) }
-    let outcome = try await CurrentJobs.value.evaluate(request) { done, count in
-      log.observe(.validating(done: done, of: count))
+    let outcome: EvaluateOutcome
+    do {
+      outcome = try await CurrentJobs.value.evaluate(request) { done, count in
+        log.observe(.validating(done: done, of: count))
+      }
+    } catch DataError.unknownFormat(let root, let hint) where Inputs.holdsPictures(root) {
+      throw DataError.unknownFormat(
+        root: root,
+        hint: hint + "\nTo predict on the pictures of a folder: otx predict CHECKPOINT FOLDER"
+      )
     }
     log.end()
     for note in outcome.notes { log.observe(.warning(note)) }
@@ -156,7 +166,11 @@ struct Eval: AsyncParsableCommand {
     var predictions: [JSONText] = []
     var rows: [[String]] = []
     var names = UniqueNames()
-    try await CurrentJobs.value.predict(request) { prediction in
+    let damaged = DamagedPictures()
+    try await CurrentJobs.value.predict(request) { problem in
+      damaged.add(problem)
+      log.observe(.warning("\(problem.location): \(problem.message)"))
+    } body: { prediction in
       var members: [(String, JSONText)] = [
         ("image", .string(prediction.image.relativePath)),
         ("height", .integer(prediction.size.height)), ("width", .integer(prediction.size.width)),
@@ -172,13 +186,39 @@ struct Eval: AsyncParsableCommand {
       log.observe(.validating(done: rows.count, of: request.images.count))
     }
     log.end()
+    if rows.isEmpty, let first = damaged.problems.first {
+      throw DataError.unreadable(
+        file: first.location,
+        reason: "\(first.message). None of \(request.images.count) pictures can be read"
+      )
+    }
     if output.json {
-      Console.current.print(JSONText.object(["predictions": .array(predictions)]).text)
+      let leftOut = damaged.problems.map { problem in
+        // As the user named it.
+        let image = request.images.first { $0.path == problem.location }?.relativePath
+        return JSONText.members([
+          ("image", .string(image ?? problem.location)), ("reason", .string(problem.message)),
+        ])
+      }
+      Console.current.print(
+        JSONText.object(["predictions": .array(predictions), "leftOut": .array(leftOut)]).text
+      )
     } else {
       let table = TextTable(columns: ["PICTURE", "PREDICTION"], rows: rows)
       Console.current.print(table.rendered(width: Console.current.outputWidth))
     }
   }
+}
+
+/// Pictures that could not be read, in the order of their names.
+private final class DamagedPictures: @unchecked Sendable {
+  // Guarded by `lock`, hence the unchecked conformance: threads of the loader add to it.
+  private let lock = NSLock()
+  private var found: [DatasetProblem] = []
+
+  var problems: [DatasetProblem] { lock.withLock { found.sorted { $0.location < $1.location } } }
+
+  func add(_ problem: DatasetProblem) { lock.withLock { found.append(problem) } }
 }
 
 /// Names of files in one folder, none given twice.

@@ -90,6 +90,11 @@ struct Inputs {
     URL(filePath: path).isDirectory
   }
 
+  /// Whether a folder itself holds pictures.
+  static func holdsPictures(_ folder: String) -> Bool {
+    (try? images(in: folder)) != nil
+  }
+
   private static func images(in folder: String) throws -> [String] {
     let found = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
       .filter { imageExtensions.contains(URL(filePath: $0).pathExtension.lowercased()) }

@@ -17,8 +17,10 @@ protocol Jobs: Sendable {
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
   ) async throws -> EvaluateOutcome
 
+  /// Predicts; damaged pictures are left out and told of, unless the request is strict.
   func predict(
     _ request: PredictRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
     body: (PredictedImage) throws -> Void
   ) async throws
 
@@ -81,6 +83,7 @@ struct PredictRequest: Sendable, Equatable {
   var model: ModelRequest
   var images: [URL]
   var confidenceThreshold: Float?
+  var isStrict: Bool
 }
 
 struct PredictedImage: Sendable {

@@ -61,18 +61,22 @@ struct StandardJobs: Jobs {
 
   func predict(
     _ request: PredictRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
     body: (PredictedImage) throws -> Void
   ) async throws {
     let engine = try engine(request.model)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     try await engine.predict(
       request.images,
-      confidenceThreshold: request.confidenceThreshold
+      confidenceThreshold: request.confidenceThreshold,
+      onDamage: request.isStrict ? nil : onDamage
     ) { prediction in
       try body(
         PredictedImage(
           image: prediction.image,
           size: prediction.size,
-          json: try JSONEncoder().encode(prediction.findings),
+          json: try encoder.encode(prediction.findings),
           marks: prediction.marks,
           summary: prediction.summary
         )

@@ -68,7 +68,9 @@ public struct ImageHeader: Sendable, Equatable {
     let magic = try source.read(0, 64)
     guard !magic.isEmpty else { throw source.failure("is empty (0 bytes)") }
     guard let format = ImageFormat(magic: magic) else {
-      throw source.failure("is not a picture in a known format (\(ImageHeader.kind(of: magic)))")
+      throw source.failure(
+        "is not a picture in a known format (\(ImageHeader.kind(of: magic))); JPEG, PNG and BMP are read"
+      )
     }
     switch format {
     case .jpeg: self = try JPEGHeader.read(source)

@@ -126,9 +126,24 @@ final class FakeJobs: Jobs {
 
   func predict(
     _ request: PredictRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
     body: (PredictedImage) throws -> Void
   ) async throws {
     for image in request.images {
+      if image.lastPathComponent.hasPrefix("damaged") {
+        guard !request.isStrict else {
+          throw DataError.unreadable(file: image.path, reason: "is damaged")
+        }
+        onDamage(
+          DatasetProblem(
+            kind: "unreadable picture",
+            location: image.path,
+            message: "the picture is damaged; it is left out",
+            remedy: .leftOut
+          )
+        )
+        continue
+      }
       try body(
         PredictedImage(
           image: image,

@@ -129,6 +129,39 @@ import Testing
     #expect(predictions?.first?["prediction"] as? [String: [Int]] == ["objects": []])
   }
 
+  @Test func damagedPicturesAreLeftOutAndNamed() async throws {
+    let playground = try Playground(["weights.pth", "pictures/a.jpg", "pictures/damaged.jpg"])
+    defer { playground.remove() }
+    let command = [
+      "predict", playground.path("weights.pth"), playground.path("pictures"), "--json",
+    ]
+    let result = await otx(command)
+    #expect(result.status == 0)
+    #expect(result.errors.contains("damaged.jpg: the picture is damaged; it is left out"))
+    let object = try json(result.output)
+    #expect((object["predictions"] as? [[String: Any]])?.count == 1)
+    let leftOut = object["leftOut"] as? [[String: String]]
+    #expect(leftOut?.count == 1)
+    #expect(leftOut?.first?["image"] == playground.path("pictures/damaged.jpg"))
+
+    #expect(await otx(command + ["--strict"]).status == 1)
+    let alone = [
+      "predict", playground.path("weights.pth"), playground.path("pictures/damaged.jpg"),
+    ]
+    #expect(await otx(alone).status == 1)
+  }
+
+  @Test func nothingReadableIsAnError() async throws {
+    let playground = try Playground(["weights.pth", "damaged1.jpg", "damaged2.jpg"])
+    defer { playground.remove() }
+    let result = await otx([
+      "predict", playground.path("weights.pth"), playground.path("damaged1.jpg"),
+      playground.path("damaged2.jpg"),
+    ])
+    #expect(result.status == 1)
+    #expect(result.errors.contains("None of 2 pictures can be read"))
+  }
+
   @Test func exportPrintsFilesAndParity() async throws {
     let playground = try Playground(["weights.pth"])
     defer { playground.remove() }
