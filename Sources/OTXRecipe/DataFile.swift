@@ -56,7 +56,7 @@ public enum DataFile {
         guard let subset = DataFile.subsetNames[key.string ?? ""] else { continue }
         let name = key.string ?? ""
         // Subsets that are written down but empty are subsets there are none of.
-        if value.string.map({ $0.isEmpty || $0 == "null" || $0 == "~" }) == true { continue }
+        if value.string.map(isNothing) == true { continue }
         guard let given = value.mapping else { throw wrong(value, name, "data-roots, ann-files") }
         var format: String?
         subsets[subset] = try subsetLocation(given, name: name, format: &format)
@@ -87,7 +87,7 @@ public enum DataFile {
         // Both spellings of option names are taken here too.
         let word = (key.string ?? "").replacingOccurrences(of: "_", with: "-")
         guard let text = value.string else { throw wrong(value, "data.\(name).\(word)", "a path") }
-        guard !text.isEmpty, text != "null", text != "~" else { continue }
+        guard !isNothing(text) else { continue }
         switch word {
         case _ where DataFile.annotationKeys.contains(word):
           location.annotations = try path(text, value, "data.\(name).\(word)")
@@ -101,6 +101,12 @@ public enum DataFile {
         }
       }
       return location
+    }
+
+    /// Whether a value says that there is none: in YAML's words, or in Python's, since many such
+    /// files are a dictionary that Python printed.
+    private func isNothing(_ text: String) -> Bool {
+      ["", "~", "null", "Null", "NULL", "None"].contains(text)
     }
 
     private func check(_ mapping: Node.Mapping, known: [String], path: String) throws {

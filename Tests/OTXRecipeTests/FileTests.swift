@@ -52,7 +52,10 @@ private struct Folder {
            'data-roots': 'BCCD/valid'},
         'test':
           {'ann-files': 'BCCD/valid/_annotations.coco.json',
-           'data-roots': 'BCCD/valid'}
+           'data-roots': 'BCCD/valid'},
+        'unlabeled':
+          {'data-roots': None,
+           'file-list': None}
         }
       }
       """,
