@@ -23,7 +23,7 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/otx"
+cache="${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/otx"
 staging="$cache/staging"
 wheel_list="$root/Scripts/wheels.txt"
 package_list="$root/Scripts/packages.txt"
