@@ -46,7 +46,9 @@ struct RunRecord: Codable {
 
   /// The record of the run that left `model`, where it still stands beside it.
   static func beside(_ model: URL) -> RunRecord? {
-    let folder = model.hasDirectoryPath ? model : model.deletingLastPathComponent()
+    var isDirectory: ObjCBool = false
+    _ = FileManager.default.fileExists(atPath: model.path, isDirectory: &isDirectory)
+    let folder = isDirectory.boolValue ? model : model.deletingLastPathComponent()
     guard let data = try? Data(contentsOf: folder.appending(path: fileName)) else { return nil }
     return try? JSONDecoder().decode(RunRecord.self, from: data)
   }

@@ -34,9 +34,7 @@ struct StandardJobs: Jobs {
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
   ) async throws -> EvaluateOutcome {
     guard let data = request.data ?? Engine.dataLocation(ofRunThatLeft: request.model.model) else {
-      throw ConfigurationError.invalid(
-        "no data: name a folder or a data.yaml, or pictures to predict on"
-      )
+      throw UsageError("no data: name a folder or a data.yaml, or pictures to predict on")
     }
     var overrides: [RecipeOverride] = []
     if request.isStrict {

@@ -37,6 +37,10 @@ struct Train: AsyncParsableCommand {
     reporter.end()
     reporter.report(outcome.result)
     Console.current.print(output.json ? try json(outcome).text : summary(outcome))
+    if Task.isCancelled {
+      let weights = outcome.result.checkpoint.relativePath
+      reporter.log("to go on from what was learned: the same command with --weights \(weights)")
+    }
   }
 
   /// What the command line asks for.

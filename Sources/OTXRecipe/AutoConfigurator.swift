@@ -91,6 +91,10 @@ public struct AutoConfigurator: Sendable {
     }
     decisions.append(labelsDecision(profile))
     chooseInputSize(&recipe, model, profile, &decisions)
+    if explicit.contains("validationInterval"), !explicit.contains("adaptiveScheduling") {
+      // An interval that the user gave is not to be lengthened.
+      recipe.training.adaptiveScheduling = false
+    }
     if !explicit.contains("batchSize") { chooseBatchSize(&recipe, model, profile, &decisions) }
     if request.recipe == nil, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)

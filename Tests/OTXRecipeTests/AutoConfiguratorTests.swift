@@ -192,6 +192,17 @@ let testModels = [
     #expect(decisions.contains { $0.setting == "batchSize" && $0.reason.contains("MiB") })
   }
 
+  @Test func anIntervalThatTheUserGaveIsNotLengthened() throws {
+    let cells = AutoConfiguratorTests.cells()
+    #expect(try configurator.configure(profile: cells).recipe.training.adaptiveScheduling)
+    let interval = RecipeOverride(key: "validationInterval", value: "1", source: "--set")
+    let recipe = try configurator.configure(
+      profile: cells,
+      request: RecipeRequest(overrides: [interval])
+    ).recipe
+    #expect(recipe.training.adaptiveScheduling == false)
+  }
+
   @Test func contradictionsAreErrors() throws {
     let library = RecipeLibrary.builtIn
     let cells = AutoConfiguratorTests.cells()
