@@ -74,8 +74,17 @@ struct Inputs {
     if argument.contains("/") || !suffix.isEmpty {
       throw UsageError("there is nothing at '\(argument)'")
     }
-    // A bare word that is nothing: most likely a recipe's name.
-    _ = try library.recipe(argument)
+    // A bare word that is nothing: a recipe's name, mistyped, or a file that is not there.
+    do {
+      _ = try library.recipe(argument)
+    } catch ConfigurationError.unknownName(let name, let kind, let known)
+      where Suggestion.nearest(to: name, among: known) == nil
+    {
+      let choices = known.joined(separator: ", ")
+      throw UsageError(
+        "there is nothing at '\(argument)', and no \(kind) of that name (\(choices))"
+      )
+    }
     return .recipe
   }
 

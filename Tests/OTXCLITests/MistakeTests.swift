@@ -21,6 +21,7 @@ import Testing
     ),
     ("find --recipe DETECTION --model x", "name one of --recipe, --model and --backbone"),
     ("train", "no data: name a folder or a data.yaml"),
+    ("eval outputs9", "there is nothing at 'outputs9', and no recipe of that name"),
     ("train nowhere/at/all", "there is nothing at 'nowhere/at/all'"),
     ("train atss_mobilenetv1 --data-root /", "did you mean 'atss_mobilenetv2'?"),
     ("train Custom_Object_Detection_Gen3_ATS --data-root /", "did you mean the template"),

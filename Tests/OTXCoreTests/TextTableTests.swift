@@ -154,6 +154,12 @@ import Testing
     #expect(table.contains("| class | gts | dets | recall | ap |"))
   }
 
+  @Test func cellsStayOnTheirLine() {
+    let table = TextTable(columns: ["label"], rows: [["a\nb\u{1B}[31m"]]).rendered()
+    #expect(table.split(separator: "\n").count == 5)
+    #expect(table.contains("| a b [31m |"))
+  }
+
   @Test func marksScoresThatDoNotExist() {
     let report = MetricReport(
       primary: "accuracy",

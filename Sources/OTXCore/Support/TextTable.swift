@@ -28,8 +28,8 @@ public struct TextTable: Sendable, Equatable {
     alignment: Alignment = .left
   ) {
     self.columns = columns
-    self.rows = rows
-    self.footers = footers
+    self.rows = rows.map { $0.map(\.onOneLine) }
+    self.footers = footers.map { $0.map(\.onOneLine) }
     self.alignment = alignment
   }
 
@@ -79,5 +79,16 @@ public struct TextTable: Sendable, Equatable {
         .joined(separator: "\n")
     }
     return blocks.joined(separator: "\n\n")
+  }
+}
+
+extension String {
+  /// The text without what would break a line or steer a terminal: labels come from foreign files.
+  fileprivate var onOneLine: String {
+    guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      return self
+    }
+    let scalars = unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
+    return String(String.UnicodeScalarView(scalars))
   }
 }
