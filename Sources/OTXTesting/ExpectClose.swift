@@ -11,12 +11,20 @@ public func expectClose<Number: BinaryFloatingPoint>(
   _ comment: String = "",
   sourceLocation: SourceLocation = #_sourceLocation
 ) {
+  if let text = difference(of: actual, from: expected, rtol: rtol, atol: atol) {
+    Issue.record("\(comment) \(text)", sourceLocation: sourceLocation)
+  }
+}
+
+/// What ``expectClose`` says of two arrays; `nil` where they are close.
+public func difference<Number: BinaryFloatingPoint>(
+  of actual: [Number],
+  from expected: [Number],
+  rtol: Double = 1e-5,
+  atol: Double = 1e-6
+) -> String? {
   guard actual.count == expected.count else {
-    Issue.record(
-      "\(comment) \(actual.count) elements, expected \(expected.count)",
-      sourceLocation: sourceLocation
-    )
-    return
+    return "\(actual.count) elements, expected \(expected.count)"
   }
   var worst: (index: Int, excess: Double)?
   for (index, pair) in zip(actual, expected).enumerated() {
@@ -27,14 +35,11 @@ public func expectClose<Number: BinaryFloatingPoint>(
     if excess.isNaN || excess > worst?.excess ?? 0 { worst = (index, excess) }
     if excess.isNaN { break }
   }
-  if let worst {
-    Issue.record(
-      """
-      \(comment) element \(worst.index) is \(actual[worst.index]), expected \
-      \(expected[worst.index]) (rtol \(rtol), atol \(atol))
-      """,
-      sourceLocation: sourceLocation
-    )
+  return worst.map {
+    """
+    element \($0.index) is \(actual[$0.index]), expected \(expected[$0.index]) \
+    (rtol \(rtol), atol \(atol))
+    """
   }
 }
 

@@ -43,6 +43,11 @@ public struct Golden: Sendable {
     }
   }
 
+  /// An array that cannot be compared with its case.
+  public struct OtherShape: Error, CustomStringConvertible {
+    public let description: String
+  }
+
   /// Expects an array to have the case's shape and samples, and its sums.
   ///
   /// The sums are compared relative to the sum of magnitudes, so that rounding does not count.
@@ -55,11 +60,10 @@ public struct Golden: Sendable {
   ) throws {
     let digest = try digest(key)
     guard actual.shape == digest.shape, let values = actual.doubles() else {
-      Issue.record(
-        "\(name)/\(key): \(actual.elementType) \(actual.shape), expected shape \(digest.shape)",
-        sourceLocation: sourceLocation
+      throw OtherShape(
+        description:
+          "\(name)/\(key): \(actual.elementType) \(actual.shape), expected shape \(digest.shape)"
       )
-      return
     }
     let count = digest.samples.count
     let picked =
