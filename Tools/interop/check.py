@@ -117,14 +117,27 @@ def check_classifier(otx, run, pictures):
         f"{len(pictures)} pictures, largest difference of a probability {api_difference:.1e}")
 
 
-def unmatched(these, those, tolerance):
+def within_a_pixel(box, other):
+    return np.abs(np.subtract(box, other)).max() <= 1
+
+
+def overlap_by_half(box, other):
+    """Intersection over union of at least 0.5."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (box, other)]
+    return shared >= 0.5 * (sum(areas) - shared)
+
+
+def unmatched(these, those, is_same_place):
     """Those of `these` (label, score, box) that have no partner of the same label and place."""
     left = list(those)
     missing = []
     for label, score, box in these:
         partner = next(
             (one for one in left
-             if one[0] == label and np.abs(np.subtract(one[2], box)).max() <= tolerance), None)
+             if one[0] == label and is_same_place(one[2], box)), None)
         if partner:
             left.remove(partner)
         else:
@@ -147,7 +160,7 @@ def api_detections(wrapper, picture):
         for label, score, box in zip(result.label_names, result.scores, result.bboxes)]
 
 
-def compare_detections(otx, xml, wrapper, pictures, tolerance):
+def compare_detections(otx, xml, wrapper, pictures, is_same_place):
     """How many boxes otx finds, and which of both sides have no partner on the other."""
     margin = 0.02  # A detection this near to the threshold may be on its other side.
     threshold = wrapper.params.confidence_threshold
@@ -160,7 +173,7 @@ def compare_detections(otx, xml, wrapper, pictures, tolerance):
         ours, theirs = detections(findings), api_detections(wrapper, picture)
         total += len(sure(ours))
         for side, these, those in (("otx", ours, theirs), ("Model API", theirs, ours)):
-            for one in unmatched(sure(these), those, tolerance):
+            for one in unmatched(sure(these), those, is_same_place):
                 problems.append(f"only {side}, {Path(picture).name}: {one}")
     return total, problems
 
@@ -183,17 +196,17 @@ def check_detector(otx, path, pictures):
         for index, picture in enumerate(pictures):
             stretched.append(f"{folder}/{index}-{Path(picture).stem}.png")
             cv2.imwrite(stretched[-1], cv2.resize(cv2.imread(picture), (width, height)))
-        total, problems = compare_detections(otx, xml, wrapper, stretched, tolerance=1)
+        total, problems = compare_detections(otx, xml, wrapper, stretched, within_a_pixel)
     report(
         "Model API finds the boxes that otx finds, pictures of the network's size",
         total > 0 and not problems,
         f"{total} boxes in {len(pictures)} pictures, all but {len(problems)} within a pixel")
     for problem in problems:
         print(f"     {problem}")
-    total, problems = compare_detections(otx, xml, wrapper, pictures, tolerance=2)
+    total, problems = compare_detections(otx, xml, wrapper, pictures, overlap_by_half)
     report(
         "the same, pictures as they are", total > 0 and len(problems) <= 0.1 * total,
-        f"{total} boxes in {len(pictures)} pictures, all but {len(problems)} within two pixels")
+        f"{total} boxes in {len(pictures)} pictures, all but {len(problems)} overlap by half")
     default = model_api(xml, precise=False)
     count = sum(len(api_detections(default, picture)) for picture in pictures)
     report(
