@@ -28,4 +28,6 @@ if [ $# -gt 0 ]; then exec "$swift" test --disable-xctest "$@"; fi
 once test-bootstrap Scripts
 once test-consumer Package.swift Sources Shims Plugins Recipes Scripts/consumer.swift
 once test-example Package.swift Sources Shims Plugins Recipes Examples
-exec "$swift" test --disable-xctest --skip-build
+# One test at a time: tensors of all tests share the generator, the threads and the modes of one library, and each test
+# of them uses all cores anyway.
+exec "$swift" test --disable-xctest --skip-build --no-parallel
