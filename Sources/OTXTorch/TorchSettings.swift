@@ -13,6 +13,12 @@ enum TorchSettings {
       )
     }
     let cores = ProcessInfo.processInfo.activeProcessorCount
+    // More threads than cores only wait for each other; a slip of the finger must not make 1,000.
+    guard options.threads <= max(4 * cores, 64) else {
+      throw ConfigurationError.invalid(
+        "--threads \(options.threads): this machine has \(cores) cores; give as many at most"
+      )
+    }
     try Torch.setThreadCount(options.threads > 0 ? options.threads : cores)
     if options.memoryLimit > 0 { try Torch.setMemoryLimit(options.memoryLimit) }
     let determinism: Torch.Determinism =
