@@ -49,7 +49,13 @@ private struct Limit {
   static let all: [Limit] = [
     .atLeast(1, "maxEpochs") { Double($0.training.maxEpochs) },
     .atLeast(1, "batchSize") { Double($0.training.batchSize) },
-    .atLeast(0, "threads") { Double($0.training.threads) },
+    // OpenMP ends the process when it cannot start a thread.
+    Limit(
+      key: "threads",
+      value: { Double($0.training.threads) },
+      isAllowed: { (0...1024).contains($0) },
+      expected: "from 0 to 1024"
+    ),
     .atLeast(0, "seed") { Double($0.training.seed) },
     .above(0, "optimizer.learningRate") { $0.training.optimizer.learningRate },
     .within(0..<1, "optimizer.momentum") { $0.training.optimizer.momentum },

@@ -205,7 +205,7 @@ private func reportingMemory<Result>(_ body: () throws -> Result) throws -> Resu
     guard case .outOfMemory(let requested, let inUse, let limit) = error else { throw error }
     let figures =
       limit > 0
-      ? ": \(requested >> 20) MiB more were needed, with \(inUse >> 20) of \(limit >> 20) MiB in use"
+      ? ": \(max(requested >> 20, 1)) MiB more were needed, with \(inUse >> 20) of \(limit >> 20) MiB in use"
       : ""
     throw EngineError.trainingFailed(
       "memory ran out in training\(figures)",

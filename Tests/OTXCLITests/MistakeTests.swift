@@ -35,6 +35,7 @@ import Testing
     (
       "train / --max-epochs -1", "--max-epochs: '-1' is no value for maxEpochs; expected at least 1"
     ),
+    ("train / --threads 99999", "'99999' is no value for threads; expected from 0 to 1024"),
     ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
     ("train / --input-size huge", "HEIGHTxWIDTH"),
     ("train / --weights nothing.pth", "weights: there is nothing at 'nothing.pth'"),

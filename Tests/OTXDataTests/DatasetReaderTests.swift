@@ -51,6 +51,19 @@ struct DatasetReaderTests {
     #expect(yolo.readingError().contains("YOLO"))
   }
 
+  @Test("a label that only validation has is named, with the one that was meant")
+  func untrainedLabel() throws {
+    let folder = try TemporaryFolder()
+    for path in ["train/circle/a.png", "train/square/b.png", "val/circle/c.png"] {
+      try folder.picture(path)
+    }
+    #expect(try folder.read().problems.allSatisfy { $0.kind != "label that is not trained" })
+    try folder.picture("val/sqare/d.png")
+    let problem = try folder.read().problems.first { $0.kind == "label that is not trained" }
+    #expect(problem?.message.contains("'sqare'") == true)
+    #expect(problem?.message.contains("did you mean 'square'?") == true)
+  }
+
   @Test("two formats in one folder: the user is asked")
   func ambiguous() throws {
     let folder = try TemporaryFolder()

@@ -39,7 +39,9 @@ struct FormatContractTests {
       let found = try folder.read()
       #expect(found.format == name)
       #expect(found.labels == dataset.labels)
-      #expect(found.problems.isEmpty, "\(found.problems)")
+      // So few pictures need not show every label in train.
+      let problems = found.problems.filter { $0.kind != "label that is not trained" }
+      #expect(problems.isEmpty, "\(problems)")
       #expect(found.profile().tasks.first?.task == task)
       for (subset, items) in dataset.items {
         func content(_ items: [DatasetItem]) -> [String: [Annotation]] {

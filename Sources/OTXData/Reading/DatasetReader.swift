@@ -52,6 +52,7 @@ public enum DatasetReader {
     }
     reading.items = reading.items.filter { !$0.value.isEmpty }
     keepUsedLabels(&reading, root: root)
+    noteUntrainedLabels(&reading, root: root)
     Splitter.completeSubsets(&reading, root: root, seed: seed)
     return Dataset(
       format: format.name,
@@ -114,6 +115,29 @@ public enum DatasetReader {
     let base = folder.deletingLastPathComponent()
     return try FolderListing.allPictures(below: folder).map { url in
       DatasetItem(id: url.path(below: base), image: .file(url), annotations: [])
+    }
+  }
+
+  /// Notes labels that can be scored but not learned: most likely a name is mistyped.
+  private static func noteUntrainedLabels(_ reading: inout FormatReading, root: URL) {
+    func labels(_ subset: Subset) -> Set<String> {
+      Set((reading.items[subset] ?? []).flatMap(\.annotations).map(\.labelName))
+    }
+    let trained = labels(.train)
+    guard !trained.isEmpty else { return }
+    for subset in [Subset.val, .test] {
+      for label in labels(subset).subtracting(trained).sorted() {
+        let hint = Suggestion.phrase(for: label, among: trained.sorted())
+        reading.problems.append(
+          DatasetProblem(
+            kind: "label that is not trained",
+            location: root.lastPathComponent,
+            message:
+              "the \(subset.rawValue) subset has the label '\(label)', the train subset does not: it cannot be learned\(hint)",
+            remedy: .noted
+          )
+        )
+      }
     }
   }
 
