@@ -99,9 +99,16 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
     }
   }
 
+  /// Starts a thread that loads samples.
+  ///
+  /// It counts once it runs: where the system gives no more threads, nobody must wait for it.
   func startThread(_ number: Int) {
-    condition.withLock { threadCount += 1 }
     let thread = Thread { [self] in
+      let isWanted = condition.withLock {
+        if !isStopped { threadCount += 1 }
+        return !isStopped
+      }
+      guard isWanted else { return }
       work()
       condition.withLock {
         threadCount -= 1

@@ -23,15 +23,36 @@ enum WorkerThreads {
       }
     }
     guard helperCount > 0 else { return work() }
-    let finished = DispatchSemaphore(value: 0)
+    // Helpers count once they run: where the system gives no more threads, nobody waits for them;
+    // one that comes late finds nothing left to do.
+    let helpers = RunningCount()
     for _ in 0..<helperCount {
       Thread.detachNewThread {
+        helpers.begin()
         work()
-        finished.signal()
+        helpers.end()
       }
     }
     work()
-    for _ in 0..<helperCount { finished.wait() }
+    helpers.wait()
+  }
+
+  /// How many helpers are at work.
+  private final class RunningCount: @unchecked Sendable {
+    // Guarded by `condition`, hence the unchecked conformance.
+    private let condition = NSCondition()
+    private var count = 0
+
+    func begin() { condition.withLock { count += 1 } }
+
+    func end() {
+      condition.withLock {
+        count -= 1
+        condition.broadcast()
+      }
+    }
+
+    func wait() { condition.withLock { while count > 0 { condition.wait() } } }
   }
 
   private final class NextIndex: Sendable {
