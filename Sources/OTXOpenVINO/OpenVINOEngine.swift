@@ -57,7 +57,8 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine {
   public func predict(
     _ batches: any BatchStream<Kind.Batch>,
     _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
-  ) throws {
+  ) async throws {
+    // Nothing here suspends; it is `async` so that no caller gets the protocol's own loop instead.
     try model.run {
       try batches.next()
     } images: {

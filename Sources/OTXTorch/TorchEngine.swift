@@ -50,7 +50,8 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   public func predict(
     _ batches: any BatchStream<Kind.Batch>,
     _ receive: @Sendable (Kind.Batch, [Kind.Prediction]) throws -> Void
-  ) throws {
+  ) async throws {
+    // Nothing here suspends; it is `async` so that no caller gets the protocol's own loop instead.
     let model = try evaluated()
     let input = try input()
     while let batch = try batches.next() {
@@ -62,7 +63,8 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     _ options: TrainOptions,
     on data: any DataSource<Kind>,
     cache: URL
-  ) throws -> (options: TrainOptions, decisions: [Decision]) {
+  ) async throws -> (options: TrainOptions, decisions: [Decision]) {
+    // As above: `async` although nothing suspends.
     try reportingMemory {
       guard options.precision == .auto else { return (options, []) }
       let model = try model().model

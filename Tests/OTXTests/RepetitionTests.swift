@@ -27,9 +27,7 @@ extension Facade {
 
         let recipe = try Recipe(contentsOf: first.recipe)
         #expect(try await weights(of: place.train(RecipeRequest(recipe: recipe))) == wanted)
-        // Loading in the thread that trains is no choice of a recipe's; the data module offers it.
-        let engine = try place.engine(RecipeRequest(recipe: recipe))
-        #expect(engine.recipe == recipe)
+        #expect(try place.engine(RecipeRequest(recipe: recipe)).recipe == recipe)
 
         // Another seed is another training.
         let other = try tinyRequest("mobilenet_v3_large", epochs: 2, "seed=1")

@@ -15,8 +15,8 @@ extension Facade {
       try await walk(playground, tinyRequest("resnet18", epochs: 3), score: "accuracy")
     }
 
-    @Test("object detection")
-    func detection() async throws {
+    @Test("object detection, from the main actor")
+    @MainActor func detection() async throws {
       let playground = try Playground.detection([.train: 32, .val: 6, .test: 3])
       let request = try tinyRequest("ssd_mobilenetv2", size: 128, epochs: 4)
       try await walk(playground, request, score: "f-measure")

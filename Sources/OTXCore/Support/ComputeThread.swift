@@ -10,8 +10,11 @@ package final class ComputeThread: SerialExecutor {
   package init(name: String) {
     let queue = Queue()
     self.queue = queue
-    let thread = Thread { queue.run() }
-    thread.name = name
+    let thread = Thread {
+      // Only a thread that runs can tell the system its name.
+      Thread.current.name = name
+      queue.run()
+    }
     thread.stackSize = 16 << 20
     thread.start()
   }

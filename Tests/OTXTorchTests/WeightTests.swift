@@ -1,0 +1,167 @@
+import Foundation
+import OTXCore
+import OTXData
+import OTXModels
+import OTXNN
+import OTXTensor
+import OTXTesting
+import Testing
+
+@testable import OTXTorch
+
+extension Training {
+  /// Weights that come from files.
+  @Suite("Weights") struct Weights {
+    /// The state of a new small classifier, each tensor filled with a number of its own.
+    private func state(labelCount: Int = 2) throws -> StateDictionary {
+      let model = try SmallClassifier(labelCount: labelCount)
+      return StateDictionary(
+        try Formula.fill(
+          model.module.stateDictionary().map { ($0.name, try $0.value.arrayBuffer()) }
+        )
+        .map { StateDictionary.Entry(name: $0.name, value: $0.value) }
+      )
+    }
+
+    private func write(_ state: StateDictionary, _ folder: TemporaryFolder) throws -> URL {
+      let url = folder.url.appending(path: "weights.pth")
+      try CheckpointFile(state: state).write(to: url)
+      return url
+    }
+
+    private func start(
+      _ weights: InitialWeights,
+      _ model: SmallClassifier
+    ) throws -> (line: String, isWarning: Bool) {
+      switch try weights.load(into: model.module, model: "small").event {
+      case .message(let text): return (text, false)
+      case .warning(let text): return (text, true)
+      default: return ("", false)
+      }
+    }
+
+    @Test("all that fits is taken, and the counts are said")
+    func matching() throws {
+      let folder = try TemporaryFolder()
+      let given = try state(labelCount: 5)
+      let url = try write(given, folder)
+      let model = try SmallClassifier(labelCount: 2)
+      let head = try model.network.output.weight.value.floats()
+      let told = try start(.matching(url), model)
+      #expect(!told.isWarning)
+      #expect(told.line.hasPrefix("Weights: 7 of 9 taken from \(url.path) (bare weights)"))
+      #expect(
+        told.line.contains("2 of another shape stay random: output.weight [5, 4], not [2, 4]")
+      )
+      let convolution = try model.network.convolution.weight.value.arrayBuffer()
+      #expect(convolution == given["convolution.weight"])
+      #expect(try model.network.output.weight.value.floats() == head)
+    }
+
+    @Test("a file that lacks most of the weights is worth a warning")
+    func few() throws {
+      let folder = try TemporaryFolder()
+      var given = try state()
+      for name in given.names where !name.hasPrefix("convolution") { given[name] = nil }
+      given["stranger"] = ArrayBuffer([1], shape: [1])
+      let told = try start(.matching(try write(given, folder)), try SmallClassifier(labelCount: 2))
+      #expect(told.isWarning)
+      #expect(told.line.contains("7 are not in the file") && told.line.contains("1 of the file's"))
+    }
+
+    @Test("a backbone's own weights are found below the detector's backbone")
+    func backbone() throws {
+      let folder = try TemporaryFolder()
+      let backbone = try ModelZoo.makeBackbone("mobilenet_v2")
+      let own = StateDictionary(
+        try backbone.stateDictionary().map {
+          .init(name: $0.name, value: try $0.value.arrayBuffer())
+        }
+      )
+      let url = try write(own, folder)
+      let entry = try #require(ModelZoo.descriptors.first { $0.name == "ssd_mobilenetv2" })
+      let info = ModelInfo(
+        model: entry.name,
+        backbone: entry.backbones[0],
+        task: .detection,
+        labels: LabelInfo(names: ["a"]),
+        preprocessing: Preprocessing(inputSize: ImageSize(height: 128, width: 128))
+      )
+      let detector = try ModelZoo.make(info, Detection.self)
+      let report = try InitialWeights.matching(url).load(into: detector.module, model: info.model)
+      guard case .message(let line) = report.event else {
+        Issue.record("\(report.event)")
+        return
+      }
+      #expect(line.contains("as the backbone") && report.isHeadRandom)
+      let taken = detector.module.stateDictionary().first { $0.name.hasPrefix("backbone.") }
+      let (name, value) = try #require(taken)
+      #expect(try value.arrayBuffer() == own[String(name.dropFirst("backbone.".count))])
+    }
+
+    @Test("weights of another model are an error that says whose they are")
+    func another() throws {
+      let folder = try TemporaryFolder()
+      let url = folder.url.appending(path: "weights.pth")
+      let state: StateDictionary = StateDictionary([
+        .init(name: "fc.weight", value: ArrayBuffer([1, 2], shape: [2]))
+      ])
+      var info = classifierInfo("resnet18")
+      info.model = "resnet18"
+      try CheckpointFile(state: state, info: info).write(to: url)
+      let error = #expect(throws: ModelError.self) {
+        try start(.matching(url), try SmallClassifier(labelCount: 2))
+      }
+      let text = try #require(error?.description)
+      #expect(text.contains("none of its 1 weights fits small"))
+      #expect(text.contains("a checkpoint of resnet18") && text.contains("fc.weight"))
+      #expect(text.contains("convolution.weight"))
+    }
+
+    @Test("a checkpoint has to fit its model in full; the error says which weights do not")
+    func strict() throws {
+      let folder = try TemporaryFolder()
+      var given = try state()
+      given["output.weight"] = ArrayBuffer([Float](repeating: 1, count: 12), shape: [3, 4])
+      given["output.bias"] = nil
+      given["stranger"] = ArrayBuffer([1], shape: [1])
+      let url = try write(given, folder)
+      let model = try SmallClassifier(labelCount: 2)
+      let before = try model.network.convolution.weight.value.floats()
+      let error = #expect(throws: ModelError.self) { try start(.all(of: url), model) }
+      let text = try #require(error?.description)
+      #expect(text.contains(url.path) && text.contains("1 missing: output.bias"))
+      #expect(text.contains("1 unexpected: stranger"))
+      #expect(text.contains("output.weight [3, 4], not [2, 4]"))
+      #expect(try model.network.convolution.weight.value.floats() == before, "nothing was changed")
+    }
+
+    @Test("a damaged file is named with the reason")
+    func damaged() throws {
+      let folder = try TemporaryFolder()
+      let url = try write(try state(), folder)
+      let bytes = try Data(contentsOf: url)
+      try bytes.prefix(bytes.count / 2).write(to: url)
+      for weights in [InitialWeights.all(of: url), .matching(url)] {
+        let error = #expect(throws: ModelError.self) {
+          try start(weights, try SmallClassifier(labelCount: 2))
+        }
+        #expect(error?.description.hasPrefix(url.path) == true)
+      }
+    }
+
+    @Test("a checkpoint of a model that this backend was not given")
+    func unknownModel() throws {
+      let folder = try TemporaryFolder()
+      let url = folder.url.appending(path: "weights.pth")
+      try CheckpointFile(state: try state(), info: classifierInfo()).write(to: url)
+      let kind = MultiClassClassification.self
+      let error = #expect(throws: ModelError.self) {
+        try TorchBackend().makeEngine(kind, from: .checkpoint(url), options: EngineOptions())
+      }
+      #expect(error?.description.contains("checkpoint of 'small'") == true)
+      let backend = TorchBackend(models: [SmallClassifier.entry])
+      _ = try backend.makeEngine(kind, from: .checkpoint(url), options: EngineOptions())
+    }
+  }
+}
