@@ -36,6 +36,14 @@ extension Facade {
       #expect(scores.performanceMetric == score && scores.itemCount == scores.report.itemCount)
       #expect(scores.performance > 0, "the comparison below says nothing of a model that is blind")
 
+      // An open threshold was chosen on the validation subset, and no other score moves it.
+      let info = run.result.info
+      #expect(info.confidenceThreshold == run.result.best.confidenceThreshold)
+      #expect(scores.report.confidenceThreshold == info.confidenceThreshold)
+      #expect((info.confidenceThreshold != nil) == (info.task == .detection))
+      let test = try await trained.evaluate(on: .test)
+      #expect(test.report.confidenceThreshold == info.confidenceThreshold)
+
       // The engine that trained it has the same weights.
       #expect(try await engine.evaluate(on: .val).report == scores.report)
 
