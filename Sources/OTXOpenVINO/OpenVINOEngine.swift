@@ -33,7 +33,7 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine {
     compileOptions.precision = options.precision
     compileOptions.threads = options.threads
     self.info = info
-    thread = ComputeThread(name: "otx.openvino")
+    thread = try ComputeThread(name: "otx.openvino")
     model = try OpenVINOModel(
       reading: url,
       preprocessing: info.preprocessing,

@@ -79,6 +79,6 @@ public struct TorchBackend: Backend {
       }
     case .ir: throw EngineError.jobNotSupported("run \(source)", by: name)
     }
-    return TorchEngine<Kind>(info: info, weights: weights, options: options, models: entries)
+    return try TorchEngine<Kind>(info: info, weights: weights, options: options, models: entries)
   }
 }

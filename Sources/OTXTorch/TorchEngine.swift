@@ -29,17 +29,18 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   ///   - weights: What it starts with.
   ///   - options: How the model is run.
   ///   - models: The lines to build it from.
+  /// - Throws: `SystemThread.Refusal` when the system has no thread for it.
   init(
     info: ModelInfo,
     weights: InitialWeights,
     options: EngineOptions,
     models: [any ModelEntry] = ModelZoo.models
-  ) {
+  ) throws {
     self.info = info
     self.weights = weights
     self.options = options
     self.models = models
-    thread = ComputeThread(name: "otx.torch")
+    thread = try ComputeThread(name: "otx.torch")
   }
 
   public func predict(_ batch: Kind.Batch) throws -> [Kind.Prediction] {

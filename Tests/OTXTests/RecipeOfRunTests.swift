@@ -11,7 +11,7 @@ extension Facade {
       let place = try Playground.classification([.train: 6, .val: 3])
       let listener = Listener()
       let run = try await place.train(
-        try tinyRequest("resnet18", "precision=auto"),
+        try tinyRequest("mobilenet_v3_large", "precision=auto"),
         observers: [listener]
       )
       #expect(try Recipe(contentsOf: run.recipe).training.precision == .fp32)
@@ -31,13 +31,16 @@ extension Facade {
     func failure() async throws {
       let place = try Playground.classification([.train: 6, .val: 3])
       let error = await #expect(throws: EngineError.self) {
-        try await place.train(try tinyRequest("resnet18", epochs: 4, "optimizer.learningRate=1e30"))
+        try await place.train(
+          try tinyRequest("mobilenet_v3_large", epochs: 4, "optimizer.learningRate=1e30")
+        )
       }
       let text = try #require(error?.description)
       #expect(text.contains("Lower optimizer.learningRate"))
       let folder = try #require(place.workspace.latestRun)
       #expect(
-        try Recipe(contentsOf: folder.appending(path: "recipe.yaml")).model.name == "resnet18"
+        try Recipe(contentsOf: folder.appending(path: "recipe.yaml")).model.name
+          == "mobilenet_v3_large"
       )
       let log = try String(contentsOf: folder.appending(path: "train.log"), encoding: .utf8)
       #expect(log.contains("WARNING: \(text)"))

@@ -105,7 +105,7 @@ extension Training {
       await #expect(processExitsWith: .success) {
         var options = EngineOptions()
         options.threads = 1
-        let engine = TorchEngine<MultiClassClassification>(
+        let engine = try TorchEngine<MultiClassClassification>(
           info: classifierInfo("resnet18", size: 64),
           weights: .random,
           options: options

@@ -140,7 +140,7 @@ extension Training {
     @Test("what was given is kept without a word, what was open is decided with a reason")
     func settle() async throws {
       let folder = try TemporaryFolder()
-      let engine = TorchEngine<MultiClassClassification>(
+      let engine = try TorchEngine<MultiClassClassification>(
         info: classifierInfo(),
         weights: .random,
         options: EngineOptions(),

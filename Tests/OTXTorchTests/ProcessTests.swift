@@ -15,7 +15,7 @@ extension Training {
     @Test("a hundred steps from ten tasks leave as many threads as ten steps did")
     func threads() async throws {
       await #expect(processExitsWith: .success) {
-        let engine = TorchEngine<MultiClassClassification>(
+        let engine = try TorchEngine<MultiClassClassification>(
           info: classifierInfo(),
           weights: .random,
           options: EngineOptions(),
@@ -78,7 +78,7 @@ extension Training {
 
     @Test("an engine computes on a thread of its own, whoever asks")
     func ownThread() async throws {
-      let engine = TorchEngine<MultiClassClassification>(
+      let engine = try TorchEngine<MultiClassClassification>(
         info: classifierInfo(),
         weights: .random,
         options: EngineOptions(),

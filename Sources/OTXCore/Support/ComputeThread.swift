@@ -7,16 +7,11 @@ import Foundation
 package final class ComputeThread: SerialExecutor {
   private let queue: Queue
 
-  package init(name: String) {
+  /// - Throws: ``SystemThread/Refusal``.
+  package init(name: String) throws {
     let queue = Queue()
     self.queue = queue
-    let thread = Thread {
-      // Only a thread that runs can tell the system its name.
-      Thread.current.name = name
-      queue.run()
-    }
-    thread.stackSize = 16 << 20
-    thread.start()
+    try SystemThread.start(name: name, stackSize: 16 << 20) { queue.run() }
   }
 
   deinit { queue.stop() }

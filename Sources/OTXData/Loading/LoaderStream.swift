@@ -42,14 +42,23 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
   }
 }
 
+/// Starts a thread of a name for a piece of work; throws where the system gives none.
+typealias ThreadStart =
+  @Sendable (_ name: String, _ work: @escaping @Sendable () -> Void) throws -> Void
+
 /// Batches decoded ahead on threads of its own, handed out in order.
 ///
 /// Dropping it stops the threads and waits for them: at most for the samples in their hands.
 final class LoaderStream<Kind: VisionTask>: BatchStream {
   let queue: LoaderQueue<Kind>
 
-  init(job: LoadingJob<Kind>, workerCount: Int, batchesAhead: Int) {
-    queue = LoaderQueue(job: job, batchesAhead: batchesAhead)
+  init(
+    job: LoadingJob<Kind>,
+    workerCount: Int,
+    batchesAhead: Int,
+    start: @escaping ThreadStart = { try SystemThread.start(name: $0, $1) }
+  ) {
+    queue = LoaderQueue(job: job, batchesAhead: batchesAhead, start: start)
     for number in 0..<workerCount { queue.startThread(number) }
   }
 
@@ -72,6 +81,7 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
 
   private let job: LoadingJob<Kind>
   private let batchesAhead: Int
+  private let start: ThreadStart
 
   // All below is guarded by `condition`.
   private let condition = NSCondition()
@@ -83,9 +93,10 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
   private var isStopped = false
   private var threadCount = 0
 
-  init(job: LoadingJob<Kind>, batchesAhead: Int) {
+  init(job: LoadingJob<Kind>, batchesAhead: Int, start: @escaping ThreadStart) {
     self.job = job
     self.batchesAhead = batchesAhead
+    self.start = start
   }
 
   /// Threads that have not ended.
@@ -101,22 +112,23 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
 
   /// Starts a thread that loads samples.
   ///
-  /// It counts once it runs: where the system gives no more threads, nobody must wait for it.
+  /// Where the system gives no more threads, whoever asks for a batch loads it.
   func startThread(_ number: Int) {
-    let thread = Thread { [self] in
-      let isWanted = condition.withLock {
-        if !isStopped { threadCount += 1 }
-        return !isStopped
-      }
-      guard isWanted else { return }
-      work()
+    condition.withLock { threadCount += 1 }
+    let end: @Sendable () -> Void = { [self] in
       condition.withLock {
         threadCount -= 1
         condition.broadcast()
       }
     }
-    thread.name = "otx-loader-\(number)"
-    thread.start()
+    do {
+      try start("otx-loader-\(number)") { [self] in
+        work()
+        end()
+      }
+    } catch {
+      end()
+    }
   }
 
   func stop() {
