@@ -15,7 +15,8 @@ struct ModelArtifact {
   ///   - library: The recipes that a recipe inside the file may stand on.
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   init(_ url: URL, library: RecipeLibrary) throws {
-    let file = try ModelArtifact.file(url)
+    // Through links: the file is read when it is needed, and a run moves `latest` until then.
+    let file = try ModelArtifact.file(url).resolvingSymlinksInPath()
     switch file.pathExtension.lowercased() {
     case "xml":
       source = .ir(file)

@@ -26,7 +26,8 @@ extension Recipe {
       )
       return nil
     default:
-      let url = URL(filePath: weights).standardizedFileURL
+      // Through links: a run moves `latest`, by which users like to name the run before.
+      let url = URL(filePath: weights).resolvingSymlinksInPath()
       guard FileManager.default.fileExists(atPath: url.path) else {
         throw ModelError.unreadableCheckpoint(
           file: url.path,

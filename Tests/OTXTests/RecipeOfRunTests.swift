@@ -69,7 +69,9 @@ extension Facade {
           atol: 1e-6
         )
       }
-      #expect(try Recipe(contentsOf: second.recipe).weights == file.path)
+      #expect(
+        try Recipe(contentsOf: second.recipe).weights == file.resolvingSymlinksInPath().path
+      )
 
       // Random ones, asked for, need no reason; left open, they have one.
       let none = try place.engine(try tinyRequest("resnet18", "weights=none"))
@@ -83,6 +85,24 @@ extension Facade {
         try await place.train(try tinyRequest("mobilenet_v3_large", "weights=\(file.path)"))
       }
       #expect(error?.description.contains("a checkpoint of resnet18") == true)
+    }
+
+    @Test("the newest run is the one before, for a run that starts from it")
+    func newest() async throws {
+      let place = try Playground.classification([.train: 4, .val: 3])
+      let first = try await place.train(try tinyRequest("mobilenet_v3_large"))
+      let latest = place.workspace.root.appending(path: "latest/weights.pth")
+      let second = try await place.train(
+        try tinyRequest("mobilenet_v3_large", "weights=\(latest.path)")
+      )
+      let wanted = first.result.checkpoint.resolvingSymlinksInPath().path
+      #expect(try Recipe(contentsOf: second.recipe).weights == wanted)
+      // The same for a model that is opened by the link and trained on.
+      let engine = try Engine(model: latest, data: place.location, workspace: place.workspace)
+      let listener = Listener()
+      _ = try await engine.train(observers: [listener], environment: place.environment)
+      let origin = second.result.checkpoint.resolvingSymlinksInPath().path
+      #expect(listener.messages.contains("Weights: those of \(origin)"))
     }
 
     @Test("a trained model learns on, with its own labels and a threshold of its own")
