@@ -27,10 +27,12 @@ extension TaskEngine {
   ///
   /// The graph before non-maximum suppression is run by both frameworks at batch 1 and 3 in fp32
   /// and must agree within `options.tolerance`; then the written file itself is loaded and its
-  /// score compared with the checkpoint's on samples of the data.
+  /// score compared with the checkpoint's on samples of the data. That takes seconds, which are not
+  /// the calling actor's.
   ///
   /// - Throws: ``ModelError/exportFailed(_:)`` when they disagree; then `directory` is left as it
   ///   was. ``EngineError/jobNotSupported(_:by:)`` when the framework cannot record graphs.
+  @concurrent
   public func export(to directory: URL, options: ExportOptions) async throws -> ExportResult {
     guard let recorder = sub as? any GraphRecordingEngine<Kind> else {
       throw EngineError.jobNotSupported("export", by: backend)

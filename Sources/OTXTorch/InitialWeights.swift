@@ -20,15 +20,24 @@ enum InitialWeights: Sendable, Equatable {
     var isHeadRandom: Bool
   }
 
+  /// What is known before any file is read.
+  var report: Report {
+    switch self {
+    case .random: Report(event: .message("Weights: random"), isHeadRandom: true)
+    case .all(let url), .matching(let url):
+      Report(event: .message("Weights: those of \(url.path)"), isHeadRandom: false)
+    }
+  }
+
   /// Puts the weights into a network that was just built.
   ///
   /// - Throws: ``ModelError``.
   func load(into module: any ParameterTree, model: String) throws -> Report {
     switch self {
-    case .random: return Report(event: .message("Weights: random"), isHeadRandom: true)
+    case .random: return report
     case .all(let url):
       try Checkpoints.load(url, into: module)
-      return Report(event: .message("Weights: those of \(url.path)"), isHeadRandom: false)
+      return report
     case .matching(let url): return try InitialWeights.match(url, module, model: model)
     }
   }

@@ -10,7 +10,8 @@ import OTXTensor
 /// lives and dies there.
 public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine {
   private let thread: ComputeThread
-  private let weights: InitialWeights
+  /// What the model is made of when it is needed and not there; a training that succeeds moves it.
+  private var weights: InitialWeights
   private let options: EngineOptions
   private let models: [any ModelEntry]
   private var loaded: Loaded?
@@ -115,15 +116,15 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
         let result = try trainer.run()
         info = result.info
         try Checkpoints.load(run.bestCheckpoint, into: start.model.module)
-        loaded?.weights = InitialWeights.Report(
-          event: .message("Weights: those of the training before"),
-          isHeadRandom: false
-        )
+        weights = .all(of: run.bestCheckpoint)
+        loaded = Loaded(model: start.model, weights: weights.report)
         return result
       }
     } catch {
-      // Half-trained or broken weights are nobody's wish: the next job starts as this one did.
+      // Half-trained or broken weights are nobody's wish: the next job starts as this one did, with
+      // the best weights where a run before has left some.
       loaded = nil
+      if case .all(let url) = weights, let known = try? Checkpoints.info(of: url) { info = known }
       try? Torch.emptyMemoryCache()
       throw error
     }

@@ -100,6 +100,39 @@ extension Training {
       #expect(run.listener.warnings.isEmpty)
     }
 
+    @Test("a training that fails leaves the engine with the weights of the one before")
+    func failureAfterSuccess() async throws {
+      let engine = try TorchEngine<MultiClassClassification>(
+        info: classifierInfo(),
+        weights: .random,
+        options: EngineOptions(),
+        models: [SmallClassifier.entry]
+      )
+      let data = try classifierData(train: 4, val: 4, batchSize: 4)
+      let batch = try #require(try data.batches(.val, mode: .evaluation).next())
+      let random = try await engine.predict(batch)
+      let good = try TestRun()
+      func train(_ run: TestRun, rate: Double, threshold: Float?) async throws {
+        _ = try await engine.train(
+          on: data,
+          options: plainOptions(epochs: 3, rate: rate),
+          confidenceThreshold: threshold,
+          run: run.directory,
+          observers: [run.listener]
+        )
+      }
+      try await train(good, rate: 0.1, threshold: 0.6)
+      let trained = try await engine.predict(batch)
+      #expect(trained != random)
+      let bad = try TestRun()
+      await #expect(throws: EngineError.self) { try await train(bad, rate: 1e38, threshold: 0.1) }
+      #expect(try await engine.predict(batch) == trained)
+      #expect(await engine.info.confidenceThreshold == 0.6)
+      #expect(
+        bad.listener.messages.contains("Weights: those of \(good.directory.bestCheckpoint.path)")
+      )
+    }
+
     @Test("memory that runs out is an error with advice, and the engine lives on")
     func outOfMemory() async throws {
       await #expect(processExitsWith: .success) {
