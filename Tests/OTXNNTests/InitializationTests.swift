@@ -21,6 +21,9 @@ import Testing
       try check("conv2d") { try Conv2d(4, 6, kernelSize: 3) }
       try check("conv2d grouped") { try Conv2d(4, 8, kernelSize: 3, groups: 2) }
       try check("linear") { try Linear(7, 5) }
+      try check("conv transpose") { try ConvTranspose2d(4, 6, kernelSize: 3) }
+      try check("attention") { try MultiheadAttention(8, headCount: 2) }
+      try check("embedding") { try Embedding(5, 4) }
       try check("sequential") {
         Sequential(
           try Conv2d(4, 6, kernelSize: 3),
@@ -47,6 +50,11 @@ import Testing
       try check("xavier normal", .xavierNormal)
       try check("normal", .normal(mean: 0.5, standardDeviation: 0.01))
       try check("uniform", .uniform(from: -0.5, to: 0.25))
+      for (name, mode) in [("row", StochasticDepth.Mode.row), ("batch", .batch)] {
+        try Torch.seed(3)
+        let kept = try StochasticDepth(0.4, mode: mode)(Tensor.ones([8, 2, 1, 1]))
+        try golden.expect("stochastic depth \(name)", kept)
+      }
     }
   }
 

@@ -57,6 +57,43 @@ import Testing
     Case(name: "upsample bilinear") {
       Upsample(.size(Size2D(height: 11, width: 13)), mode: .bilinear)
     },
+    Case(name: "upsample bilinear aligned") {
+      Upsample(.scale(2), mode: .bilinear, alignCorners: true)
+    },
+    Case(name: "conv transpose") { try ConvTranspose2d(8, 6, kernelSize: 2, stride: 2) },
+    Case(name: "conv transpose grouped") {
+      try ConvTranspose2d(
+        8,
+        4,
+        kernelSize: 3,
+        stride: 2,
+        padding: 1,
+        outputPadding: 1,
+        groups: 2,
+        bias: false
+      )
+    },
+    Case(name: "layer norm", shape: [2, 5, 12]) { try LayerNorm(12) },
+    Case(name: "layer norm two axes") { try LayerNorm([7, 9], epsilon: 1e-3) },
+    Case(name: "layer norm channels") { try LayerNorm2d(8) },
+    Case(name: "frozen batch norm") { try FrozenBatchNorm2d(8) },
+    Case(name: "attention", shape: [2, 5, 12]) { try MultiheadAttention(12, headCount: 3) },
+    Case(name: "attention without bias", shape: [2, 5, 12]) {
+      try MultiheadAttention(12, headCount: 2, bias: false)
+    },
+    Case(name: "leaky relu", scale: 8) { LeakyReLU(0.1) },
+    Case(name: "prelu", scale: 8) { try PReLU() },
+    Case(name: "prelu channels", scale: 8) { try PReLU(channels: 8) },
+    Case(name: "elu", scale: 8) { ELU(0.5) },
+    Case(name: "gelu", scale: 4) { GELU() },
+    Case(name: "gelu tanh", scale: 4) { GELU(.tanh) },
+    Case(name: "mish", scale: 8) { Mish() },
+    Case(name: "tanh", scale: 4) { Tanh() },
+    Case(name: "softplus", scale: 8) { Softplus() },
+    Case(name: "softmax", scale: 4) { Softmax(dim: 1) },
+    Case(name: "adaptive max pool") { AdaptiveMaxPool2d(Size2D(height: 3, width: 2)) },
+    Case(name: "pixel shuffle") { PixelShuffle(2) },
+    Case(name: "stochastic depth evaluation", isTraining: false) { StochasticDepth(0.5) },
     Case(name: "flatten") { Flatten() },
     Case(name: "sequential") {
       Sequential(
@@ -123,6 +160,85 @@ import Testing
     let missing = golden.caseNames.compactMap { $0.split(separator: "/").first.map(String.init) }
       .filter { !tested.contains($0) }
     #expect(missing.isEmpty)
+  }
+
+  @Test func attentionToAnotherSequenceAgrees() throws {
+    let golden = try Golden("attention", in: .module)
+    let attention = try MultiheadAttention(12, headCount: 3)
+    try fill(attention)
+    let inputs = [
+      ("queries", try formulaInput([2, 4, 12])), ("keys", try formulaInput([2, 5, 12], k: 1002)),
+      ("values", try formulaInput([2, 5, 12], k: 1003)),
+    ]
+    for (_, input) in inputs { try input.requiresGrad_(true) }
+    // True where a query may look.
+    let visible = (0..<20).map { $0 % 5 != 3 && $0 != 5 }
+    let mask = try Tensor(visible.map { $0 ? 1 : 0 } as [Float], shape: [4, 5]).to(.bool)
+    let y = try attention(
+      queries: inputs[0].1,
+      keys: inputs[1].1,
+      values: inputs[2].1,
+      mask: mask
+    )
+    try golden.expect("output", y)
+    try (y * formulaInput(y.shape, k: 1001)).sum().backward()
+    for (name, input) in inputs {
+      try golden.expect("\(name).grad", try #require(try input.grad))
+    }
+    for (name, parameter) in attention.parameters() {
+      try golden.expect("\(name).grad", try #require(try parameter.value.grad))
+    }
+  }
+
+  @Test func attentionDropsOnlyWhileTraining() throws {
+    let attention = try MultiheadAttention(4, headCount: 1, dropout: 1)
+    try fill(attention)
+    let x = try formulaInput([1, 3, 4])
+    let bias = try #require(attention.output.bias?.value).floats()
+    expectClose(try attention(x).floats(), bias + bias + bias, atol: 1e-6)
+    attention.setTraining(false)
+    let kept = try attention(x).floats()
+    #expect(kept != bias + bias + bias)
+  }
+
+  @Test func embeddingPicksRowsAndLearnsThem() throws {
+    let embedding = try Embedding(4, 2)
+    let weight = try embedding.weight.value.floats()
+    let y = try embedding(Tensor([3, 0, 3], shape: [3]))
+    let picked = [6, 7, 0, 1, 6, 7].map { weight[$0] }
+    #expect(try y.floats() == picked)
+    try y.sum().backward()
+    let gradient = try #require(try embedding.weight.value.grad)
+    #expect(try gradient.floats() == [1, 1, 0, 0, 0, 0, 2, 2])
+  }
+
+  @Test func frozenBatchNormTrainsNothingAndTakesABatchNormsWeights() throws {
+    let norm = try BatchNorm2d(8)
+    try fill(norm)
+    let frozen = try FrozenBatchNorm2d(8)
+    #expect(frozen.parameters().isEmpty)
+    let report = try frozen.loadStateDictionary(norm.stateDictionary(), strict: false)
+    #expect(report.unexpected == ["num_batches_tracked"] && report.missing.isEmpty)
+    norm.setTraining(false)
+    let x = try formulaInput([2, 8, 3, 3])
+    expectClose(try frozen(x).floats(), try norm(x).floats(), atol: 1e-6)
+    let before = try frozen.runningMean.value.floats()
+    _ = try frozen(x)
+    #expect(try frozen.runningMean.value.floats() == before)
+  }
+
+  @Test func stochasticDepthDropsWholeRows() throws {
+    let depth = StochasticDepth(0.25)
+    let rows = try depth(Tensor.ones([400, 3])).floats()
+    let kept = rows.filter { $0 != 0 }
+    expectClose(kept, [Float](repeating: 1 / 0.75, count: kept.count))
+    for row in stride(from: 0, to: rows.count, by: 3) {
+      #expect(rows[row] == rows[row + 1] && rows[row] == rows[row + 2])
+    }
+    // Six standard deviations around the mean, 300.
+    #expect((248...352).contains(kept.count / 3))
+    let none = try StochasticDepth(1)(Tensor.ones([2, 3])).floats()
+    #expect(none == [0, 0, 0, 0, 0, 0])
   }
 
   @Test func dropoutScalesWhatItKeeps() throws {

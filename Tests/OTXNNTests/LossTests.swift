@@ -75,7 +75,50 @@ import Testing
     try check("paired iou", a) { try pairedBoxIoU($0, b) }
     try check("giou loss", a) { try generalizedBoxIoULoss($0, b, reduction: .none) }
     try check("giou loss sum", a) { try generalizedBoxIoULoss($0, b, reduction: .sum) }
+    try check("diou loss", a) { try distanceBoxIoULoss($0, b, reduction: .none) }
+    try check("diou loss mean", a) { try distanceBoxIoULoss($0, b) }
+    try check("ciou loss", a) { try completeBoxIoULoss($0, b, reduction: .none) }
+    try check("ciou loss mean", a) { try completeBoxIoULoss($0, b) }
     let iou = try pairedBoxIoU(a, b).floats()
     expectClose(try iouLoss(a, b, reduction: .none).floats(), iou.map { 1 - $0 }, atol: 1e-5)
+  }
+
+  @Test func focalLossesOfQualitiesAgree() throws {
+    let logits = try formulaInput([6, 5], scale: 4)
+    let quality = try formulaInput([6, 5], k: 1004).clamp(min: 0)
+    try check("quality focal", logits) { try qualityFocalLoss($0, quality) }
+    try check("quality focal elements", logits) {
+      try qualityFocalLoss($0, quality, beta: 1.5, reduction: .none)
+    }
+    try check("varifocal", logits) { try varifocalLoss($0, quality) }
+    try check("varifocal elements", logits) {
+      try varifocalLoss($0, quality, alpha: 0.5, gamma: 1.5, reduction: .none)
+    }
+    let distances = try Tensor(
+      try golden.digest("distances").samples.map { Float($0) },
+      shape: [6]
+    )
+    try check("distribution focal", logits) { try distributionFocalLoss($0, distances) }
+    try check("distribution focal elements", logits) {
+      try distributionFocalLoss($0, distances, reduction: .none)
+    }
+  }
+
+  /// Boxes without extent, far apart or the same: what an untrained network may predict.
+  @Test func boxLossesOfAnyBoxesAreNumbers() throws {
+    let a = try Tensor(
+      [1, 1, 1, 1, 0, 0, 4, 0, 2, 2, 5, 7, 9, 9, 9, 12] as [Float],
+      shape: [4, 4]
+    )
+    let b = try Tensor([1, 1, 1, 1, 0, 0, 4, 4, 2, 2, 5, 7, 0, 0, 1, 1] as [Float], shape: [4, 4])
+    for loss in [iouLoss, generalizedBoxIoULoss, distanceBoxIoULoss, completeBoxIoULoss] {
+      let leaf = try a.detach()
+      try leaf.requiresGrad_(true)
+      let value = try loss(leaf, b, .none, 1e-7)
+      try value.sum().backward()
+      let numbers = try value.floats() + #require(try leaf.grad).floats()
+      #expect(!(numbers.contains { !$0.isFinite }))
+      expectClose(try value.floats()[2], 0, atol: 1e-6)
+    }
   }
 }

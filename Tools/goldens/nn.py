@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torchvision import ops
+from torchvision.models.convnext import LayerNorm2d
 
 from common import (
     digest,
@@ -27,6 +28,32 @@ def formulas():
         "weight bias": formula_weight("a.bias", (5,), 3),
         "weight variance": formula_weight("a.running_var", (5,), 3),
     }
+
+
+class SelfAttention(nn.MultiheadAttention):
+    def __init__(self, features, heads, **options):
+        super().__init__(features, heads, batch_first=True, **options)
+
+    def forward(self, x):
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+def attention():
+    """Queries that look at another, masked, sequence."""
+    module = fill(nn.MultiheadAttention(12, 3, batch_first=True))
+    queries = formula_input((2, 4, 12)).requires_grad_()
+    keys = formula_input((2, 5, 12), 1002).requires_grad_()
+    values = formula_input((2, 5, 12), 1003).requires_grad_()
+    hidden = torch.zeros(4, 5, dtype=torch.bool)
+    hidden[:, 3] = True
+    hidden[1, 0] = True
+    y = module(queries, keys, values, attn_mask=hidden, need_weights=False)[0]
+    (y * formula_input(y.shape, 1001)).sum().backward()
+    cases = {"output": y, "queries.grad": queries.grad, "keys.grad": keys.grad,
+             "values.grad": values.grad}
+    for path, parameter in module.named_parameters():
+        cases[f"{path}.grad"] = parameter.grad
+    return cases
 
 
 def layers():
@@ -62,6 +89,31 @@ def layers():
             ops.SqueezeExcitation(8, 4, scale_activation=nn.Hardsigmoid), image, 1),
         "upsample nearest": (nn.Upsample(scale_factor=2, mode="nearest"), image, 1),
         "upsample bilinear": (nn.Upsample(size=(11, 13), mode="bilinear"), image, 1),
+        "upsample bilinear aligned": (
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), image, 1),
+        "conv transpose": (nn.ConvTranspose2d(8, 6, 2, stride=2), image, 1),
+        "conv transpose grouped": (
+            nn.ConvTranspose2d(
+                8, 4, 3, stride=2, padding=1, output_padding=1, groups=2, bias=False), image, 1),
+        "layer norm": (nn.LayerNorm(12), (2, 5, 12), 1),
+        "layer norm two axes": (nn.LayerNorm((7, 9), eps=1e-3), image, 1),
+        "layer norm channels": (LayerNorm2d(8, eps=1e-6), image, 1),
+        "frozen batch norm": (ops.FrozenBatchNorm2d(8), image, 1),
+        "attention": (SelfAttention(12, 3), (2, 5, 12), 1),
+        "attention without bias": (SelfAttention(12, 2, bias=False), (2, 5, 12), 1),
+        "leaky relu": (nn.LeakyReLU(0.1), image, 8),
+        "prelu": (nn.PReLU(), image, 8),
+        "prelu channels": (nn.PReLU(8), image, 8),
+        "elu": (nn.ELU(0.5), image, 8),
+        "gelu": (nn.GELU(), image, 4),
+        "gelu tanh": (nn.GELU("tanh"), image, 4),
+        "mish": (nn.Mish(), image, 8),
+        "tanh": (nn.Tanh(), image, 4),
+        "softplus": (nn.Softplus(), image, 8),
+        "softmax": (nn.Softmax(1), image, 4),
+        "adaptive max pool": (nn.AdaptiveMaxPool2d((3, 2)), image, 1),
+        "pixel shuffle": (nn.PixelShuffle(2), image, 1),
+        "stochastic depth evaluation": (ops.StochasticDepth(0.5, "row").eval(), image, 1),
         "flatten": (nn.Flatten(), image, 1),
         "sequential": (
             nn.Sequential(
@@ -149,6 +201,41 @@ def losses():
     add("paired iou", a, lambda p: torch.diagonal(ops.box_iou(p, b)))
     add("giou loss", a, lambda p: ops.generalized_box_iou_loss(p, b, reduction="none"))
     add("giou loss sum", a, lambda p: ops.generalized_box_iou_loss(p, b, reduction="sum"))
+    add("diou loss", a, lambda p: ops.distance_box_iou_loss(p, b, reduction="none"))
+    add("diou loss mean", a, lambda p: ops.distance_box_iou_loss(p, b, reduction="mean"))
+    add("ciou loss", a, lambda p: ops.complete_box_iou_loss(p, b, reduction="none"))
+    add("ciou loss mean", a, lambda p: ops.complete_box_iou_loss(p, b, reduction="mean"))
+
+    # Formulas as they stand in the papers.
+    quality = formula_input((6, 5), 1004).clamp(min=0)
+
+    def quality_focal(p, beta):
+        s = p.sigmoid()
+        return -(quality - s).abs() ** beta * (
+            (1 - quality) * (1 - s).log() + quality * s.log())
+
+    def varifocal(p, alpha, gamma):
+        s = p.sigmoid()
+        positive = -quality * (quality * s.log() + (1 - quality) * (1 - s).log())
+        return torch.where(quality > 0, positive, -alpha * s ** gamma * (1 - s).log())
+
+    add("quality focal", logits, lambda p: quality_focal(p, 2).sum())
+    add("quality focal elements", logits, lambda p: quality_focal(p, 1.5))
+    add("varifocal", logits, lambda p: varifocal(p, 0.75, 2).sum())
+    add("varifocal elements", logits, lambda p: varifocal(p, 0.5, 1.5))
+    distances = (formula_input((6,), 1005) + 1) * 2
+    distances[0], distances[1], distances[2] = 0, 4, 3
+    cases["distances"] = digest(distances, None)
+
+    def distribution_focal(p):
+        probability = p.softmax(1)
+        left = distances.long().clamp(max=3)
+        rows = torch.arange(6)
+        return -((left + 1 - distances) * probability[rows, left].log()
+                 + (distances - left) * probability[rows, left + 1].log())
+
+    add("distribution focal", logits, lambda p: distribution_focal(p).mean())
+    add("distribution focal elements", logits, distribution_focal)
     return cases
 
 
@@ -268,6 +355,9 @@ def initialization():
     add("conv2d", lambda: nn.Conv2d(4, 6, 3))
     add("conv2d grouped", lambda: nn.Conv2d(4, 8, 3, groups=2))
     add("linear", lambda: nn.Linear(7, 5))
+    add("conv transpose", lambda: nn.ConvTranspose2d(4, 6, 3))
+    add("attention", lambda: nn.MultiheadAttention(8, 2))
+    add("embedding", lambda: nn.Embedding(5, 4))
     add("sequential", lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.Conv2d(6, 2, 1)))
     tensor("kaiming normal", lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"))
     tensor("kaiming uniform", lambda w: nn.init.kaiming_uniform_(w, a=1))
@@ -275,6 +365,9 @@ def initialization():
     tensor("xavier normal", nn.init.xavier_normal_)
     tensor("normal", lambda w: nn.init.normal_(w, 0.5, 0.01))
     tensor("uniform", lambda w: nn.init.uniform_(w, -0.5, 0.25))
+    for mode in ("row", "batch"):
+        torch.manual_seed(3)
+        cases[f"stochastic depth {mode}"] = ops.stochastic_depth(torch.ones(8, 2, 1, 1), 0.4, mode)
     return cases
 
 
@@ -282,6 +375,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     write("OTXNN", "formulas", formulas())
     write("OTXNN", "layers", layers(), samples=8)
+    write("OTXNN", "attention", attention(), samples=8)
     write("OTXNN", "mixed_precision", mixed_precision(), samples=8)
     write("OTXNN", "losses", losses(), samples=8)
     write("OTXNN", "optimizers", optimizers(), samples=8)

@@ -54,3 +54,75 @@ public final class Sigmoid: Layer {
   public init() {}
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { try input.sigmoid() }
 }
+
+/// `x` where positive, else `negativeSlope * x`.
+public final class LeakyReLU: Layer {
+  public let negativeSlope: Double
+  public init(_ negativeSlope: Double = 0.01) { self.negativeSlope = negativeSlope }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.leakyRelu(negativeSlope: negativeSlope)
+  }
+}
+
+/// `x` where positive, else `weight * x` with a learned weight (He et al., 2015).
+///
+/// Names and defaults are `torch.nn.PReLU`'s.
+public final class PReLU: Layer {
+  /// `[1]`, or one for each channel.
+  public let weight: Parameter
+  public init(channels: Int = 1, initialSlope: Double = 0.25) throws(TensorError) {
+    weight = try Parameter(.full([channels], initialSlope))
+  }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.prelu(weight.value)
+  }
+}
+
+/// `x` where positive, else `alpha * (exp(x) - 1)` (Clevert et al., 2016).
+public final class ELU: Layer {
+  public let alpha: Double
+  public init(_ alpha: Double = 1) { self.alpha = alpha }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.elu(alpha: alpha)
+  }
+}
+
+/// `x` times the normal distribution's share below `x` (Hendrycks and Gimpel, 2016).
+public final class GELU: Layer {
+  /// How the share is computed.
+  public enum Formula: Sendable { case erf, tanh }
+  public let formula: Formula
+  public init(_ formula: Formula = .erf) { self.formula = formula }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.gelu(approximateTanh: formula == .tanh)
+  }
+}
+
+/// `x * tanh(softplus(x))` (Misra, 2019).
+public final class Mish: Layer {
+  public init() {}
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { try input.mish() }
+}
+
+/// The hyperbolic tangent.
+public final class Tanh: Layer {
+  public init() {}
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { try input.tanh() }
+}
+
+/// `log(1 + exp(x))`.
+public final class Softplus: Layer {
+  public init() {}
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.softplus()
+  }
+}
+
+/// `exp(x)` divided by its sum along one axis.
+public final class Softmax: Layer {
+  public let dim: Int
+  public init(dim: Int) { self.dim = dim }
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.softmax(dim: dim)
+  }
+}

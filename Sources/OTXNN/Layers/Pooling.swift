@@ -88,19 +88,45 @@ public final class Upsample: Layer {
   }
   public let target: Target
   public let mode: Mode
+  /// Whether the corner elements of `bilinear` keep their place, as in many segmentation heads.
+  public let alignCorners: Bool
 
-  /// `bilinear` does not align corners, PyTorch's default.
-  public init(_ target: Target, mode: Mode = .nearest) {
+  public init(_ target: Target, mode: Mode = .nearest, alignCorners: Bool = false) {
     self.target = target
     self.mode = mode
+    self.alignCorners = alignCorners
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
     switch (mode, target) {
     case (.nearest, .scale(let factor)): try input.upsampleNearest(scale: factor)
     case (.nearest, .size(let size)): try input.upsampleNearest(size: size)
-    case (.bilinear, .scale(let factor)): try input.upsampleBilinear(scale: factor)
-    case (.bilinear, .size(let size)): try input.upsampleBilinear(size: size)
+    case (.bilinear, .scale(let factor)):
+      try input.upsampleBilinear(scale: factor, alignCorners: alignCorners)
+    case (.bilinear, .size(let size)):
+      try input.upsampleBilinear(size: size, alignCorners: alignCorners)
     }
+  }
+}
+
+/// The largest elements of a grid of cells, whatever the input's size.
+public final class AdaptiveMaxPool2d: Layer {
+  public let size: Size2D
+
+  public init(_ size: Size2D = 1) { self.size = size }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.adaptiveMaxPool2d(size)
+  }
+}
+
+/// Channels moved into space (Shi et al., 2016): `[N, C * r², H, W]` to `[N, C, H * r, W * r]`.
+public final class PixelShuffle: Layer {
+  public let factor: Int
+
+  public init(_ factor: Int) { self.factor = factor }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.pixelShuffle(factor)
   }
 }

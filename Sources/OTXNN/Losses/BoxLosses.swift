@@ -80,3 +80,57 @@ public func generalizedBoxIoULoss(
   let hull = try width * height
   return try (1 - (iou - (hull - union) / (hull + epsilon))).reduced(reduction)
 }
+
+/// `1 - IoU` plus the squared distance of the centres relative to the hull's diagonal.
+///
+/// Zheng et al., Distance-IoU Loss, AAAI 2020, section 3.2. Checked against
+/// `torchvision.ops.distance_box_iou_loss`.
+/// - `epsilon`: Added to both denominators.
+public func distanceBoxIoULoss(
+  _ predictions: Tensor,
+  _ targets: Tensor,
+  reduction: LossReduction = .mean,
+  epsilon: Double = 1e-7
+) throws(TensorError) -> Tensor {
+  try distanceTerms(Corners(predictions), Corners(targets), epsilon: epsilon).loss
+    .reduced(reduction)
+}
+
+/// The distance loss plus how far the aspect ratios are apart.
+///
+/// Zheng et al., Distance-IoU Loss, AAAI 2020, section 3.3; the trade-off `alpha` has no gradient.
+/// Checked against `torchvision.ops.complete_box_iou_loss`. Sides are taken as at least `epsilon`,
+/// so that a box without extent has a gradient that is a number.
+/// - `epsilon`: Added to the denominators.
+public func completeBoxIoULoss(
+  _ predictions: Tensor,
+  _ targets: Tensor,
+  reduction: LossReduction = .mean,
+  epsilon: Double = 1e-7
+) throws(TensorError) -> Tensor {
+  let a = try Corners(predictions)
+  let b = try Corners(targets)
+  let (loss, iou) = try distanceTerms(a, b, epsilon: epsilon)
+  func angle(_ box: Corners) throws(TensorError) -> Tensor {
+    try ((box.x2 - box.x1).clamp(min: epsilon) / (box.y2 - box.y1).clamp(min: epsilon)).atan()
+  }
+  let aspect = try (angle(b) - angle(a)).square() * (4 / (Double.pi * Double.pi))
+  let fixed = try aspect.detach()
+  let alpha = try fixed / (1 - iou.detach() + fixed + epsilon)
+  return try (loss + alpha * aspect).reduced(reduction)
+}
+
+private func distanceTerms(
+  _ a: Corners,
+  _ b: Corners,
+  epsilon: Double
+) throws(TensorError) -> (loss: Tensor, iou: Tensor) {
+  let (intersection, union) = try overlap(a, b)
+  let iou = try intersection / (union + epsilon)
+  let width = try a.x2.maximum(b.x2) - a.x1.minimum(b.x1)
+  let height = try a.y2.maximum(b.y2) - a.y1.minimum(b.y1)
+  let diagonal = try width.square() + height.square() + epsilon
+  let dx = try (a.x1 + a.x2 - b.x1 - b.x2) / 2
+  let dy = try (a.y1 + a.y2 - b.y1 - b.y2) / 2
+  return (try 1 - iou + (dx.square() + dy.square()) / diagonal, iou)
+}

@@ -1,3 +1,4 @@
+import OTXCore
 public import OTXTensor
 
 /// The negative log of the softmax at the true class.
@@ -62,6 +63,57 @@ public func sigmoidFocalLoss(
   let miss = try probability + targets - 2 * (probability * targets)
   let balance = try targets * (2 * alpha - 1) + (1 - alpha)
   return try (entropy * miss.pow(gamma) * balance).reduced(reduction)
+}
+
+/// Binary cross-entropy with targets between 0 and 1, times `|target - p|^beta`.
+///
+/// The target is the quality (IoU) of the box that the score stands for. Li et al., Generalized
+/// Focal Loss, 2020, section 3.1; checked against the formula in PyTorch.
+/// - `targets`: Of the shape of `logits`; 0 for negatives.
+public func qualityFocalLoss(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  beta: Double = 2,
+  reduction: LossReduction = .sum
+) throws(TensorError) -> Tensor {
+  let entropy = try binaryCrossEntropyWithLogits(logits, targets, reduction: .none)
+  return try (entropy * (targets - logits.sigmoid()).abs().pow(beta)).reduced(reduction)
+}
+
+/// Binary cross-entropy that weighs positives by their target and negatives by `alpha * p^gamma`.
+///
+/// The target is the IoU of the box that the score stands for. Zhang et al., VarifocalNet, 2021,
+/// section 3.2; checked against the formula in PyTorch.
+/// - `targets`: Of the shape of `logits`; 0 for negatives.
+public func varifocalLoss(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  alpha: Double = 0.75,
+  gamma: Double = 2,
+  reduction: LossReduction = .sum
+) throws(TensorError) -> Tensor {
+  let entropy = try binaryCrossEntropyWithLogits(logits, targets, reduction: .none)
+  let negative = try logits.sigmoid().pow(gamma) * alpha
+  return try (entropy * Tensor.where(targets.gt(0), targets, negative)).reduced(reduction)
+}
+
+/// Cross-entropy of a distance's distribution with the two whole numbers around the true distance.
+///
+/// Li et al., Generalized Focal Loss, 2020, section 3.2; checked against the formula in PyTorch.
+/// - `logits`: `[M, n + 1]`, for the distances `0, 1, …, n`.
+/// - `targets`: `[M]`, within `0 ... n`.
+public func distributionFocalLoss(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  reduction: LossReduction = .mean
+) throws(TensorError) -> Tensor {
+  // The largest distance has no right neighbour; it is its left one's right neighbour.
+  let left = try targets.floor().clamp(min: 0, max: Double(logits.size(1) - 2))
+  let share = try targets - left
+  let classes = try left.to(.int64)
+  let below = try crossEntropy(logits, classes, reduction: .none)
+  let above = try crossEntropy(logits, classes + 1, reduction: .none)
+  return try (below * (1 - share) + above * share).reduced(reduction)
 }
 
 /// The absolute difference, squared below `beta`: `d² / (2 beta)`, above it `d - beta / 2`.

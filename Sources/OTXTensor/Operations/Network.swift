@@ -68,12 +68,19 @@ extension Tensor {
   }
 
   /// `softmax(q kᵀ / sqrt(d)) v` with `self` as `q`; all `[N, heads, length, d]`.
+  ///
+  /// - `mask`: True where a query may look, or numbers that are added to the scores.
+  /// - `dropout`: The probability with which a weight is zeroed; 0 except while training.
   public func scaledDotProductAttention(
     keys: Tensor,
     values: Tensor,
-    mask: Tensor? = nil
+    mask: Tensor? = nil,
+    dropout: Double = 0
   ) throws(TensorError) -> Tensor {
-    try call(.attention, [.tensor(self), .tensor(keys), .tensor(values), .optional(mask)])
+    try call(
+      .attention,
+      [.tensor(self), .tensor(keys), .tensor(values), .optional(mask), .double(dropout)]
+    )
   }
 }
 
