@@ -2,15 +2,18 @@
 # Gets everything that building and running OTX needs, once for each user, and links it into this checkout.
 #
 #   Scripts/bootstrap.sh [--cuda | --cpu] [--force]
+#   Scripts/bootstrap.sh --register FOLDER
 #
 #   --cuda   also the CUDA libraries, for a machine with an NVIDIA GPU (4 GB); this checkout keeps them from then on
 #   --cpu    back to the CPU alone, the default (0.7 GB)
 #   --force  unpack and compile again, although everything is there
+#   --register  only notes that FOLDER holds shims that are in use: `otx cache clean` keeps what they need
 #
 # What it leaves:
 #   ~/.cache/otx/sdk/torch-VERSION-KEY      libtorch: lib, include
 #   ~/.cache/otx/sdk/openvino-VERSION-KEY   OpenVINO: libs, include
 #   ~/.cache/otx/shims/LIBRARY-KEY          our C++ between Swift and that library, compiled for it
+#   ~/.cache/otx/users/KEY                  names this checkout's shims, so that the cache knows what is in use
 #   .sdk/{torch,openvino,shims}             links to the three, in this checkout
 #
 # Environment:
@@ -39,6 +42,21 @@ fail() {
   if (($# > 0)); then printf '  %s\n' "$@" >&2; fi
   exit 1
 }
+
+# Notes that a folder holds shims that are in use; what is in use is not cleaned away.
+register() {
+  local file
+  mkdir -p "$cache/users"
+  file="$cache/users/$(printf '%s' "$1" | sha256sum | cut -c1-16)"
+  if [ -f "$file" ]; then return; fi
+  printf '%s\n' "$1" >"$file.$$"
+  mv -f "$file.$$" "$file"
+}
+
+if [ "${1:-}" = --register ]; then
+  register "${2:?--register needs a folder}"
+  exit 0
+fi
 
 cuda=no
 if [ -e "$root/.sdk/cuda" ]; then cuda=yes; fi
@@ -447,11 +465,13 @@ if [ ! -x "$root/Scripts/build-shims.sh" ]; then fail "Scripts/build-shims.sh is
 print="$(fingerprint)"
 if up_to_date "$print"; then
   link_latest
+  register "$root/.sdk/shims"
   exit 0
 fi
 mkdir -p "$cache"
 set_up
 link_latest
+register "$root/.sdk/shims"
 if [ "$cuda" = yes ]; then touch "$root/.sdk/cuda"; else rm -f "$root/.sdk/cuda"; fi
 # Read again: a package that was installed changes it.
 fingerprint >"$root/.sdk/stamp.$$"

@@ -5,7 +5,8 @@
 #   Scripts/build-shims.sh openvino OPENVINO_DIRECTORY OUTPUT_DIRECTORY
 #
 # LIBTORCH_DIRECTORY holds `lib` and `include`, OPENVINO_DIRECTORY `libs` (or `runtime/lib/intel64`)
-# and `include`. The result finds its library where it was when it was built.
+# and `include`. The result finds its library in the folder `torch` or `openvino` beside itself, else
+# where it was when it was built.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -64,7 +65,7 @@ build_openvino() {
   libraries="$(cd "$libraries" && pwd)"
   build_shim libotx_openvino.so "$root/Shims/openvino" "$output" \
     -I "$root/Sources/COpenVINO/include" -isystem "$include" \
-    -- "$runtime" "$frontend" "-Wl,-rpath,$libraries" "-Wl,--no-undefined"
+    -- "$runtime" "$frontend" "-Wl,-rpath,\$ORIGIN/openvino/libs:$libraries" "-Wl,--no-undefined"
 }
 
 build_torch() {
@@ -75,7 +76,7 @@ build_torch() {
   build_shim libotx_torch.so "$root/Shims/torch" "$output" \
     -I "$root/Sources/CTorch/include" -isystem "$library/include" \
     -isystem "$library/include/torch/csrc/api/include" \
-    -- "-L$library/lib" -ltorch_cpu -lc10 "-Wl,-rpath,$library/lib"
+    -- "-L$library/lib" -ltorch_cpu -lc10 "-Wl,-rpath,\$ORIGIN/torch/lib:$library/lib"
 }
 
 [ $# -eq 3 ] || fail "usage: build-shims.sh torch|openvino LIBRARY_DIRECTORY OUTPUT_DIRECTORY"

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# Runs all tests: the set-up script's, a package that depends on this one, the example program, then the Swift tests,
-# whose summary is the last line. The first three are left out where nothing that they test has changed since they passed.
+# Runs all tests: the set-up script's, a package that depends on this one, the example program, an installation, then
+# the Swift tests, whose summary is the last line. The first four are left out where nothing that they test has changed
+# since they passed.
 #
-#   Scripts/test.sh [ARGUMENT…]   with arguments: only `swift test ARGUMENT…` (for example --filter OTXCoreTests)
+#   Scripts/test.sh                 all of them
+#   Scripts/test.sh --unit          only the Swift tests that need no libtorch and no OpenVINO: seconds, once built
+#   Scripts/test.sh --integration   only the other Swift tests
+#   Scripts/test.sh [ARGUMENT…]     only `swift test ARGUMENT…` (for example --filter OTXCoreTests)
+#
+# .reports/tests.xml tells of each Swift test in JUnit's format.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift="${SWIFT:-swift}"
@@ -23,11 +29,23 @@ once() {
   fi
 }
 
-if [ $# -gt 0 ]; then exec "$swift" test --disable-xctest "$@"; fi
+# The targets that are pure Swift, or need libraries of the system only.
+unit='^OTX(Core|Data|Image|Recipe)Tests\.'
+report=(--xunit-output .reports/tests.xml)
+mkdir -p .reports
+
+case "${1:-}" in
+  "") ;;
+  --unit-pattern) echo "$unit" && exit ;;
+  --unit) exec "$swift" test --disable-xctest "${report[@]}" --filter "$unit" "${@:2}" ;;
+  --integration) exec "$swift" test --disable-xctest --no-parallel "${report[@]}" --skip "$unit" "${@:2}" ;;
+  *) exec "$swift" test --disable-xctest "$@" ;;
+esac
 "$swift" build --build-tests
 once test-bootstrap Scripts
 once test-consumer Package.swift Sources Shims Plugins Recipes Scripts/consumer.swift
 once test-example Package.swift Sources Shims Plugins Recipes Examples
+once test-install Package.swift Sources Shims Plugins Recipes Scripts
 # One test at a time: tensors of all tests share the generator, the threads and the modes of one library, and each test
 # of them uses all cores anyway.
-exec "$swift" test --disable-xctest --skip-build --no-parallel
+exec "$swift" test --disable-xctest --skip-build --no-parallel "${report[@]}"

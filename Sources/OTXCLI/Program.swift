@@ -24,6 +24,10 @@ public enum Program {
       do {
         // A closed pipe (`otx find | head`) is not worth a signal.
         signal(SIGPIPE, SIG_IGN)
+        if arguments == [ManualPage.argument] {
+          console.output(try ManualPage.text())
+          return 0
+        }
         try await Interruption.watched {
           var command = try parse(arguments)
           if var job = command as? any AsyncParsableCommand {

@@ -20,9 +20,56 @@ public struct RecipeLibrary: Sendable {
   public static let builtIn = RecipeLibrary()
 
   /// Read once; that each can be read is tested.
-  private static let ours = BuiltInRecipes.texts.compactMap { name, text in
-    (try? Recipe(yaml: text, source: "Recipes/\(name).yaml", name: name, among: []))
-      .map { RecipeEntry(name: name, recipe: $0) }
+  private static let ours = entries(installed: installedDirectory)
+
+  /// Those that `make install` put beside the program: `../share/otx/recipes`.
+  ///
+  /// Where the folder is there, it is what counts, so that recipes can be read, changed and added
+  /// without building; what it lacks, and all of them where there is no folder, comes from inside
+  /// the program. Both are made from the folder `Recipes` of the sources.
+  private static let installedDirectory = Bundle.main.executableURL.map {
+    $0.resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "share/otx/recipes", directoryHint: .isDirectory)
+  }
+
+  /// The recipes inside the program, each replaced by a file of its name in `directory`, then what
+  /// else is there.
+  static func entries(installed directory: URL?) -> [RecipeEntry] {
+    let files = files(in: directory)
+    func name(_ file: URL) -> String { file.deletingPathExtension().lastPathComponent }
+    var entries = BuiltInRecipes.texts.compactMap { text in
+      if let file = files.first(where: { name($0) == text.name }),
+        let recipe = try? Recipe(contentsOf: file, among: [])
+      {
+        return RecipeEntry(name: text.name, recipe: recipe, file: file)
+      }
+      let source = "Recipes/\(text.name).yaml"
+      return (try? Recipe(yaml: text.text, source: source, name: text.name, among: []))
+        .map { RecipeEntry(name: text.name, recipe: $0) }
+    }
+    let known = Set(entries.map(\.name))
+    entries += recipes(in: files.filter { !known.contains(name($0)) }, among: entries)
+    return entries
+  }
+
+  /// The recipe files of a folder in the order of their names; none where there is no folder.
+  private static func files(in directory: URL?) -> [URL] {
+    let files =
+      directory.flatMap {
+        try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
+      } ?? []
+    return files.filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
+  }
+
+  /// The recipes of files, each of which may stand on `entries` and on those before it.
+  private static func recipes(in files: [URL], among entries: [RecipeEntry]) -> [RecipeEntry] {
+    var found: [RecipeEntry] = []
+    for file in files {
+      if let recipe = try? Recipe(contentsOf: file, among: entries + found) {
+        found.append(RecipeEntry(name: recipe.name, recipe: recipe, file: file))
+      }
+    }
+    return found
   }
 
   /// Ours, then the user's.
@@ -33,17 +80,8 @@ public struct RecipeLibrary: Sendable {
   /// - Parameter userDirectory: A folder of recipe files; it need not exist. A file that is no
   ///   recipe is left out: it is complained about when it is asked for.
   public init(userDirectory: URL? = nil) {
-    var entries = RecipeLibrary.ours
-    let files =
-      userDirectory.flatMap {
-        try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
-      } ?? []
-    for file in files.sorted(by: { $0.path < $1.path }) where file.pathExtension == "yaml" {
-      if let recipe = try? Recipe(contentsOf: file, among: entries) {
-        entries.append(RecipeEntry(name: recipe.name, recipe: recipe, file: file))
-      }
-    }
-    self.entries = entries
+    let ours = RecipeLibrary.ours
+    entries = ours + RecipeLibrary.recipes(in: RecipeLibrary.files(in: userDirectory), among: ours)
   }
 
   /// The recipe that users call `reference`.

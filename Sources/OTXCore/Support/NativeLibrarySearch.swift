@@ -12,7 +12,8 @@ package struct NativeLibrarySearch: Sendable {
 
   /// Looks where the set-up script and an installed program put the libraries.
   ///
-  /// The folders are, in order: `OTX_SHIM_DIRECTORY`; the executable's; `../lib` beside it;
+  /// The folders are, in order: `OTX_SHIM_DIRECTORY`; the executable's; `../lib/otx` beside it, where
+  /// `make install` puts them; `../lib`;
   /// `.sdk/shims` of the checkout that the executable was built in; the user's cache. The set-up
   /// script fills the last two: the checkout's are built from its own sources, the cache's are the
   /// latest of all.
@@ -28,7 +29,8 @@ package struct NativeLibrarySearch: Sendable {
     }
     if let directory = executable?.resolvingSymlinksInPath().deletingLastPathComponent() {
       directories.append(directory)
-      directories.append(directory.deletingLastPathComponent().appending(path: "lib"))
+      let library = directory.deletingLastPathComponent().appending(path: "lib")
+      directories += [library.appending(path: "otx"), library]
       if let checkout = Self.checkout(ofBuilt: directory) {
         directories.append(checkout.appending(path: ".sdk/shims"))
       }
@@ -76,7 +78,8 @@ public enum NativeLibraryError: Error, Equatable, Sendable {
 
 extension NativeLibraryError: LocalizedError, CustomStringConvertible {
   /// What makes the libraries anew.
-  private static let remedy = "run Scripts/bootstrap.sh (make setup) to build it"
+  private static let remedy =
+    "run Scripts/bootstrap.sh (make setup) to build it, and 'make install' where it is installed"
 
   public var errorDescription: String? { description }
   public var description: String {

@@ -1,0 +1,56 @@
+import Foundation
+import OTXCore
+import OTXTesting
+import Testing
+
+@testable import OTXRecipe
+
+/// Recipes that lie beside an installed program.
+@Suite struct InstalledRecipeTests {
+  private func entries(_ files: [String: String]) throws -> [RecipeEntry] {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "otx-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for (name, text) in files { try Data(text.utf8).write(to: folder.appending(path: name)) }
+    return RecipeLibrary.entries(installed: folder)
+  }
+
+  private let inside = RecipeLibrary.entries(installed: nil)
+
+  @Test func aFileReplacesTheRecipeOfItsName() throws {
+    let found = try entries([
+      "resnet18.yaml": "task: MULTI_CLASS_CLS\nmodel: resnet18\nmaxEpochs: 7\n"
+    ])
+    #expect(found.map(\.name) == inside.map(\.name))
+    let changed = try #require(found.first { $0.name == "resnet18" })
+    #expect(changed.recipe.training.maxEpochs == 7)
+    #expect(changed.file?.lastPathComponent == "resnet18.yaml")
+    // It stands on defaults alone, as the one inside the program does.
+    let defaults = Recipe(
+      name: "resnet18",
+      task: .multiClassClassification,
+      model: .init("resnet18")
+    )
+    #expect(changed.recipe.training.optimizer == defaults.training.optimizer)
+  }
+
+  @Test func anotherFileIsAnotherRecipe() throws {
+    let found = try entries(["quick.yaml": "model: resnet18\nmaxEpochs: 2\n", "readme.txt": "no"])
+    #expect(found.map(\.name) == inside.map(\.name) + ["quick"])
+    #expect(found.last?.recipe.training.maxEpochs == 2)
+  }
+
+  @Test func aFileThatIsNoRecipeLeavesTheOneInside() throws {
+    let found = try entries(["resnet18.yaml": "maxEpochz: 7\n", "other.yaml": ": :"])
+    #expect(found == inside)
+  }
+
+  /// What is installed is made from the same files: nothing changes by installing.
+  @Test func theFilesOfTheSourcesSayTheSame() throws {
+    let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Recipes")
+    let found = RecipeLibrary.entries(installed: sources)
+    #expect(found.map(\.recipe) == inside.map(\.recipe))
+    #expect(found.allSatisfy { $0.file != nil })
+  }
+}
