@@ -60,12 +60,14 @@ let package = Package(
       providers: [.apt(["libturbojpeg0-dev"])]
     ),
     .target(name: "CPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .target(name: "CTIFF", linkerSettings: [.linkedLibrary("tiff")]),
+    .systemLibrary(name: "CWebP", pkgConfig: "libwebpdemux", providers: [.apt(["libwebp-dev"])]),
     .target(
       name: "COpenCV",
       cxxSettings: [.headerSearchPath("opencv4")],
       linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]
     ),
-    module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG"]),
+    module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG", "CTIFF", "CWebP"]),
     module("OTXData", ["OTXCore", "OTXImage"]),
 
     // libtorch, reached through a table of functions that is loaded at first use.

@@ -11,7 +11,7 @@ public enum ImageFile {
     case ignored
   }
 
-  /// Decodes a JPEG, PNG or BMP file, whatever its name ends in.
+  /// Decodes a JPEG, PNG, BMP, TIFF or WebP file, whatever its name ends in.
   ///
   /// A damaged picture is an error and never a half-grey picture.
   ///
@@ -27,12 +27,40 @@ public enum ImageFile {
     name: String,
     orientation: OrientationUse = .applied
   ) throws -> Image {
-    let header = try ImageHeader(of: bytes, name: name)
+    try decode(
+      bytes,
+      header: ImageHeader(of: bytes, name: name),
+      name: name,
+      orientation: orientation
+    )
+  }
+
+  /// Decodes a picture whose header was read before.
+  ///
+  /// - Parameters:
+  ///   - bytes: The file.
+  ///   - header: What its header says.
+  ///   - name: What errors call the picture.
+  ///   - orientation: Whether EXIF's orientation turns the pixels.
+  ///   - reduction: 1, or what each side of a JPEG is divided by while decoding: 2, 4 or 8; sides are
+  ///     rounded up.
+  /// - Returns: The picture.
+  /// - Throws: ``DataError/unreadable(file:reason:)``.
+  package static func decode(
+    _ bytes: [UInt8],
+    header: ImageHeader,
+    name: String,
+    orientation: OrientationUse,
+    reduction: Int = 1
+  ) throws -> Image {
     let image: Image =
       switch header.format {
-      case .jpeg: try JPEGCodec.decode(bytes, header: header, name: name)
+      case .jpeg:
+        try JPEGCodec.decode(bytes, header: header, name: name, reduction: reduction)
       case .png: try PNGCodec.decode(bytes, header: header, name: name)
       case .bmp: try BMPCodec.decode(bytes, header: header, name: name)
+      case .tiff: try TIFFCodec.decode(bytes, header: header, name: name)
+      case .webp: try WebPCodec.decode(bytes, header: header, name: name)
       }
     guard orientation == .applied, header.orientation != 1 else { return image }
     return try image.oriented(header.orientation)

@@ -3,7 +3,7 @@ public import OTXCore
 
 /// The file formats that are read, recognised by their first bytes and never by their names.
 public enum ImageFormat: String, Sendable, CaseIterable {
-  case jpeg, png, bmp
+  case jpeg, png, bmp, tiff, webp
 
   /// The format that a file beginning with `bytes` has.
   package init?(magic bytes: some Collection<UInt8>) {
@@ -13,13 +13,31 @@ public enum ImageFormat: String, Sendable, CaseIterable {
       self = .png
     } else if bytes.starts(with: [0x42, 0x4D]) {
       self = .bmp
+    } else if ImageFormat.tiffStarts.contains(Array(bytes.prefix(4))) {
+      self = .tiff
+    } else if bytes.starts(with: Array("RIFF".utf8)),
+      bytes.dropFirst(8).starts(with: Array("WEBP".utf8))
+    {
+      self = .webp
     } else {
       return nil
     }
   }
 
+  /// Little-endian and big-endian, classic and BigTIFF.
+  private static let tiffStarts: [[UInt8]] = [
+    [0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43],
+  ]
+
   /// File name endings that datasets use for pictures, lower case.
-  public static let fileExtensions: Set<String> = ["jpg", "jpeg", "jpe", "jfif", "png", "bmp"]
+  public static let fileExtensions: Set<String> = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "tif", "tiff", "webp",
+  ]
+
+  /// Endings of pictures that are not read: a dataset that holds such files is told so.
+  public static let unreadExtensions: Set<String> = [
+    "gif", "heic", "heif", "avif", "jp2", "j2k", "jpx", "jxl",
+  ]
 }
 
 /// What a picture's header says, without decoding it.
@@ -31,6 +49,8 @@ public struct ImageHeader: Sendable, Equatable {
   public var orientation: Int
   /// Whether the file's last bytes are those of a whole picture; not proof that it is one.
   public var hasEnd: Bool
+  /// Whether the file holds more pictures, pages or frames; the first is the one that is read.
+  public var hasMorePictures: Bool
 
   /// Size of the picture as it is to be looked at.
   public var size: ImageSize {
@@ -57,7 +77,14 @@ public struct ImageHeader: Sendable, Equatable {
     try self.init(source)
   }
 
-  init(format: ImageFormat, storedSize: ImageSize, orientation: Int, hasEnd: Bool) {
+  init(
+    format: ImageFormat,
+    storedSize: ImageSize,
+    orientation: Int,
+    hasEnd: Bool,
+    hasMorePictures: Bool = false
+  ) {
+    self.hasMorePictures = hasMorePictures
     self.format = format
     self.storedSize = storedSize
     self.orientation = orientation
@@ -69,13 +96,16 @@ public struct ImageHeader: Sendable, Equatable {
     guard !magic.isEmpty else { throw source.failure("is empty (0 bytes)") }
     guard let format = ImageFormat(magic: magic) else {
       throw source.failure(
-        "is not a picture in a known format (\(ImageHeader.kind(of: magic))); JPEG, PNG and BMP are read"
+        "is not a picture in a known format (\(ImageHeader.kind(of: magic))); "
+          + "JPEG, PNG, BMP, TIFF and WebP are read"
       )
     }
     switch format {
     case .jpeg: self = try JPEGHeader.read(source)
     case .png: self = try PNGCodec.header(source)
     case .bmp: self = try BMPCodec.header(source)
+    case .tiff: self = try TIFFCodec.header(source)
+    case .webp: self = try WebPCodec.header(source)
     }
     guard storedSize.height > 0, storedSize.width > 0 else {
       throw source.failure("claims a size of \(storedSize)")
@@ -88,15 +118,36 @@ public struct ImageHeader: Sendable, Equatable {
     }
   }
 
+  /// Formats that are not read, by their first bytes, and what to do about it.
+  private static func foreignFormat(_ magic: [UInt8]) -> String? {
+    func has(_ bytes: [UInt8], at offset: Int = 0) -> Bool {
+      magic.dropFirst(offset).starts(with: bytes)
+    }
+    func has(_ text: String, at offset: Int = 0) -> Bool { has(Array(text.utf8), at: offset) }
+    if has("GIF8") { return "a GIF: convert it to PNG" }
+    if has("jP  ", at: 4) || has([0xFF, 0x4F, 0xFF, 0x51]) {
+      return "a JPEG 2000 picture: convert it to PNG or JPEG"
+    }
+    if has("JXL ", at: 4) || has([0xFF, 0x0A]) { return "a JPEG XL picture: convert it to JPEG" }
+    if has("ftyp", at: 4) {
+      let brand = String(decoding: magic.dropFirst(8).prefix(4), as: UTF8.self)
+      if ["avif", "avis"].contains(brand) { return "an AVIF picture: convert it to PNG or JPEG" }
+      let isHEIF = ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"].contains(brand)
+      return isHEIF ? "a HEIC picture: convert it to JPEG or PNG" : "a video, not a picture"
+    }
+    if has("8BPS") { return "a Photoshop file: export it as PNG" }
+    if has("%PDF") { return "a PDF: export its pictures as PNG" }
+    if has([0x76, 0x2F, 0x31, 0x01]) { return "an OpenEXR picture: convert it to PNG" }
+    if has("PK\u{3}\u{4}") { return "a zip archive: unpack it" }
+    return nil
+  }
+
   /// A guess at what a file is that no codec knows, to help who put it there.
   private static func kind(of magic: [UInt8]) -> String {
     func has(_ text: String, at offset: Int = 0) -> Bool {
       magic.dropFirst(offset).starts(with: Array(text.utf8))
     }
-    if has("GIF8") { return "it is a GIF" }
-    if has("RIFF") && has("WEBP", at: 8) { return "it is a WebP picture" }
-    if has("II*\0") || has("MM\0*") { return "it is a TIFF picture" }
-    if has("ftyp", at: 4) { return "it is a HEIF picture or a video" }
+    if let known = foreignFormat(magic) { return "it is \(known)" }
     if has("<svg") || has("<?xml") || has("<!DOCTYPE") || has("<html") {
       return "it holds markup text"
     }

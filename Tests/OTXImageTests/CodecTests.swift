@@ -106,6 +106,64 @@ struct CodecTests {
     #expect(try ImageFile.size(of: misnamed) == ramp.size)
   }
 
+  @Test("JPEG is decoded at a part of its size as libjpeg-turbo does it")
+  func reducedDecoding() throws {
+    for golden in try CodecGoldens.read().reduced {
+      let bytes = Array(golden.file)
+      let header = try ImageHeader(of: bytes, name: "")
+      let image = try ImageFile.decode(
+        bytes,
+        header: header,
+        name: "",
+        orientation: .applied,
+        reduction: golden.divisor
+      )
+      #expect(image.size == ImageSize(height: golden.height, width: golden.width))
+      #expect(largestDifference(image.pixels, golden.pixels) <= 1, "1/\(golden.divisor)")
+    }
+  }
+
+  @Test("the reduction keeps what is needed, and only JPEG has one")
+  func reductions() throws {
+    let jpeg = try ImageHeader(of: ImageFile.jpeg(smooth(height: 96, width: 200)), name: "")
+    func reduction(_ height: Int, _ width: Int) -> Int {
+      jpeg.reduction(keeping: ImageSize(height: height, width: width), isOriented: true)
+    }
+    #expect(reduction(12, 25) == 8)
+    #expect(reduction(13, 25) == 4)
+    #expect(reduction(24, 50) == 4)
+    #expect(reduction(48, 51) == 2)
+    #expect(reduction(49, 10) == 1)
+    let png = try ImageHeader(of: ImageFile.png(smooth(height: 96, width: 200)), name: "")
+    #expect(png.reduction(keeping: ImageSize(height: 4, width: 4), isOriented: true) == 1)
+  }
+
+  @Test("formats that are not read are named with what to do")
+  func foreignFormats() {
+    func reason(_ text: String) -> String {
+      do {
+        _ = try ImageFile.decode(Array(text.utf8), name: "a.jpg")
+        return "decoded"
+      } catch { return "\(error)" }
+    }
+    #expect(reason("GIF89a").contains("it is a GIF: convert it to PNG"))
+    #expect(reason("\0\0\0\u{18}ftypheic").contains("a HEIC picture: convert it to JPEG"))
+    #expect(reason("\0\0\0\u{18}ftypavif").contains("an AVIF picture"))
+    #expect(reason("\0\0\0\u{18}ftypisom").contains("a video"))
+    #expect(reason("\0\0\0\u{c}jP  \r\n").contains("JPEG 2000"))
+    #expect(reason("GIF89a").contains("JPEG, PNG, BMP, TIFF and WebP are read"))
+  }
+
+  @Test("a file of several pictures says so")
+  func severalPictures() throws {
+    for golden in try CodecGoldens.read().decoding {
+      let expected = ["tiff-two-pages", "webp-animated"].contains(golden.name)
+      let header = try ImageHeader(of: Array(golden.file), name: "")
+      #expect(header.hasMorePictures == expected, "\(golden.name)")
+      #expect(header.hasEnd, "\(golden.name)")
+    }
+  }
+
   @Test("unusable places are named")
   func places() throws {
     let missing = URL(filePath: "/nowhere/a.jpg")

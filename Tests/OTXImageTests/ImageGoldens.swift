@@ -36,7 +36,28 @@ struct ImageGoldens: Decodable {
 
   static func read() throws -> ImageGoldens {
     let url = Bundle.module.bundleURL.appending(path: "Goldens/image.json")
-    return try JSONDecoder().decode(ImageGoldens.self, from: Data(contentsOf: url))
+    var goldens = try JSONDecoder().decode(ImageGoldens.self, from: Data(contentsOf: url))
+    goldens.decoding += try CodecGoldens.read().decoding
+    return goldens
+  }
+}
+
+/// TIFF, WebP and unusual files of other formats (`Tools/goldens/codecs.py`).
+struct CodecGoldens: Decodable {
+  struct Reducing: Decodable {
+    var divisor: Int
+    var file: Data
+    var height: Int
+    var width: Int
+    var pixels: Data
+  }
+
+  var decoding: [ImageGoldens.Decoding]
+  var reduced: [Reducing]
+
+  static func read() throws -> CodecGoldens {
+    let url = Bundle.module.bundleURL.appending(path: "Goldens/codecs.json")
+    return try JSONDecoder().decode(CodecGoldens.self, from: Data(contentsOf: url))
   }
 }
 

@@ -72,6 +72,7 @@ enum DatasetChecker {
   private struct CheckedPicture {
     var size: ImageSize
     var storedSize: ImageSize
+    var hasMorePictures = false
   }
 
   private static func header(of item: DatasetItem) -> Result<CheckedPicture, DataError> {
@@ -83,7 +84,13 @@ enum DatasetChecker {
         let header = try ImageHeader(of: url)
         // A file whose end is missing is decoded once: some programs leave the end out.
         if !header.hasEnd { _ = try ImageFile.read(url) }
-        return .success(CheckedPicture(size: header.size, storedSize: header.storedSize))
+        return .success(
+          CheckedPicture(
+            size: header.size,
+            storedSize: header.storedSize,
+            hasMorePictures: header.hasMorePictures
+          )
+        )
       }
     } catch let error as DataError {
       return .failure(error)
@@ -117,6 +124,13 @@ enum DatasetChecker {
     case .failure(let error):
       report("unreadable picture", error.description, .leftOut)
       return nil
+    }
+    if picture.hasMorePictures {
+      report(
+        "file of several pictures",
+        "the file holds several pictures (pages or frames); the first is used",
+        .noted
+      )
     }
     var result = item
     result.size = picture.size

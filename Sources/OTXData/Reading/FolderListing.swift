@@ -64,7 +64,10 @@ struct FolderListing {
 
   static func isPictureName(_ name: String) -> Bool {
     guard let dot = name.lastIndex(of: ".") else { return false }
-    return ImageFormat.fileExtensions.contains(name[name.index(after: dot)...].lowercased())
+    let ending = name[name.index(after: dot)...].lowercased()
+    // Pictures in a format that is not read are named, and not passed over.
+    return ImageFormat.fileExtensions.contains(ending)
+      || ImageFormat.unreadExtensions.contains(ending)
   }
 }
 

@@ -1,11 +1,19 @@
 import CTurboJPEG
-import OTXCore
+package import OTXCore
 
 /// JPEG by libjpeg-turbo: the accurate inverse DCT and smooth chroma upsampling, as PIL and OpenCV
 /// use them, so that pixels agree with theirs.
 enum JPEGCodec {
   /// Decodes the stored pixels; grey, CMYK and YCCK become RGB.
-  static func decode(_ bytes: [UInt8], header: ImageHeader, name: String) throws -> Image {
+  ///
+  /// `reduction` is 1, 2, 4 or 8: what each side is divided by, rounded up. The inverse DCT gives the
+  /// smaller picture at once, close to the mean of each square of pixels, for a part of the work.
+  static func decode(
+    _ bytes: [UInt8],
+    header: ImageHeader,
+    name: String,
+    reduction: Int = 1
+  ) throws -> Image {
     guard let handle = tjInitDecompress() else {
       throw DataError.unreadable(file: name, reason: "no memory for a JPEG decoder")
     }
@@ -26,10 +34,11 @@ enum JPEGCodec {
     guard Int(width) == header.storedSize.width, Int(height) == header.storedSize.height else {
       throw DataError.unreadable(file: name, reason: "is a damaged JPEG: two frame headers")
     }
+    let size = header.storedSize.divided(by: reduction)
     let isCMYK = space == Int32(TJCS_CMYK.rawValue) || space == Int32(TJCS_YCCK.rawValue)
     let format = isCMYK ? TJPF_CMYK : TJPF_RGB
     let channels = isCMYK ? 4 : Image.channelCount
-    let count = Int(width) * Int(height) * channels
+    let count = size.height * size.width * channels
     var failed = false
     let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       failed =
@@ -38,9 +47,9 @@ enum JPEGCodec {
           bytes,
           UInt(bytes.count),
           buffer.baseAddress,
-          width,
+          Int32(size.width),
           0,
-          height,
+          Int32(size.height),
           Int32(format.rawValue),
           0
         ) != 0
@@ -49,7 +58,7 @@ enum JPEGCodec {
     if failed, let damage = damage(handle, header) {
       throw DataError.unreadable(file: name, reason: "is a damaged JPEG: \(damage)")
     }
-    return Image(size: header.storedSize, pixels: isCMYK ? rgb(cmyk: pixels) : pixels)
+    return Image(size: size, pixels: isCMYK ? rgb(cmyk: pixels) : pixels)
   }
 
   /// What is wrong with the picture that was just read; `nil` for a warning that spares its pixels.
@@ -115,5 +124,30 @@ enum JPEGCodec {
       )
     }
     return Array(UnsafeBufferPointer(start: encoded, count: Int(count)))
+  }
+}
+
+extension ImageSize {
+  /// Each side divided and rounded up, as libjpeg's reduced scales are.
+  package func divided(by divisor: Int) -> ImageSize {
+    ImageSize(
+      height: (height + divisor - 1) / divisor,
+      width: (width + divisor - 1) / divisor
+    )
+  }
+}
+
+extension ImageHeader {
+  /// The most that a picture's sides can be divided by while it is decoded, so that neither is
+  /// smaller than `smallest`; 1 for formats that have no such way.
+  ///
+  /// `isOriented`: whether `smallest` is of the picture as it is to be looked at, or as it is stored.
+  package func reduction(keeping smallest: ImageSize, isOriented: Bool) -> Int {
+    guard format == .jpeg else { return 1 }
+    let full = isOriented ? size : storedSize
+    return [8, 4, 2].first { divisor in
+      let reduced = full.divided(by: divisor)
+      return reduced.height >= smallest.height && reduced.width >= smallest.width
+    } ?? 1
   }
 }

@@ -13,27 +13,32 @@ enum PNGCodec {
     }
     let size = ImageSize(height: bytes.number32(at: 20), width: bytes.number32(at: 16))
     let tail = try source.read(max(source.count - 4096, 0), 4096)
-    return ImageHeader(
+    var header = ImageHeader(
       format: .png,
       storedSize: size,
-      orientation: try orientation(source),
+      orientation: 1,
       hasEnd: tail.contains(sequence: Array("IEND".utf8))
     )
+    try readChunks(source, into: &header)
+    return header
   }
 
-  /// The orientation of the `eXIf` chunk, if one stands before the pixels.
-  private static func orientation(_ source: HeaderBytes) throws -> Int {
+  /// Takes what chunks before the pixels say: `eXIf` the orientation, `acTL` that it is animated.
+  private static func readChunks(_ source: HeaderBytes, into header: inout ImageHeader) throws {
     var position = 8
     while true {
       let chunk = try source.read(position, 8)
-      guard chunk.count == 8 else { return 1 }
+      guard chunk.count == 8 else { return }
       let length = chunk.number32(at: 0)
       switch String(decoding: chunk[4..<8], as: UTF8.self) {
-      case "IDAT", "IEND": return 1
+      case "IDAT", "IEND": return
       case "eXIf":
-        return EXIF.orientation(tiff: try source.read(position + 8, min(length, 65_536))) ?? 1
-      default: position += 12 + length
+        let content = try source.read(position + 8, min(length, 65_536))
+        header.orientation = EXIF.orientation(tiff: content) ?? 1
+      case "acTL": header.hasMorePictures = true
+      default: break
       }
+      position += 12 + length
     }
   }
 

@@ -76,7 +76,7 @@ struct VOCReader {
   private func picture(of file: URL, _ root: XMLElement) -> URL {
     let stem = file.deletingPathExtension().lastPathComponent
     let stated = root.child("filename")?.value.map { URL(filePath: $0).lastPathComponent }
-    let endings = ["jpg", "jpeg", "png", "bmp", "JPG", "JPEG", "PNG", "BMP"]
+    let endings = ["jpg", "jpeg", "png", "bmp", "JPG", "JPEG", "PNG", "BMP", "tif", "tiff", "webp"]
     let names = ["\(stem).jpg"] + (stated.map { [$0] } ?? []) + endings.map { "\(stem).\($0)" }
     for folder in source.pictureRoots {
       for name in names {
