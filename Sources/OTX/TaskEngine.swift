@@ -181,6 +181,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       labels: info.labels,
       preprocessing: info.preprocessing,
       augmentations: recipe.augmentations,
+      epochCount: recipe.training.maxEpochs,
       batchSize: recipe.training.batchSize,
       seed: recipe.training.seed,
       workerCount: recipe.data.workerCount > 0 ? recipe.data.workerCount : nil,

@@ -182,7 +182,7 @@ extension Image {
 }
 
 /// A part of a picture in memory, as the C interface takes it; `region` must lie inside.
-private func view(
+func view(
   of buffer: UnsafeBufferPointer<UInt8>,
   size: ImageSize,
   region: PixelRegion

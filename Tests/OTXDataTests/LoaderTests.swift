@@ -233,9 +233,12 @@ struct LoaderTests {
   func senselessAugmentations() throws {
     let dataset = try dataset(2)
     let senseless: [Augmentation] = [
-      .randomResizedCrop(scale: []), .randomResizedCrop(ratio: [2, 1]),
-      .horizontalFlip(probability: 2), .minIoURandomCrop(minimumCropSize: 0),
-      .photometricDistortion(contrast: [1]), .photometricDistortion(hue: .nan),
+      with(RandomResizedCrop()) { $0.scale = [] },
+      with(RandomResizedCrop()) { $0.ratio = [2, 1] },
+      .horizontalFlip(probability: 2),
+      with(MinIoURandomCrop()) { $0.minimumCropSize = 0 },
+      with(PhotometricDistortion()) { $0.contrast = [1] },
+      with(PhotometricDistortion()) { $0.hue = .nan },
     ]
     for augmentation in senseless {
       #expect(throws: ConfigurationError.self, "\(augmentation)") {

@@ -46,3 +46,10 @@ extension Dataset {
     problems.filter { $0.remedy == remedy }.map(\.kind)
   }
 }
+
+/// A step with some of its parameters changed.
+func with<Step: AugmentationStep>(_ step: Step, _ change: (inout Step) -> Void) -> Augmentation {
+  var step = step
+  change(&step)
+  return step.augmentation
+}

@@ -56,6 +56,12 @@ struct TransformTests {
       inputSize: ImageSize(height: 96, width: 96),
       resize: resize
     )
+    let surroundings = SampleSurroundings<Detection.Entity>(
+      inputSize: preprocessing.inputSize,
+      partnerCount: 1,
+      hasObjects: { _ in true },
+      partner: { _ in entity(BoundingBox(30, 40, 75, 90)) }
+    )
     let steps: [[Augmentation]] = [
       [], [.horizontalFlip(probability: 1)], [.minIoURandomCrop()], [.randomResizedCrop()],
       [.minIoURandomCrop(), .horizontalFlip()],
@@ -66,7 +72,9 @@ struct TransformTests {
       for round in 0..<40 {
         var generator = CounterGenerator(seed: 3, UInt64(number), UInt64(round))
         var sample = TrainingSample(entity(BoundingBox(30, 40, 75, 90)))
-        for step in augmentations { try step.apply(to: &sample, using: &generator) }
+        for step in augmentations {
+          try step.apply(to: &sample, in: surroundings, using: &generator)
+        }
         let result = try sample.resized(preprocessing)
         #expect(result.image.size == preprocessing.inputSize)
         guard let object = result.objects.first else {
@@ -157,7 +165,9 @@ struct TransformTests {
     #expect(goldens.cases.count > 40)
     for golden in goldens.cases {
       var draws = golden.draws[...]
-      let region = RandomResizedCrop(scale: golden.scale, ratio: golden.ratio).region(
+      var crop = RandomResizedCrop()
+      (crop.scale, crop.ratio) = (golden.scale, golden.ratio)
+      let region = crop.region(
         in: ImageSize(height: golden.height, width: golden.width)
       ) { draws.popFirst() ?? 0.5 }
       #expect(
@@ -171,7 +181,8 @@ struct TransformTests {
   func minIoUCrop() {
     let size = ImageSize(height: 300, width: 400)
     let boxes = [BoundingBox(50, 60, 180, 200), BoundingBox(220, 100, 330, 280)]
-    let crop = MinIoUCrop(thresholds: [0.3], minimumCropSize: 0.3)
+    var crop = MinIoURandomCrop()
+    crop.thresholds = [0.3]
     var (whole, partial) = (0, 0)
     for round in 0..<300 {
       var generator = CounterGenerator(seed: 5, UInt64(round))
@@ -205,22 +216,20 @@ struct TransformTests {
     // A threshold that nothing reaches ends, with the whole picture.
     var generator = CounterGenerator(seed: 1)
     let tiny = [BoundingBox(0, 0, 1, 1), BoundingBox(399, 299, 400, 300)]
-    let impossible = MinIoUCrop(thresholds: Array(repeating: 0.99, count: 50), minimumCropSize: 0.9)
+    var impossible = MinIoURandomCrop()
+    impossible.thresholds = Array(repeating: 0.99, count: 50)
+    impossible.minimumCropSize = 0.9
     for _ in 0..<20 { _ = impossible.region(in: size, keeping: tiny, using: &generator) }
   }
 
   @Test("colours change half of the time, within the bounds")
   func distortion() {
     var changes = 0
+    var step = PhotometricDistortion()
+    step.saturation = [0.6, 1.4]
     for round in 0..<400 {
       var generator = CounterGenerator(seed: 9, UInt64(round))
-      let distortion = ColorDistortion(
-        drawnWith: &generator,
-        brightness: 32,
-        contrast: [0.5, 1.5],
-        saturation: [0.6, 1.4],
-        hue: 18
-      )
+      let distortion = ColorDistortion(step, drawnWith: &generator)
       #expect(abs(distortion.brightness) <= 32 && abs(distortion.hue) <= 18)
       #expect((0.5...1.5).contains(distortion.contrast))
       #expect((0.6...1.4).contains(distortion.saturation))

@@ -19,6 +19,12 @@ typedef struct {
   int64_t stride;
 } otx_cv_view;
 
+typedef struct {
+  uint8_t red;
+  uint8_t green;
+  uint8_t blue;
+} otx_cv_color;
+
 /// The interpolations of `otx_cv_resize`.
 enum { OTX_CV_LINEAR = 0, OTX_CV_AREA = 1, OTX_CV_NEAREST = 2, OTX_CV_CUBIC = 3 };
 
@@ -51,11 +57,19 @@ typedef struct {
 int otx_cv_distort(otx_cv_view picture, otx_cv_distortion distortion, char *message,
                    size_t capacity);
 
-typedef struct {
-  uint8_t red;
-  uint8_t green;
-  uint8_t blue;
-} otx_cv_color;
+/// Warps `source` by a matrix of two rows and three columns, row by row: the pixel (x, y) goes to
+/// (m0 x + m1 y + m2, m3 x + m4 y + m5) of `destination`, bilinear; `fill` where nothing goes
+/// (OpenCV's warpAffine).
+int otx_cv_warp_affine(otx_cv_view source, otx_cv_view destination, const double *matrix,
+                       otx_cv_color fill, char *message, size_t capacity);
+
+/// Adds to hue (0…179, wrapping), saturation and value (0…255, clipped) of OpenCV's 8-bit HSV, in
+/// place.
+int otx_cv_shift_hsv(otx_cv_view picture, int hue, int saturation, int value, char *message,
+                     size_t capacity);
+
+/// The mean of both, rounded down, written into `picture`; both have one size.
+int otx_cv_average(otx_cv_view picture, otx_cv_view other, char *message, size_t capacity);
 
 /// Draws a rectangle; `thickness` below 0 fills it. Parts outside the picture are not drawn.
 int otx_cv_rectangle(otx_cv_view picture, int x1, int y1, int x2, int y2, otx_cv_color color,

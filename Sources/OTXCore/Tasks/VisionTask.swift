@@ -105,10 +105,28 @@ public protocol DataEntity: Sendable {
   /// task has none.
   var objectBoxes: [BoundingBox] { get }
 
+  /// Whether the task knows of objects in pictures, so that several pictures can share one canvas.
+  static var hasBoxes: Bool { get }
+
   /// Moves what is known about the picture along with its pixels, during training.
   ///
-  /// What has left the picture is dropped. `image` and `frame` are the caller's to move.
-  mutating func move(by transform: SpatialTransform)
+  /// What has left the picture, by the rule of `filter`, is dropped. `image` and `frame` are the
+  /// caller's to move.
+  mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter)
+
+  /// Takes over what is known about another picture that was put into this one.
+  ///
+  /// - Parameters:
+  ///   - other: Its annotations lie in coordinates of this picture already.
+  ///   - share: How much of this picture the other one makes up, 0…1.
+  mutating func join(_ other: Self, share: Float)
+}
+
+extension DataEntity {
+  /// Moves what is known about the picture; objects are kept while their centre is inside.
+  public mutating func move(by transform: SpatialTransform) {
+    move(by: transform, keeping: .centerInside)
+  }
 }
 
 /// Samples stacked for one step.

@@ -29,6 +29,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///   - labels: The labels that the model knows; `nil` for the dataset's own.
   ///   - preprocessing: How pictures are brought to the network's size.
   ///   - augmentations: Steps of training, in order.
+  ///   - epochCount: Epochs that the whole training may have; some steps are left out in the last
+  ///     ones.
   ///   - batchSize: Items of a batch, at least 1.
   ///   - seed: Decides order and augmentation.
   ///   - workerCount: Decoding threads; `nil` for the machine's cores, at most 8.
@@ -43,6 +45,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     labels: LabelInfo? = nil,
     preprocessing: Preprocessing,
     augmentations: [Augmentation] = [],
+    epochCount: Int = .max,
     batchSize: Int = 8,
     seed: Int = 0,
     workerCount: Int? = nil,
@@ -53,7 +56,10 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     guard batchSize >= 1 else {
       throw ConfigurationError.invalid("a batch size of \(batchSize): expected 1 or more")
     }
-    for augmentation in augmentations { try augmentation.validate() }
+    for augmentation in augmentations {
+      try augmentation.validate()
+      try augmentation.check(for: Kind.self)
+    }
     let labels = labels ?? dataset.labels
     self.labels = labels
     self.preprocessing = preprocessing
@@ -67,7 +73,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       labels: labels,
       preprocessing: preprocessing,
       augmentations: augmentations,
-      seed: self.seed
+      seed: self.seed,
+      epochCount: epochCount
     )
     (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
     damage = dataset.problems.filter { $0.remedy == .leftOut }.summary

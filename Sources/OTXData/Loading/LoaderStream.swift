@@ -14,31 +14,63 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
 
   /// The sample at a position of the plan; `nil` for a damaged one that is left out.
   func entity(at position: Int) throws -> Kind.Entity? {
-    // In training, the items after a damaged one stand in for it.
-    for step in 0..<items.count {
-      let index = plan.order[(position + step) % items.count]
-      do {
-        switch mode {
-        case .evaluation: return try loader.evaluationEntity(items[index], hasTruth: hasTruth)
-        case .training(let epoch):
-          return try loader.trainingEntity(items[index], epoch: epoch, index: index)
+    switch mode {
+    case .evaluation:
+      let item = items[plan.order[position]]
+      return try readable(item) { try loader.evaluationEntity(item, hasTruth: hasTruth) }
+    case .training(let epoch):
+      let surroundings = SampleSurroundings(
+        inputSize: loader.preprocessing.inputSize,
+        partnerCount: items.count,
+        hasObjects: { Kind.usableAnnotationCount(of: items[$0]) > 0 },
+        partner: { index in
+          try firstReadable {
+            (index + $0) % items.count
+          } body: {
+            try loader.entity(of: items[$0])
+          }
         }
-      } catch DataError.unreadable(let file, let reason) {
-        if isStrict { throw DataError.unreadable(file: file, reason: reason) }
-        let isTraining = mode != .evaluation
-        reporter.report(
-          DatasetProblem(
-            kind: "unreadable picture",
-            location: items[index].id,
-            message: "the picture \(reason)"
-              + (isTraining ? "; others are trained on in its place" : "; it is left out"),
-            remedy: .leftOut
-          )
-        )
-        if !isTraining { return nil }
+      )
+      // The items after a damaged one stand in for it.
+      return try firstReadable {
+        plan.order[(position + $0) % items.count]
+      } body: { index in
+        try loader.trainingEntity(items[index], epoch: epoch, index: index, in: surroundings)
       }
     }
+  }
+
+  /// What `body` makes of the first item, of those `index` names in turn, that can be decoded.
+  private func firstReadable(
+    _ index: (Int) -> Int,
+    body: (Int) throws -> Kind.Entity
+  ) throws -> Kind.Entity {
+    for step in 0..<items.count {
+      let index = index(step)
+      if let entity = try readable(items[index], { try body(index) }) { return entity }
+    }
     throw DataError.emptySubset(.train, reason: "none of its pictures can be decoded")
+  }
+
+  /// What `body` makes of an item; `nil`, and a report, where its picture is damaged.
+  private func readable(
+    _ item: DatasetItem,
+    _ body: () throws -> Kind.Entity
+  ) throws -> Kind.Entity? {
+    do { return try body() } catch DataError.unreadable(let file, let reason) {
+      if isStrict { throw DataError.unreadable(file: file, reason: reason) }
+      let consequence =
+        mode == .evaluation ? "it is left out" : "others are trained on in its place"
+      reporter.report(
+        DatasetProblem(
+          kind: "unreadable picture",
+          location: item.id,
+          message: "the picture \(reason); \(consequence)",
+          remedy: .leftOut
+        )
+      )
+      return nil
+    }
   }
 }
 

@@ -8,16 +8,37 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   let preprocessing: Preprocessing
   let augmentations: [Augmentation]
   let seed: UInt64
+  /// Epochs that the whole training may have; some steps are left out in the last ones.
+  var epochCount = Int.max
 
   /// A sample for training: its annotations lie in the network's input.
   ///
   /// All that is random is drawn from a generator of its own, keyed by seed, epoch and index.
-  func trainingEntity(_ item: DatasetItem, epoch: Int, index: Int) throws -> Kind.Entity {
+  ///
+  /// - Parameters:
+  ///   - item: What the sample is made of.
+  ///   - epoch: Counted from 0.
+  ///   - index: Where the item stands in its subset.
+  ///   - surroundings: Where other pictures come from.
+  /// - Returns: The sample, of the network's input size.
+  /// - Throws: ``DataError/unreadable(file:reason:)`` for a damaged picture.
+  func trainingEntity(
+    _ item: DatasetItem,
+    epoch: Int,
+    index: Int,
+    in surroundings: SampleSurroundings<Kind.Entity>
+  ) throws -> Kind.Entity {
     var generator = CounterGenerator(seed: seed, UInt64(epoch), UInt64(index))
-    let entity = try Kind.entity(from: item, image: SampleLoader.image(of: item), labels: labels)
-    var sample = TrainingSample(entity)
-    for augmentation in augmentations { try augmentation.apply(to: &sample, using: &generator) }
+    var sample = TrainingSample(try entity(of: item))
+    for augmentation in augmentations where augmentation.isTaken(epoch: epoch, of: epochCount) {
+      try augmentation.apply(to: &sample, in: surroundings, using: &generator)
+    }
     return try sample.resized(preprocessing)
+  }
+
+  /// An item as it stands in the dataset, decoded.
+  func entity(of item: DatasetItem) throws -> Kind.Entity {
+    try Kind.entity(from: item, image: SampleLoader.image(of: item), labels: labels)
   }
 
   /// A sample for evaluation: its annotations stay in coordinates of the original.

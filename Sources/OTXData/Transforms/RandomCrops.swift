@@ -2,16 +2,12 @@ import Foundation
 import OTXCore
 import OTXImage
 
-/// A random part of a picture in which every object overlaps the part by at least a threshold.
-///
-/// SSD (Liu et al. 2016), section 2.2: one of "the whole picture", a threshold, or "any part"; up to
-/// 50 parts are tried, with an aspect ratio of ½ to 2; each side is at least `minimumCropSize` of the
-/// picture's; at least one object has its centre inside.
-struct MinIoUCrop {
-  var thresholds: [Float]
-  var minimumCropSize: Float
-
+extension MinIoURandomCrop {
   /// The part to take; `nil` for the whole picture.
+  ///
+  /// SSD (Liu et al. 2016), section 2.2: one of "the whole picture", a threshold, or "any part"; up
+  /// to 50 parts are tried, with an aspect ratio of ½ to 2; each side is at least `minimumCropSize`
+  /// of the picture's; at least one object has its centre inside.
   func region(
     in size: ImageSize,
     keeping boxes: [BoundingBox],
@@ -60,14 +56,12 @@ struct MinIoUCrop {
   }
 }
 
-/// A random part of `scale` of a picture's area with an aspect ratio (width over height) in `ratio`.
-///
-/// The formulas of torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest part in
-/// the middle with an allowed ratio.
-struct RandomResizedCrop {
-  var scale: [Float]
-  var ratio: [Float]
-
+extension RandomResizedCrop {
+  /// The part to take.
+  ///
+  /// The formulas of torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest part
+  /// in the middle with an allowed ratio.
+  ///
   /// - Parameters:
   ///   - size: The picture's.
   ///   - unit: Draws a number in 0 ..< 1.
@@ -110,26 +104,22 @@ struct RandomResizedCrop {
 
 extension ColorDistortion {
   /// Draws each change with a chance of one half, as SSD does.
-  init(
-    drawnWith generator: inout CounterGenerator,
-    brightness: Float,
-    contrast: [Float],
-    saturation: [Float],
-    hue: Float
-  ) {
+  init(_ step: PhotometricDistortion, drawnWith generator: inout CounterGenerator) {
     self.init()
     isContrastFirst = generator.chance(0.5)
     if generator.chance(0.5) {
-      self.brightness = Float(generator.uniform(-Double(brightness), Double(brightness)))
+      self.brightness = Float(generator.uniform(-Double(step.brightness), Double(step.brightness)))
     }
     if generator.chance(0.5) {
-      self.contrast = Float(generator.uniform(Double(contrast[0]), Double(contrast[1])))
+      self.contrast = Float(generator.uniform(Double(step.contrast[0]), Double(step.contrast[1])))
     }
     if generator.chance(0.5) {
-      self.saturation = Float(generator.uniform(Double(saturation[0]), Double(saturation[1])))
+      self.saturation = Float(
+        generator.uniform(Double(step.saturation[0]), Double(step.saturation[1]))
+      )
     }
     if generator.chance(0.5) {
-      self.hue = Float(generator.uniform(-Double(hue), Double(hue)))
+      self.hue = Float(generator.uniform(-Double(step.hue), Double(step.hue)))
     }
     // Without a change the order means nothing; `self` then equals the distortion that does nothing.
     if self.contrast == 1 { isContrastFirst = true }

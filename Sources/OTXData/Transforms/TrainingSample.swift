@@ -5,12 +5,14 @@ import OTXImage
 /// A sample on its way through augmentation.
 ///
 /// Crops and mirrorings only note what is to be done; pixels are touched once, when they are
-/// resized, or earlier where a colour changes.
+/// resized, or earlier where a step needs them.
 struct TrainingSample<Entity: DataEntity> {
   private(set) var entity: Entity
   /// The part of `entity.image` that is left.
   private var region: PixelRegion
   private var isMirrored = false
+  /// Whether the picture is a mosaic's canvas, twice as large as the network's input.
+  private(set) var isCanvas = false
 
   init(_ entity: Entity) {
     self.entity = entity
@@ -21,7 +23,7 @@ struct TrainingSample<Entity: DataEntity> {
   var size: ImageSize { region.size }
 
   /// Takes a part of the picture, in its present coordinates.
-  mutating func crop(to part: PixelRegion) {
+  mutating func crop(to part: PixelRegion, keeping filter: BoxFilter = .centerInside) {
     let x = isMirrored ? region.width - part.x - part.width : part.x
     region = PixelRegion(
       y: region.y + part.y,
@@ -29,7 +31,7 @@ struct TrainingSample<Entity: DataEntity> {
       height: part.height,
       width: part.width
     )
-    move(by: .crop(y: part.y, x: part.x, size: part.size))
+    move(by: .crop(y: part.y, x: part.x, size: part.size), keeping: filter)
   }
 
   mutating func flipHorizontally() {
@@ -37,14 +39,30 @@ struct TrainingSample<Entity: DataEntity> {
     move(by: .horizontalFlip(size))
   }
 
-  /// Changes the colours.
-  mutating func distort(_ distortion: ColorDistortion) throws {
-    if region != PixelRegion(entity.image.size) {
-      entity.image = try entity.image.cropped(to: region)
-      region = PixelRegion(entity.image.size)
-    }
-    entity.image = try entity.image.distorted(distortion)
+  /// Changes pixels; size and annotations stay.
+  mutating func changePixels(_ change: (inout Image) throws -> Void) throws {
+    var image = try takePixels()
+    try change(&image)
+    setPixels(image)
   }
+
+  /// Replaces the picture by what `make` makes of it; annotations go where `transform` says.
+  mutating func remake(
+    _ transform: SpatialTransform,
+    keeping filter: BoxFilter,
+    _ make: (Image) throws -> Image
+  ) throws {
+    let image = try make(takePixels())
+    setPixels(image)
+    move(by: transform, keeping: filter)
+    isCanvas = false
+  }
+
+  /// Adds what is known about a picture that was put into this one.
+  mutating func join(_ other: Entity, share: Float) { entity.join(other, share: share) }
+
+  /// Notes that the picture is a mosaic's canvas.
+  mutating func becomeCanvas() { isCanvas = true }
 
   /// The sample as the network takes it.
   consuming func resized(_ preprocessing: Preprocessing) throws -> Entity {
@@ -52,72 +70,50 @@ struct TrainingSample<Entity: DataEntity> {
     let placement = Placement(size, preprocessing)
     // Mirrored after resizing, within the bars.
     let x = isMirrored ? input.width - placement.x - placement.size.width : placement.x
-    var image = try entity.image.resized(
-      to: placement.size,
-      region: region,
-      canvas: input,
-      offset: (placement.y, x),
-      padValue: preprocessing.padValue
-    )
+    var image: Image
+    if region == PixelRegion(entity.image.size), size == input {
+      image = takeImage()
+    } else {
+      image = try entity.image.resized(
+        to: placement.size,
+        region: region,
+        canvas: input,
+        offset: (placement.y, x),
+        padValue: preprocessing.padValue
+      )
+    }
     if isMirrored { try image.flipHorizontally() }
     move(by: placement.transform(of: size, into: input))
     entity.image = image
     return entity
   }
 
-  private mutating func move(by transform: SpatialTransform) {
-    entity.move(by: transform)
+  /// The present pixels; nothing else holds them, so that they can be changed in place.
+  private mutating func takePixels() throws -> Image {
+    var image =
+      region == PixelRegion(entity.image.size)
+      ? takeImage() : try entity.image.cropped(to: region)
+    if isMirrored { try image.flipHorizontally() }
+    return image
+  }
+
+  private mutating func takeImage() -> Image {
+    let image = entity.image
+    entity.image = .empty
+    return image
+  }
+
+  private mutating func setPixels(_ image: Image) {
+    entity.image = image
+    region = PixelRegion(image.size)
+    isMirrored = false
+  }
+
+  private mutating func move(
+    by transform: SpatialTransform,
+    keeping filter: BoxFilter = .centerInside
+  ) {
+    entity.move(by: transform, keeping: filter)
     entity.frame = entity.frame.moved(by: transform)
-  }
-}
-
-extension Augmentation {
-  /// Throws where numbers make no sense; a recipe's are checked with their place when it is read.
-  func validate() throws {
-    func isRange(_ numbers: [Float], above low: Float) -> Bool {
-      numbers.count == 2 && numbers[0] > low && numbers[0] <= numbers[1] && numbers[1].isFinite
-    }
-    let isValid =
-      switch self {
-      case .minIoURandomCrop(let thresholds, let minimum):
-        thresholds.allSatisfy { (0...1).contains($0) } && minimum > 0 && minimum <= 1
-      case .randomResizedCrop(let scale, let ratio):
-        isRange(scale, above: 0) && isRange(ratio, above: 0)
-      case .horizontalFlip(let probability): (0...1).contains(probability)
-      case .photometricDistortion(let brightness, let contrast, let saturation, let hue):
-        brightness.isFinite && hue.isFinite && isRange(contrast, above: -1)
-          && isRange(saturation, above: -1)
-      }
-    guard isValid else { throw ConfigurationError.invalid("\(self): numbers out of range") }
-  }
-
-  /// Applies this step with numbers drawn from `generator`.
-  func apply<Entity>(
-    to sample: inout TrainingSample<Entity>,
-    using generator: inout CounterGenerator
-  ) throws {
-    switch self {
-    case .minIoURandomCrop(let thresholds, let minimumCropSize):
-      let part = MinIoUCrop(thresholds: thresholds, minimumCropSize: minimumCropSize)
-        .region(in: sample.size, keeping: sample.entity.objectBoxes, using: &generator)
-      if let part { sample.crop(to: part) }
-    case .randomResizedCrop(let scale, let ratio):
-      sample.crop(
-        to: RandomResizedCrop(scale: scale, ratio: ratio).region(in: sample.size) {
-          generator.unit()
-        }
-      )
-    case .horizontalFlip(let probability):
-      if generator.chance(probability) { sample.flipHorizontally() }
-    case .photometricDistortion(let brightness, let contrast, let saturation, let hue):
-      let distortion = ColorDistortion(
-        drawnWith: &generator,
-        brightness: brightness,
-        contrast: contrast,
-        saturation: saturation,
-        hue: hue
-      )
-      if distortion != ColorDistortion() { try sample.distort(distortion) }
-    }
   }
 }

@@ -32,23 +32,19 @@ public enum Detection: VisionTask {
 
     public var objectBoxes: [BoundingBox] { objects.filter { !$0.isCrowd }.map(\.box) }
 
-    /// Moves the boxes and clips them to the picture.
-    ///
-    /// An object whose centre has left the picture is dropped (SSD, Liu et al. 2016, section 2.2),
-    /// and so is one that is less than a pixel high or wide; a crowd stays while any of it does.
-    public mutating func move(by transform: SpatialTransform) {
+    public static var hasBoxes: Bool { true }
+
+    /// Moves the boxes, clips them to the picture and drops what `filter` rules out; a crowd stays
+    /// while any of it does.
+    public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {
       objects = objects.compactMap { object in
-        var object = object
-        let box = transform(object.box)
-        let (x, y) = ((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2)
-        let isCenterInside =
-          x >= 0 && y >= 0 && x < Float(transform.size.width) && y < Float(transform.size.height)
-        object.box = box.clipped(to: transform.size)
-        guard isCenterInside || object.isCrowd, object.box.width >= 1, object.box.height >= 1
-        else { return nil }
-        return object
+        filter.kept(transform(object.box), in: transform.size, isCrowd: object.isCrowd)
+          .map { LabeledBox(box: $0, label: object.label, isCrowd: object.isCrowd) }
       }
     }
+
+    /// Takes over the other picture's objects, whatever its share.
+    public mutating func join(_ other: Entity, share: Float) { objects += other.objects }
   }
 
   public typealias Batch = EntityBatch<Entity>

@@ -22,8 +22,15 @@ public enum MultiClassClassification: VisionTask {
 
     public var objectBoxes: [BoundingBox] { [] }
 
+    public static var hasBoxes: Bool { false }
+
     /// A label is the whole picture's: nothing moves.
-    public mutating func move(by transform: SpatialTransform) {}
+    public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
+
+    /// The label of whichever picture makes up more.
+    public mutating func join(_ other: Entity, share: Float) {
+      if share > 0.5 { label = other.label }
+    }
   }
 
   public typealias Batch = EntityBatch<Entity>
