@@ -52,6 +52,7 @@ let package = Package(
       plugins: ["EmbedRecipes"]
     ),
     .plugin(name: "EmbedRecipes", capability: .buildTool()),
+    module("OTXReport", ["OTXCore"]),
 
     // Pictures: C libraries of the system.
     .systemLibrary(
@@ -86,7 +87,7 @@ let package = Package(
       "OTX",
       [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXTensor", "OTXTorch", logging,
+        "OTXReport", "OTXTensor", "OTXTorch", logging,
       ]
     ),
     module(
@@ -119,6 +120,7 @@ let package = Package(
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),
     tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
+    tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),

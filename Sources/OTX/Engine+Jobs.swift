@@ -36,14 +36,18 @@ extension Engine {
     let log = try RunLog(in: root)
     for decision in decisions { log.observe(.message(decision.description)) }
     for event in dataEvents { log.observe(event) }
+    let report = RunReporter(engine: self, run: root, date: date)
+    let observers: [any TrainingObserver] = [log, report.events] + observers
     let result: TrainingResult
     do {
-      result = try await job.train(run: run, decisions: decisions, observers: [log] + observers)
+      result = try await job.train(run: run, decisions: decisions, observers: observers)
     } catch {
       log.observe(.warning("\(error)"))
+      await report.finish(nil, observers: observers)
       throw error
     }
     try await record(result, in: run)
+    await report.finish(result, observers: observers)
     return TrainingRun(directory: root, recipe: run.recipe, result: result)
   }
 

@@ -230,6 +230,11 @@ protocol EngineJobs: Sendable {
     confidenceThreshold threshold: Float?,
     progress: @Sendable (_ done: Int, _ of: Int) -> Void
   ) async throws -> Evaluation
+  func evaluateInDetail(
+    on subset: Subset,
+    confidenceThreshold threshold: Float?,
+    progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> (evaluation: Evaluation, details: EvaluationDetails)
   func describePredictions(
     for images: [URL],
     confidenceThreshold: Float?,

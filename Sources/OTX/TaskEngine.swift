@@ -87,6 +87,26 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     confidenceThreshold threshold: Float? = nil,
     progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) async throws -> Evaluation {
+    try await score(subset, threshold, keepsDetails: false, progress).evaluation
+  }
+
+  /// Scores the model as ``evaluate(on:confidenceThreshold:progress:)`` does, and says in the same
+  /// pass what a report shows of it.
+  func evaluateInDetail(
+    on subset: Subset,
+    confidenceThreshold threshold: Float?,
+    progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> (evaluation: Evaluation, details: EvaluationDetails) {
+    let (evaluation, metric) = try await score(subset, threshold, keepsDetails: true, progress)
+    return (evaluation, metric.details(of: evaluation.report))
+  }
+
+  private func score(
+    _ subset: Subset,
+    _ threshold: Float?,
+    keepsDetails: Bool,
+    _ progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> (evaluation: Evaluation, metric: Kind.Score) {
     let info = await sub.info
     let notes = Notes()
     let data = try await dataModule { notes.add("\($0.location): \($0.message)") }
@@ -96,7 +116,11 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       subset = .val
       notes.add("the data has no test subset; these are the scores of the validation subset")
     }
-    let scored = Scored<Kind>(labels: info.labels, count: data.itemCount(subset))
+    let scored = Scored<Kind>(
+      labels: info.labels,
+      count: data.itemCount(subset),
+      keepsDetails: keepsDetails
+    )
     let start = ContinuousClock.now
     let batches = try data.batches(subset, mode: .evaluation)
     try await sub.predict(batches) { batch, predictions in
@@ -105,7 +129,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let (metric, done) = scored.result
-    return Evaluation(
+    let evaluation = Evaluation(
       report: metric.compute(confidenceThreshold: threshold ?? info.effectiveConfidenceThreshold),
       subset: subset,
       performanceMetric: Kind.performanceMetric,
@@ -113,6 +137,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       secondsPerImage: done > 0 ? seconds / Double(done) : 0,
       notes: notes.lines
     )
+    return (evaluation, metric)
   }
 
   /// Predictions for picture files, in their order, cut at a confidence threshold.
@@ -196,8 +221,10 @@ private final class Scored<Kind: VisionTask>: Sendable {
   private let state: Mutex<(metric: Kind.Score, done: Int)>
   private let count: Int
 
-  init(labels: LabelInfo, count: Int) {
-    state = Mutex((Kind.Score(labels: labels), 0))
+  init(labels: LabelInfo, count: Int, keepsDetails: Bool) {
+    var score = Kind.Score(labels: labels)
+    if keepsDetails { score.keepDetails() }
+    state = Mutex((score, 0))
     self.count = count
   }
 

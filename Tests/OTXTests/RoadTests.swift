@@ -80,10 +80,14 @@ extension Facade {
       score: String
     ) async throws {
       #expect(try names(in: models) == ["label_schema.json", "run.json", "weights.pth"])
+      let (events, files) = try names(in: run.directory).reduce(into: ([String](), [String]())) {
+        $1.contains(".tfevents.") ? $0.0.append($1) : $0.1.append($1)
+      }
+      #expect(events.count == 1)
       #expect(
-        try names(in: run.directory) == [
-          "last.pth", "metrics.csv", "performance.json", "recipe.yaml", "run.json", "train.log",
-          "weights.pth",
+        files == [
+          "evaluation.json", "last.pth", "metrics.csv", "performance.json", "recipe.yaml",
+          "report.html", "run.json", "summary.json", "train.log", "weights.pth",
         ]
       )
       #expect(run.result.checkpoint == models.appending(path: "weights.pth"))

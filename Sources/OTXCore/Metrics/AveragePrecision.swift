@@ -58,14 +58,27 @@ struct AveragePrecision {
   /// The mean of interpolated precision over 101 recalls, at each threshold; `nil` without objects.
   func averagePrecision() -> [Double]? {
     guard truthCount > 0 else { return nil }
-    let order = candidates.indices.sorted {
+    let order = surestFirst
+    return AveragePrecision.thresholds.indices.map {
+      let precisions = interpolatedPrecisions(order, threshold: $0)
+      return precisions.reduce(0, +) / Double(precisions.count)
+    }
+  }
+
+  /// The precision at each of ``recalls`` at an overlap of 0.5, the best at that recall or any higher
+  /// and 0 where it is not reached; `nil` without objects.
+  func precisionCurve() -> [Double]? {
+    truthCount > 0 ? interpolatedPrecisions(surestFirst, threshold: 0) : nil
+  }
+
+  private var surestFirst: [Int] {
+    candidates.indices.sorted {
       candidates[$0].score == candidates[$1].score
         ? $0 < $1 : candidates[$0].score > candidates[$1].score
     }
-    return AveragePrecision.thresholds.indices.map { averagePrecision(order, threshold: $0) }
   }
 
-  private func averagePrecision(_ order: [Int], threshold: Int) -> Double {
+  private func interpolatedPrecisions(_ order: [Int], threshold: Int) -> [Double] {
     var recalls: [Double] = []
     var precisions: [Double] = []
     recalls.reserveCapacity(order.count)
@@ -83,14 +96,11 @@ struct AveragePrecision {
     for index in precisions.indices.dropLast().reversed() {
       precisions[index] = max(precisions[index], precisions[index + 1])
     }
-    var sum = 0.0
     var position = 0
-    for recall in AveragePrecision.recalls {
+    return AveragePrecision.recalls.map { recall in
       while position < recalls.count, recalls[position] < recall { position += 1 }
-      guard position < recalls.count else { break }
-      sum += precisions[position]
+      return position < recalls.count ? precisions[position] : 0
     }
-    return sum / Double(AveragePrecision.recalls.count)
   }
 
   /// `count` numbers from `start` to `end`, rounded as NumPy's `linspace` rounds them.

@@ -60,6 +60,8 @@ struct DetectionGroup {
     var ignored: [UInt16]
     /// Objects that should be found.
     var truthCount: Int
+    /// The object that each detection got at the first threshold.
+    var objects: [Int?]
   }
 
   /// Gives each detection, surest first, the free object that it overlaps most.
@@ -83,7 +85,8 @@ struct DetectionGroup {
     var outcomes = Outcomes(
       hits: Array(repeating: 0, count: count),
       ignored: Array(repeating: 0, count: count),
-      truthCount: isIgnored.count { !$0 }
+      truthCount: isIgnored.count { !$0 },
+      objects: Array(repeating: nil, count: count)
     )
     for (bit, threshold) in thresholds.enumerated() {
       var isTaken = [Bool](repeating: false, count: truthAreas.count)
@@ -98,6 +101,7 @@ struct DetectionGroup {
         let mask = UInt16(1) << UInt16(bit)
         if let found {
           isTaken[found] = true
+          if bit == 0 { outcomes.objects[detection] = found }
           if isIgnored[found] {
             outcomes.ignored[detection] |= mask
           } else {

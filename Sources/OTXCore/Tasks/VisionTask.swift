@@ -175,12 +175,26 @@ public protocol Metric: Sendable {
   ///   - predictions: One for each target, in coordinates of the original pictures.
   ///   - targets: Entities that were not augmented: annotations in original coordinates.
   mutating func update(_ predictions: [Prediction], _ targets: [Target])
+  /// Keeps, from now on, what ``details(of:)`` needs beyond the scores.
+  ///
+  /// Called before the first ``update(_:_:)``, by those who will ask for details. Unless given, nothing.
+  mutating func keepDetails()
+  /// Curves, matrices and pictures of everything seen, for people.
+  ///
+  /// - Parameter report: What ``compute(confidenceThreshold:)`` gave for the same.
+  /// - Returns: What the task has to show; unless given, nothing.
+  func details(of report: MetricReport) -> EvaluationDetails
   /// The score of everything seen.
   ///
   /// - Parameter threshold: The confidence threshold to score at. `nil` lets the metric choose
   ///   the best one; allowed on the validation split only.
   /// - Returns: The scores; one that is not defined for what was seen is left out.
   func compute(confidenceThreshold threshold: Float?) -> MetricReport
+}
+
+extension Metric {
+  public mutating func keepDetails() {}
+  public func details(of report: MetricReport) -> EvaluationDetails { EvaluationDetails() }
 }
 
 /// One thing that a model found in a picture, for people and files.

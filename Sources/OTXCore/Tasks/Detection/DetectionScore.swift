@@ -16,9 +16,11 @@ public struct DetectionScore: Metric {
     "mar_small", "mar_medium", "mar_large", "f-measure", "precision", "recall",
   ]
 
-  private let labels: LabelInfo
-  private var predictions: [[Detection.ScoredBox]] = []
-  private var targets: [[Detection.LabeledBox]] = []
+  let labels: LabelInfo
+  private(set) var predictions: [[Detection.ScoredBox]] = []
+  private(set) var targets: [[Detection.LabeledBox]] = []
+  /// Which picture each is of.
+  private(set) var frames: [ImageFrame] = []
 
   public init(labels: LabelInfo) { self.labels = labels }
 
@@ -28,6 +30,7 @@ public struct DetectionScore: Metric {
     precondition(predictions.count == targets.count, "one prediction for each target")
     self.predictions += predictions.map(\.objects)
     self.targets += targets.map(\.objects)
+    frames += targets.map(\.frame)
   }
 
   public func compute(confidenceThreshold threshold: Float?) -> MetricReport {

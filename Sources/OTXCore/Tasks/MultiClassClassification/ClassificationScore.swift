@@ -8,8 +8,10 @@
 public struct ClassificationScore: Metric {
   public static let names = ["accuracy", "balanced_accuracy", "f1", "precision", "recall"]
 
-  private let labels: LabelInfo
+  let labels: LabelInfo
   private var confusion: ConfusionMatrix
+  /// What the report shows of each picture; `nil` where nobody asked for it.
+  private(set) var judged: [JudgedPicture]?
 
   public init(labels: LabelInfo) {
     self.labels = labels
@@ -26,9 +28,20 @@ public struct ClassificationScore: Metric {
     precondition(predictions.count == targets.count, "one prediction for each target")
     for (prediction, target) in zip(predictions, targets)
     where target.label != MultiClassClassification.noLabel {
-      if let label = prediction.label { confusion.add(truth: target.label, prediction: label) }
+      guard let label = prediction.label else { continue }
+      confusion.add(truth: target.label, prediction: label)
+      judged?.append(
+        JudgedPicture(
+          frame: target.frame,
+          truth: target.label,
+          prediction: label,
+          probabilities: prediction.probabilities
+        )
+      )
     }
   }
+
+  public mutating func keepDetails() { judged = judged ?? [] }
 
   public func compute(confidenceThreshold threshold: Float?) -> MetricReport {
     let scores = confusion.labelScores()
