@@ -11,12 +11,16 @@ public enum ModelZoo {
     ImageClassifier.mobileNetV3Large,
     ATSS.mobileNetV2,
     SSD.mobileNetV2,
+    YOLOX.tiny,
+    YOLOX.small,
   ]
 
   public static let backbones = [
     BackboneEntry(name: "mobilenet_v2") { try MobileNetV2(labelCount: nil) },
     BackboneEntry(name: "mobilenet_v3_large") { try MobileNetV3(labelCount: nil) },
     BackboneEntry(name: "resnet18") { try ResNet(labelCount: nil) },
+    BackboneEntry(name: "cspdarknet_tiny") { try CSPDarknet(depth: 0.33, width: 0.375) },
+    BackboneEntry(name: "cspdarknet_s") { try CSPDarknet(depth: 0.33, width: 0.5) },
   ]
 
   /// What is known of each model without building it.

@@ -20,9 +20,10 @@ extension Models {
       )
     }
 
-    /// A backbone's weights are those of torchvision's model of the name, less the classifier.
+    /// A backbone's weights are those of the published model of the name (torchvision's, where it
+    /// has it), less the classifier.
     @Test(arguments: ModelZoo.backbones.map(\.name))
-    func namesAreTorchvisions(name: String) throws {
+    func namesAreThePublishedOnes(name: String) throws {
       let published = try Structure(of: name).tensors
       let own = try ModelZoo.makeBackbone(name).stateDictionary()
         .map { Structure.Entry(name: $0.name, shape: $0.value.shape) }

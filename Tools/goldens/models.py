@@ -14,6 +14,7 @@ from torch import nn
 
 from common import REPOSITORY, fill, formula_input, number
 from detectors_reference import ATSS, SSD, detections
+from yolox_reference import CSPDarknet, YOLOX, sim_ota
 
 OUT = REPOSITORY / "Tests/OTXModelsTests/Goldens"
 
@@ -77,6 +78,10 @@ def structures():
         result["mobilenet_v2"] = structure(torchvision.models.mobilenet_v2(num_classes=label_count), (224, 224))
         result["atss_mobilenetv2"] = structure(ATSS(label_count), (800, 992))
         result["ssd_mobilenetv2"] = structure(SSD(label_count, 864, 864), (864, 864))
+        result["yolox_tiny"] = structure(YOLOX(label_count, 0.33, 0.375), (416, 416))
+        result["yolox_s"] = structure(YOLOX(label_count, 0.33, 0.5), (640, 640))
+        result["cspdarknet_tiny"] = structure(CSPDarknet(0.33, 0.375), (416, 416))
+        result["cspdarknet_s"] = structure(CSPDarknet(0.33, 0.5), (640, 640))
     for name, value in result.items():
         write(f"structure-{name}", value)
 
@@ -181,9 +186,57 @@ def detectors():
         ["backbone.features.0.1.running_mean", "bbox_head.cls_convs.1.1.running_var"])
 
 
+def yolox():
+    for width, count in ((0.375, 5_055_855), (0.5, 8_968_255)):  # as the program that published them prints
+        assert sum(p.numel() for p in YOLOX(80, 0.33, width).parameters()) == count
+    model = YOLOX(3)
+    model.uses_l1 = True
+    detector(
+        "yolox_tiny", model, 0.65,
+        ["backbone.backbone.stem.conv.conv.weight", "backbone.backbone.dark5.1.conv2.bn.weight",
+         "backbone.C3_p4.m.0.conv2.conv.weight", "backbone.bu_conv1.conv.weight", "head.stems.1.bn.bias",
+         "head.cls_convs.0.0.conv.weight", "head.cls_preds.1.bias", "head.reg_preds.0.weight",
+         "head.reg_preds.2.bias", "head.obj_preds.0.bias"],
+        ["backbone.backbone.stem.conv.bn.running_mean", "head.reg_convs.1.1.bn.running_var"])
+
+
+def assignments():
+    """SimOTA by itself: cells of 96×128, four pictures, boxes predicted near and far."""
+    height, width, label_count = 96, 128, 3
+    cells = YOLOX(label_count).cells(height, width)
+    objects = [
+        [],
+        [([30.0, 20.0, 90.0, 70.0], 1)],
+        # Crowded: many that overlap, one smaller than a cell, one that is the picture.
+        [([8.0 * i + 3, 6.0 * j + 2, 8.0 * i + 40, 6.0 * j + 38], (i + j) % 3) for i in range(4) for j in range(4)]
+        + [([101.0, 50.0, 103.5, 52.0], 2), ([0.0, 0.0, 128.0, 96.0], 0)],
+        [([60.0, 1.0, 61.5, 95.0], 0), ([5.0, 60.0, 120.0, 64.0], 2)],
+    ]
+    noise = formula_input((len(objects), len(cells), 4), 1001)
+    scores = formula_input((len(objects), len(cells), label_count), 1002) * 4
+    objectness = formula_input((len(objects), len(cells)), 1003) * 4
+    cases = []
+    for n, found in enumerate(objects):
+        boxes = torch.tensor([o[0] for o in found]).reshape(-1, 4)
+        labels = torch.tensor([o[1] for o in found], dtype=torch.long)
+        # Cell a predicts object a % G, off by up to a third of its sides.
+        near = boxes[torch.arange(len(cells)) % max(len(found), 1)] if found else torch.ones(len(cells), 4)
+        sides = (near[:, 2:] - near[:, :2]).repeat(1, 2)
+        predicted = near + noise[n] * sides * 0.33
+        owner, overlap = sim_ota(predicted, scores[n], objectness[n], cells, boxes, labels)
+        cases.append({
+            "boxes": boxes.tolist(), "labels": labels.tolist(),
+            "owners": {str(a): g for a, g in enumerate(owner) if g >= 0},
+            "overlaps": {str(a): number(overlap[a]) for a, g in enumerate(owner) if g >= 0},
+        })
+    write("simota", cases)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
     OUT.mkdir(parents=True, exist_ok=True)
     structures()
     classifiers()
     detectors()
+    yolox()
+    assignments()
