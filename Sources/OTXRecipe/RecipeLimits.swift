@@ -46,6 +46,13 @@ private struct Limit {
     Limit(key: key, value: value, isAllowed: { (0...1).contains($0) }, expected: "within 0 and 1")
   }
 
+  static func aboveZeroToOne(
+    _ key: String,
+    _ value: @escaping @Sendable (Recipe) -> Double
+  ) -> Limit {
+    Limit(key: key, value: value, isAllowed: { $0 > 0 && $0 <= 1 }, expected: "above 0, at most 1")
+  }
+
   static let all: [Limit] = [
     .atLeast(1, "maxEpochs") { Double($0.training.maxEpochs) },
     .atLeast(1, "batchSize") { Double($0.training.batchSize) },
@@ -62,6 +69,14 @@ private struct Limit {
     .atLeast(0, "optimizer.weightDecay") { $0.training.optimizer.weightDecay },
     .within(0..<1, "optimizer.beta1") { $0.training.optimizer.beta1 },
     .within(0..<1, "optimizer.beta2") { $0.training.optimizer.beta2 },
+    .within(0..<1, "optimizer.alpha") { $0.training.optimizer.alpha },
+    .above(0, "optimizer.epsilon") { $0.training.optimizer.epsilon },
+    .above(0, "optimizer.trustCoefficient") { $0.training.optimizer.trustCoefficient },
+    .aboveZeroToOne("optimizer.layerDecay") { $0.training.optimizer.layerDecay },
+    .above(0, "schedule.power") { $0.training.schedule.power },
+    .share("schedule.riseShare") { $0.training.schedule.riseShare },
+    .atLeast(1, "schedule.divFactor") { $0.training.schedule.divFactor },
+    .atLeast(1, "schedule.finalDivFactor") { $0.training.schedule.finalDivFactor },
     .atLeast(0, "schedule.warmupSteps") { Double($0.training.schedule.warmupSteps) },
     .share("schedule.factor") { $0.training.schedule.factor },
     .atLeast(0, "schedule.patience") { Double($0.training.schedule.patience) },
@@ -89,7 +104,9 @@ extension Recipe {
   /// - Throws: ``ConfigurationError/invalidValue(_:key:expected:source:)``.
   func checkLimits(_ overrides: [RecipeOverride]) throws {
     func source(of key: String) -> String {
-      let entry = overrides.last { (try? $0.keys().contains(key)) == true }
+      // A scalar may stand for a section's name: `schedule: cosine`.
+      let keys = [key, key.split(separator: ".").dropLast().joined(separator: ".")]
+      let entry = overrides.last { (try? $0.keys().isDisjoint(with: keys)) == false }
       return entry?.position(of: key) ?? name
     }
     for limit in Limit.all {
@@ -103,6 +120,7 @@ extension Recipe {
         source: source(of: limit.key)
       )
     }
+    try checkMilestones(source)
     for (key, values) in [("mean", normalization.mean), ("std", normalization.std)] {
       guard case .value(let numbers) = values else { continue }
       let isUsable = numbers.count == 3 && (key == "mean" || numbers.allSatisfy { $0 > 0 })
@@ -116,5 +134,19 @@ extension Recipe {
         )
       }
     }
+  }
+
+  /// `multi_step` needs epochs at which to fall, one after the other.
+  private func checkMilestones(_ source: (String) -> String) throws {
+    let schedule = training.schedule
+    let isRising = zip(schedule.milestones, schedule.milestones.dropFirst()).allSatisfy { $0 < $1 }
+    let isMissing = schedule.name == .multiStep && schedule.milestones.isEmpty
+    guard isMissing || !isRising || (schedule.milestones.first ?? 1) < 1 else { return }
+    throw ConfigurationError.invalidValue(
+      "\(schedule.milestones)",
+      key: "schedule.milestones",
+      expected: "numbers of epochs from 1 on, in rising order, for example [60, 80]",
+      source: source(isMissing ? "schedule.name" : "schedule.milestones")
+    )
   }
 }

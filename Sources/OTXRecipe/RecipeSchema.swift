@@ -53,6 +53,21 @@ public enum RecipeSchema {
     case is String.Type: ["type": .string("string")]
     case is [Float].Type:
       ["type": .string("array"), "items": .object(["type": .string("number")])]
+    case is [Int].Type:
+      ["type": .string("array"), "items": .object(["type": .string("integer")])]
+    case is [OptimizerGroup].Type:
+      [
+        "type": .string("array"),
+        "items": .object([
+          "type": .string("object"), "additionalProperties": .bool(false),
+          "required": .array([.string("parameters")]),
+          "properties": .object([
+            "parameters": .object(["type": .string("string")]),
+            "learningRateScale": .object(["type": .string("number")]),
+            "weightDecayScale": .object(["type": .string("number")]),
+          ]),
+        ]),
+      ]
     case is ImageSize.Type: ["type": .array([.string("string"), .string("integer")])]
     case is [Augmentation].Type:
       [

@@ -66,9 +66,10 @@ final class Trainer<Kind: VisionTask> {
     schedule = LearningRateSchedule(
       scheduleOptions,
       baseLearningRate: options.optimizer.learningRate,
-      maxEpochs: options.maxEpochs
+      maxEpochs: options.maxEpochs,
+      stepsPerEpoch: stepsPerEpoch
     )
-    optimizer = options.optimizer.optimizer(for: model.module)
+    optimizer = try options.optimizer.optimizer(for: model.module)
     averaged =
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
   }

@@ -47,7 +47,13 @@ import Testing
     }
   }
 
-  private func makers() -> [String: (Sequential) -> any Optimizer] {
+  private func normsApart(_ network: Sequential) throws -> [ParameterGroup] {
+    var options = OptimizerOptions()
+    options.decayNormAndBias = false
+    return try ParameterGroup.groups(of: network.parameters(), options)
+  }
+
+  private func makers() -> [String: (Sequential) throws -> any Optimizer] {
     [
       "sgd": { SGD([ParameterGroup($0.parameters())]) },
       "sgd momentum": {
@@ -58,7 +64,7 @@ import Testing
       },
       "sgd groups": {
         SGD(
-          ParameterGroup.groups(of: $0.parameters(), decaysAll: false),
+          try self.normsApart($0),
           momentum: 0.9,
           weightDecay: 0.1
         )
@@ -67,8 +73,28 @@ import Testing
         AdamW([ParameterGroup($0.parameters())], beta1: 0.8, beta2: 0.95, weightDecay: 0.05)
       },
       "adamw groups": {
-        AdamW(ParameterGroup.groups(of: $0.parameters(), decaysAll: false), weightDecay: 0.5)
+        AdamW(try self.normsApart($0), weightDecay: 0.5)
       },
+      "adamw amsgrad": {
+        AdamW([ParameterGroup($0.parameters())], weightDecay: 0.05, amsgrad: true)
+      },
+      "adam": {
+        Adam([ParameterGroup($0.parameters())], beta1: 0.8, beta2: 0.95, weightDecay: 0.05)
+      },
+      "adam amsgrad": {
+        Adam([ParameterGroup($0.parameters())], epsilon: 1e-3, weightDecay: 0.05, amsgrad: true)
+      },
+      "rmsprop": { RMSprop([ParameterGroup($0.parameters())]) },
+      "rmsprop momentum": {
+        RMSprop(
+          [ParameterGroup($0.parameters())],
+          alpha: 0.9,
+          epsilon: 1e-3,
+          momentum: 0.9,
+          weightDecay: 0.05
+        )
+      },
+      "lars": { LARS([ParameterGroup($0.parameters())], weightDecay: 0.05) },
     ]
   }
 
@@ -77,7 +103,7 @@ import Testing
       for channelsLast in [false, true] {
         let network = try network()
         if channelsLast { try network.useChannelsLast() }
-        try train(network, make(network), steps: 0..<5)
+        try train(network, try make(network), steps: 0..<5)
         try expect(name, network)
       }
     }
@@ -86,11 +112,11 @@ import Testing
   @Test func stateGoesOnInAnotherProcess() throws {
     for (name, make) in makers() {
       let first = try network()
-      let optimizer = make(first)
+      let optimizer = try make(first)
       try train(first, optimizer, steps: 0..<3)
       let second = try network()
       try second.loadStateDictionary(first.stateDictionary())
-      let resumed = make(second)
+      let resumed = try make(second)
       try resumed.loadState(optimizer.state())
       try train(second, resumed, steps: 3..<5)
       try expect(name, second)
@@ -112,6 +138,18 @@ import Testing
     #expect(throws: OptimizerStateError.self) { try sgd.loadState(foreign) }
     let misshapen = [(name: "momentum_buffer.0.weight", value: try Tensor.zeros([1]))]
     #expect(throws: OptimizerStateError.self) { try sgd.loadState(misshapen) }
+  }
+
+  /// A weight that is all zeros, or has no slope, has no ratio; it must not become no number.
+  @Test func larsMovesWhatHasNoNorm() throws {
+    let zero = try Parameter(.zeros([2, 2]))
+    let flat = try Parameter(.ones([2, 2]))
+    try zero.value.setGrad(.ones([2, 2]))
+    try flat.value.setGrad(.zeros([2, 2]))
+    let lars = LARS([ParameterGroup([("zero", zero), ("flat", flat)])], momentum: 0)
+    try lars.step(learningRate: 0.5)
+    #expect(try zero.value.floats() == [-0.5, -0.5, -0.5, -0.5])
+    #expect(try flat.value.floats() == [1, 1, 1, 1])
   }
 
   @Test func parametersWithoutGradientStay() throws {

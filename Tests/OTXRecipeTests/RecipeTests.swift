@@ -50,6 +50,11 @@ import Testing
       RecipeOverride(assignment: "deterministic=false", source: "--set"),
       RecipeOverride(assignment: "schedule=cosine", source: "--set"),
       RecipeOverride(assignment: "augmentations=[horizontalFlip]", source: "--set"),
+      RecipeOverride(assignment: "schedule.milestones=[6, 9]", source: "--set"),
+      RecipeOverride(
+        assignment: "optimizer.groups=[{parameters: backbone.*, learningRateScale: 0.1}]",
+        source: "--set"
+      ),
       RecipeOverride(assignment: "postprocessing.confidenceThreshold=0.5", source: "--set"),
     ])
     #expect(changed.training.optimizer.learningRate == 0.02)
@@ -57,6 +62,15 @@ import Testing
     #expect(changed.training.precision == .bf16)
     #expect(changed.training.deterministic == .off)
     #expect(changed.training.schedule.name == .cosine)
+    #expect(changed.training.schedule.milestones == [6, 9])
+    #expect(
+      changed.training.optimizer.groups == [
+        OptimizerGroup(parameters: "backbone.*", learningRateScale: 0.1)
+      ]
+    )
+    #expect(
+      try Recipe(yaml: changed.yaml(), source: "recipe.yaml", among: library.entries) == changed
+    )
     #expect(changed.training.schedule.warmupSteps == recipe.training.schedule.warmupSteps)
     #expect(changed.augmentations == [.horizontalFlip(probability: 0.5)])
     #expect(changed.postprocessing.confidenceThreshold == .value(0.5))
@@ -97,6 +111,22 @@ import Testing
     ("validationInterval=0", "expected a number above 0"),
     ("postprocessing.confidenceThreshold=2", "expected within 0 and 1"),
     ("emaDecay=1", "expected at least 0 and below 1"),
+    ("optimizer.layerDecay=0", "expected above 0, at most 1"),
+    ("optimizer.name=adan", "expected one of sgd, adamw, adam, rmsprop, lars"),
+    ("optimizer.groups=backbone", "expected a list"),
+    ("optimizer.groups=[backbone]", "a group is a mapping"),
+    ("optimizer.groups=[{learningRateScale: 1}]", "a group needs 'parameters'"),
+    (
+      "optimizer.groups=[{parameters: '*', learnigRateScale: 1}]",
+      "no key 'learnigRateScale', did you mean 'learningRateScale'?"
+    ),
+    ("optimizer.groups=[{parameters: '*', weightDecayScale: -1}]", "expected at least 0"),
+    ("schedule=multistep", "expected one of constant, step, multi_step, cosine, poly, one_cycle"),
+    ("schedule=multi_step", "expected numbers of epochs from 1 on, in rising order"),
+    ("schedule.milestones=[3, 2]", "in rising order"),
+    ("schedule.milestones=[half]", "a list of whole numbers"),
+    ("schedule.riseShare=1.5", "expected within 0 and 1"),
+    ("schedule.power=0", "expected a number above 0"),
     ("normalization.std=[1, 0, 1]", "expected three numbers, one a channel, above 0"),
     ("inputSize=0x10", "HEIGHTxWIDTH"),
     ("maxEpochs=99999999999999999999", "expected a whole number"),

@@ -250,6 +250,27 @@ def set_gradients(network, step):
         parameter.grad = formula_input(parameter.shape, 3000 + 10 * step + k)
 
 
+class LARS(torch.optim.Optimizer):
+    """Algorithm 1 of You et al., 2017, biases and normalisations left out of ratio and decay."""
+
+    def __init__(self, parameters, lr, momentum, weight_decay, trust=1e-3):
+        super().__init__(parameters, dict(
+            lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for w in group["params"]:
+                g, beta, ratio = w.grad, group["weight_decay"], 1.0
+                if w.ndim >= 2:
+                    ratio = group["trust"] * w.norm() / (g.norm() + beta * w.norm())
+                    g = g + beta * w
+                state = self.state[w]
+                v = group["momentum"] * state.get("v", torch.zeros_like(w))
+                state["v"] = v + group["lr"] * ratio * g
+                w -= state["v"]
+
+
 def optimizers():
     """Parameters after five steps with formula gradients and a falling learning rate."""
     def split(network, weight_decay):
@@ -269,6 +290,16 @@ def optimizers():
         "sgd groups": lambda n: torch.optim.SGD(split(n, 0.1), lr=0.1, momentum=0.9),
         "adamw": lambda n: torch.optim.AdamW(
             n.parameters(), lr=0.1, betas=(0.8, 0.95), weight_decay=0.05),
+        "adamw amsgrad": lambda n: torch.optim.AdamW(
+            n.parameters(), lr=0.1, weight_decay=0.05, amsgrad=True),
+        "adam": lambda n: torch.optim.Adam(
+            n.parameters(), lr=0.1, betas=(0.8, 0.95), weight_decay=0.05),
+        "adam amsgrad": lambda n: torch.optim.Adam(
+            n.parameters(), lr=0.1, eps=1e-3, weight_decay=0.05, amsgrad=True),
+        "rmsprop": lambda n: torch.optim.RMSprop(n.parameters(), lr=0.1),
+        "rmsprop momentum": lambda n: torch.optim.RMSprop(
+            n.parameters(), lr=0.1, alpha=0.9, eps=1e-3, momentum=0.9, weight_decay=0.05),
+        "lars": lambda n: LARS(n.parameters(), lr=0.1, momentum=0.9, weight_decay=0.05),
         "adamw groups": lambda n: torch.optim.AdamW(split(n, 0.5), lr=0.1),
     }
     cases = {}
@@ -331,6 +362,17 @@ def schedules():
         "plateau minimum": rates(
             lambda o: s.ReduceLROnPlateau(
                 o, mode="min", factor=0.3, patience=1, min_lr=0.001), 20, falling),
+        "multi-step": rates(lambda o: s.MultiStepLR(o, [3, 4, 11], 0.3), 14),
+        "poly": rates(lambda o: s.PolynomialLR(o, 40, 0.9), 45),
+        "one-cycle": rates(
+            lambda o: s.OneCycleLR(o, 0.02, total_steps=40, cycle_momentum=False), 39),
+        "one-cycle other": rates(
+            lambda o: s.OneCycleLR(
+                o, 0.02, total_steps=40, pct_start=0.12, div_factor=10, final_div_factor=100,
+                cycle_momentum=False), 39),
+        "one-cycle falling": rates(
+            lambda o: s.OneCycleLR(
+                o, 0.02, total_steps=40, pct_start=0.0, cycle_momentum=False), 39),
         "warm-up": rates(lambda o: s.LinearLR(o, 1 / 3, 1.0, 8), 12),
         "scores": digest(torch.tensor(scores, dtype=torch.float64), None),
     }

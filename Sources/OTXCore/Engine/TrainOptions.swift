@@ -38,25 +38,46 @@ public enum Determinism: String, Codable, CaseIterable, Sendable {
   case warn
 }
 
-/// The optimizers; both are PyTorch's.
-public enum OptimizerName: String, Codable, CaseIterable, Sendable { case sgd, adamw }
+/// The optimizers: PyTorch's, and LARS for very large batches.
+public enum OptimizerName: String, Codable, CaseIterable, Sendable {
+  case sgd, adamw, adam, rmsprop, lars
+}
 
 /// The optimizer and its settings.
 public struct OptimizerOptions: Codable, Sendable, Equatable {
   public var name = OptimizerName.sgd
   public var learningRate = 0.01
+  /// Of `sgd`, `rmsprop` and `lars`.
   public var momentum = 0.9
+  /// Of `sgd`.
   public var nesterov = false
   public var weightDecay = 1e-4
-  /// AdamW's exponential decay rates.
+  /// The exponential decay rates of `adam` and `adamw`.
   public var beta1 = 0.9
   public var beta2 = 0.999
+  /// Whether `adam` and `adamw` divide by the largest second moment so far.
+  public var amsgrad = false
+  /// The smoothing constant of `rmsprop`.
+  public var alpha = 0.99
+  /// Added to the denominator by `adam`, `adamw` and `rmsprop`.
+  public var epsilon = 1e-8
+  /// The largest share of a layer's norm that `lars` changes in a step at rate 1.
+  public var trustCoefficient = 1e-3
+  /// Whether normalisations and biases decay like other weights; those of `lars` never do.
+  public var decayNormAndBias = true
+  /// What the rate is multiplied by for each block that a layer stands before the head; 1: nothing.
+  public var layerDecay = 1.0
+  /// Parameters with a rate or a decay of their own; the first that fits a parameter counts.
+  public var groups: [OptimizerGroup] = []
   public init() {}
 }
 
 /// How the learning rate changes.
 public enum ScheduleName: String, Codable, CaseIterable, Sendable {
-  case constant, step, cosine
+  case constant, step
+  case multiStep = "multi_step"
+  case cosine, poly
+  case oneCycle = "one_cycle"
   case reduceOnPlateau = "reduce_on_plateau"
 }
 
@@ -73,6 +94,17 @@ public struct ScheduleOptions: Codable, Sendable, Equatable {
   public var minimumPatience = 2
   /// Epochs between falls (`step`).
   public var stepEpochs = 30
+  /// The numbers of whole epochs after which the rate falls (`multi_step`).
+  public var milestones: [Int] = []
+  /// The exponent of `poly`; 1: a straight line.
+  public var power = 0.9
+  /// The part of all steps over which `one_cycle` rises (PyTorch's `pct_start`).
+  public var riseShare = 0.3
+  /// `one_cycle` starts at the rate divided by this.
+  public var divFactor = 25.0
+  /// `one_cycle` ends at its start's rate divided by this.
+  public var finalDivFactor = 1e4
+  /// The rate does not fall below it; `one_cycle` has `finalDivFactor` instead.
   public var minimumLearningRate = 0.0
   public init() {}
 }

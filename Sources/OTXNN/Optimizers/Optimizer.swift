@@ -17,21 +17,6 @@ public struct ParameterGroup {
     self.learningRateFactor = learningRateFactor
     self.weightDecayFactor = weightDecayFactor
   }
-
-  /// The parameters in one group, or in two where biases and normalisations do not decay.
-  ///
-  /// - `decaysAll`: `false` puts parameters of fewer than two axes into a group of their
-  ///   own without weight decay.
-  public static func groups(
-    of parameters: [(name: String, parameter: Parameter)],
-    decaysAll: Bool = true
-  ) -> [ParameterGroup] {
-    guard !decaysAll else { return [ParameterGroup(parameters)] }
-    return [
-      ParameterGroup(parameters.filter { $0.parameter.value.rank >= 2 }),
-      ParameterGroup(parameters.filter { $0.parameter.value.rank < 2 }, weightDecayFactor: 0),
-    ].filter { !$0.parameters.isEmpty }
-  }
 }
 
 /// A rule that changes parameters by their gradients.
