@@ -71,6 +71,7 @@ extension TrainingEvent {
     switch self {
     case .message(let text): return text
     case .warning(let text): return "WARNING: \(text)"
+    case .weights(let table): return "Initial weights:\n\(table.rendered())"
     case .started(let epochs, let steps, let precision):
       return "Training for \(epochs) epochs of \(steps) steps in \(precision.rawValue)"
     case .step(let step): return step.logLine

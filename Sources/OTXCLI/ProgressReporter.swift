@@ -34,6 +34,9 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       switch event {
       case .message(let text): write(text, .info)
       case .warning(let text): write(text, .warning)
+      case .weights(let table):
+        // What was not taken; all of it stands in the log and beside it.
+        for line in table.differences(rowCount: 8) { write(line, .info) }
       case .step(let step): tell(step)
       case .validating(let done, let count): tellValidation(done, of: count)
       case .validated(_, let report, _):

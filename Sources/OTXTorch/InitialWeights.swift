@@ -15,6 +15,8 @@ enum InitialWeights: Sendable, Equatable {
   struct Report {
     /// A line for people.
     var event: TrainingEvent
+    /// What became of each weight, where they are another file's.
+    var table: WeightTable?
     /// Whether nothing beyond a backbone was given, so that what depends on a head's weights, such
     /// as anchors, is still free.
     var isHeadRandom: Bool
@@ -42,46 +44,113 @@ enum InitialWeights: Sendable, Equatable {
     }
   }
 
-  /// Copies what fits, under the file's own names or, for a network that is the backbone of
-  /// `module`, below `backbone.`.
+  /// Copies what fits; see ``WeightMatching`` for what fits what.
   private static func match(
     _ url: URL,
     _ module: any ParameterTree,
     model: String
   ) throws -> Report {
     let file = try CheckpointFile.read(url)
-    let shapes = Dictionary(module.stateDictionary().map { ($0.name, $0.value.shape) }) { $1 }
-    func fitCount(_ prefix: String) -> Int {
-      file.state.count { shapes[prefix + $0.name] == $0.value.shape }
+    let own = module.stateDictionary().map { (name: $0.name, shape: $0.value.shape) }
+    let matching = WeightMatching(
+      file.state,
+      with: Dictionary(own.map { ($0.name, $0.shape) }) { first, _ in first }
+    )
+    guard matching.matchCount > 0 else {
+      throw ModelError.mismatch(noMatch(file, own, url, model: model))
     }
-    let prefix = fitCount("backbone.") > fitCount("") ? "backbone." : ""
-    let origin = file.info.map { "a checkpoint of \($0.model)" } ?? "bare weights"
-    guard fitCount(prefix) > 0 else {
-      throw ModelError.mismatch(
-        "\(url.path): none of its \(file.state.count) weights fits \(model) by name and shape (it is \(origin), with \(list(file.state.names)); \(model) has \(list(module.stateDictionary().map(\.name))))"
-      )
+    var fileNames: [String: String] = [:]
+    var state: [(name: String, value: Tensor)] = []
+    for entry in file.state {
+      guard let name = matching.name(for: entry.name), fileNames[name] == nil else { continue }
+      fileNames[name] = entry.name
+      state.append((name, try Tensor(entry.value)))
     }
-    let renamed = try file.state.map { (name: prefix + $0.name, value: try Tensor($0.value)) }
-    let report = try module.loadStateDictionary(renamed, strict: false)
-    let place = prefix.isEmpty ? "" : " as the backbone"
-    var parts = [
-      "Weights: \(report.matched.count) of \(shapes.count) taken from \(url.path)\(place) (\(origin))"
-    ]
-    if !report.mismatched.isEmpty {
-      let words = report.mismatched.map { "\($0.name) \($0.found), not \($0.expected)" }
-      parts.append("\(words.count) of another shape stay random: \(list(words))")
-    }
-    if !report.missing.isEmpty {
-      parts.append("\(report.missing.count) are not in the file and stay random")
-    }
-    if !report.unexpected.isEmpty {
-      parts.append("\(report.unexpected.count) of the file's are not used")
-    }
-    let line = parts.joined(separator: "; ")
+    let report = try module.loadStateDictionary(state, strict: false)
+    let table = InitialWeights.table(of: report, file.state, own, fileNames)
+    let line = summary(table, file, matching, url)
     return Report(
-      event: 2 * report.matched.count < shapes.count ? .warning(line) : .message(line),
+      event: 2 * report.matched.count < own.count ? .warning(line) : .message(line),
+      table: table,
       isHeadRandom: report.matched.allSatisfy { $0.hasPrefix("backbone.") }
     )
+  }
+
+  private static func table(
+    of report: LoadReport,
+    _ file: StateDictionary,
+    _ own: [(name: String, shape: [Int])],
+    _ fileNames: [String: String]
+  ) -> WeightTable {
+    let matched = Set(report.matched)
+    var used: Set<String> = []
+    var rows: [WeightTable.Row] = []
+    for (name, shape) in own {
+      guard let fileName = fileNames[name] else {
+        rows.append(.init(.missing, name: name, shape: shape))
+        continue
+      }
+      used.insert(fileName)
+      rows.append(
+        .init(
+          matched.contains(name) ? .matched : .skipped,
+          name: name,
+          shape: shape,
+          fileName: fileName,
+          fileShape: file[fileName]?.shape ?? []
+        )
+      )
+    }
+    for entry in file where !used.contains(entry.name) {
+      rows.append(.init(.unused, fileName: entry.name, fileShape: entry.value.shape))
+    }
+    return WeightTable(rows: rows)
+  }
+
+  private static func summary(
+    _ table: WeightTable,
+    _ file: CheckpointFile,
+    _ matching: WeightMatching,
+    _ url: URL
+  ) -> String {
+    let ownCount = table.rows.count - table.count(.unused)
+    let place = matching.addedPrefix.isEmpty ? "" : " as the backbone"
+    var words = InitialWeights.origin(of: file)
+    if !file.place.isEmpty { words += " at '\(file.place)'" }
+    if !matching.removedPrefix.isEmpty {
+      words += ", names without '\(matching.removedPrefix)'"
+    }
+    var parts = [
+      "Weights: \(table.count(.matched)) of \(ownCount) taken from \(url.path)\(place) (\(words))"
+    ]
+    let skipped = table.rows.filter { $0.status == .skipped }
+    if !skipped.isEmpty {
+      let shapes = skipped.map { "\($0.name) \($0.fileShape), not \($0.shape)" }
+      parts.append("\(shapes.count) of another shape stay random: \(list(shapes))")
+    }
+    if table.count(.missing) > 0 {
+      parts.append("\(table.count(.missing)) are not in the file and stay random")
+    }
+    if table.count(.unused) > 0 {
+      parts.append("\(table.count(.unused)) of the file's are not used")
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  private static func origin(of file: CheckpointFile) -> String {
+    file.info.map { "a checkpoint of \($0.model)" } ?? "bare weights"
+  }
+
+  private static func noMatch(
+    _ file: CheckpointFile,
+    _ own: [(name: String, shape: [Int])],
+    _ url: URL,
+    model: String
+  ) -> String {
+    let near = WeightMatching.nearMisses(file.state, own, count: 3)
+    let hint = near.isEmpty ? "" : "; \(near.joined(separator: ", "))"
+    return
+      "\(url.path): none of its \(file.state.count) weights fits \(model) by name and shape (it is \(origin(of: file)), with \(list(file.state.names)); \(model) has \(list(own.map(\.name))))\(hint)"
   }
 
   /// The first few of many words.

@@ -100,6 +100,10 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
       return try reportingMemory {
         let start = try model()
         for observer in observers { observer.observe(start.weights.event) }
+        if let table = start.weights.table {
+          for observer in observers { observer.observe(.weights(table)) }
+          try AtomicFile.write(table.csv(), to: run.initialWeights)
+        }
         if start.weights.isHeadRandom, let count = try adaptAnchors(of: start.model, to: data) {
           let text = "Anchors: fitted to the sizes of \(count) training objects"
           for observer in observers { observer.observe(.message(text)) }

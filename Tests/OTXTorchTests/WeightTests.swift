@@ -99,6 +99,98 @@ extension Training {
       #expect(try value.arrayBuffer() == own[String(name.dropFirst("backbone.".count))])
     }
 
+    /// `state` under other names.
+    private func renamed(
+      _ state: StateDictionary,
+      _ rename: (String) -> String
+    ) -> StateDictionary {
+      StateDictionary(state.map { .init(name: rename($0.name), value: $0.value) })
+    }
+
+    @Test(
+      "words that frameworks put before names are left out",
+      arguments: ["module.", "model.", "backbone.", "state_dict.model.", "_orig_mod.module."]
+    )
+    func prefixes(prefix: String) throws {
+      let folder = try TemporaryFolder()
+      let given = try state()
+      var wrapped = renamed(given) { prefix + $0 }
+      wrapped["n_averaged"] = ArrayBuffer([1], shape: [])
+      let model = try SmallClassifier(labelCount: 2)
+      let told = try start(.matching(try write(wrapped, folder)), model)
+      #expect(told.line.hasPrefix("Weights: 9 of 9 taken") && !told.isWarning)
+      #expect(
+        told.line.contains("names without '\(prefix)'") && told.line.contains("1 of the file's")
+      )
+      #expect(
+        try model.network.convolution.weight.value.arrayBuffer() == given["convolution.weight"]
+      )
+    }
+
+    @Test("a wrapped backbone is found below the detector's backbone, whatever else is there")
+    func wrappedBackbone() throws {
+      let shapes = ["backbone.conv1.weight": [4, 3], "backbone.bn1.bias": [4], "head.bias": [2]]
+      let file = StateDictionary([
+        .init(
+          name: "model.conv1.weight",
+          value: ArrayBuffer([Float](repeating: 1, count: 12), shape: [4, 3])
+        ),
+        .init(name: "model.bn1.bias", value: ArrayBuffer([1, 2, 3, 4], shape: [4])),
+        .init(name: "model.fc.bias", value: ArrayBuffer([1, 2], shape: [2])),
+        .init(name: "other.bn1.bias", value: ArrayBuffer([1, 2, 3, 4], shape: [4])),
+      ])
+      let matching = WeightMatching(file, with: shapes)
+      #expect(matching.matchCount == 2)
+      #expect(matching.name(for: "model.bn1.bias") == "backbone.bn1.bias")
+      #expect(matching.name(for: "other.bn1.bias") == nil)
+    }
+
+    @Test("safetensors, in half precision too, become what they stand for")
+    func safetensors() throws {
+      let folder = try TemporaryFolder()
+      let given = try state()
+      for type in [DType.float16, .bfloat16, .float64] {
+        var other = StateDictionary()
+        for entry in given {
+          other[entry.name] =
+            entry.value.elementType == .float32
+            ? try Tensor(entry.value).to(type).arrayBuffer() : entry.value
+        }
+        let url = folder.url.appending(path: "\(type).safetensors")
+        try SafeTensorsFile(state: other).write(to: url)
+        let model = try SmallClassifier(labelCount: 2)
+        #expect(try start(.matching(url), model).line.hasPrefix("Weights: 9 of 9 taken"))
+        let weight = model.network.convolution.weight.value
+        #expect(weight.dtype == .float32)
+        let expected = try Tensor(try #require(given["convolution.weight"])).floats()
+        expectClose(try weight.floats(), expected, rtol: type == .bfloat16 ? 1e-2 : 1e-3)
+      }
+    }
+
+    @Test("the table tells of every weight of either side")
+    func table() throws {
+      let folder = try TemporaryFolder()
+      var given = try state(labelCount: 5)
+      given["output.bias"] = nil
+      given["stranger"] = ArrayBuffer([1, 2], shape: [2])
+      let weights = InitialWeights.matching(try write(given, folder))
+      let module = try SmallClassifier(labelCount: 2).module
+      let table = try #require(try weights.load(into: module, model: "small").table)
+      #expect(table.rows.count == 10)
+      #expect(WeightTable.Status.allCases.map(table.count) == [7, 1, 1, 1])
+      #expect(
+        table.differences(rowCount: 2) == [
+          "  output.weight: skipped, [5, 4] in the file, [2, 4] here",
+          "  output.bias [2]: missing in the file", "  … and 1 more; all of them are in train.log",
+        ]
+      )
+      #expect(table.differences(rowCount: 5).last == "  stranger [2]: not used here")
+      let lines = table.csv().split(separator: "\n")
+      #expect(lines.count == 11)
+      #expect(lines.contains("skipped,output.weight,2x4,output.weight,5x4"))
+      #expect(lines.last == "unused,,,stranger,2")
+    }
+
     @Test("weights of another model are an error that says whose they are")
     func another() throws {
       let folder = try TemporaryFolder()
@@ -116,6 +208,7 @@ extension Training {
       #expect(text.contains("none of its 1 weights fits small"))
       #expect(text.contains("a checkpoint of resnet18") && text.contains("fc.weight"))
       #expect(text.contains("convolution.weight"))
+      #expect(text.contains("'fc.weight' [2] is nearest to '"))
     }
 
     @Test("a checkpoint has to fit its model in full; the error says which weights do not")

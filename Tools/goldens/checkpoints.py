@@ -80,12 +80,24 @@ def training():
     }
 
 
+def wrapped():
+    """Weights as training programs wrap them: the averaged ones are meant, and are all ones."""
+    plain = network().state_dict()
+    averaged = {f"module.{name}": torch.ones_like(value) for name, value in plain.items()}
+    return {
+        "epoch": torch.tensor(3),
+        "ema": {"decay": 0.999, "module": averaged},
+        "model": plain,
+    }
+
+
 def main():
     flat = {
         "network": (saved(network().state_dict()), network().state_dict()),
         "protocol4": (saved(network().state_dict(), pickle_protocol=4), network().state_dict()),
         "types": (saved(types()), types()),
         "views": (saved(views()), views()),
+        "wrapped": (saved(wrapped()), wrapped()["ema"]["module"]),
         "training": (saved(training()), training()["state_dict"]),
     }
     refused = {

@@ -11,6 +11,9 @@ public struct CheckpointFile: Sendable, Equatable {
   public var info: ModelInfo?
   /// The filled recipe, as YAML.
   public var recipe: String?
+  /// Where in a training checkpoint the weights stood: `state_dict`, `ema.module`; empty where the
+  /// file is a state dictionary itself.
+  package var place = ""
 
   private static let infoRecord = "otx/model_info.json"
   private static let recipeRecord = "otx/recipe.yaml"
@@ -21,21 +24,31 @@ public struct CheckpointFile: Sendable, Equatable {
     self.recipe = recipe
   }
 
-  /// Reads a checkpoint: ours, `torch.save(model.state_dict(), …)`, or a training checkpoint with
-  /// the weights at `state_dict`, `model_state_dict` or `model`.
+  /// Reads a checkpoint: ours, `torch.save(model.state_dict(), …)`, a training checkpoint, or a
+  /// `.safetensors` file.
+  ///
+  /// In a training checkpoint the weights are looked for at the usual places, averaged ones first:
+  /// `ema_state_dict`, `state_dict_ema`, `model_ema`, `ema`, `averaged`, `state_dict`,
+  /// `model_state_dict`, `model`, `module`.
   ///
   /// A pickle can hold programs; nothing of it is ever executed, whatever the file says.
   ///
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is missing,
   ///   damaged, of another kind, or written by a newer version of this program.
   public static func read(_ url: URL) throws -> CheckpointFile {
-    try reading(url) {
+    if SafeTensorsFile.isOne(url) {
+      return CheckpointFile(state: try SafeTensorsFile.read(url).state)
+    }
+    return try readingCheckpoint(url) {
       let archive = try TorchArchive(url)
-      return CheckpointFile(
-        state: try archive.stateDictionary(),
+      let (state, place) = try archive.stateDictionary()
+      var file = CheckpointFile(
+        state: state,
         info: try archive.record(infoRecord).map { try ModelInfo(json: $0) },
         recipe: try archive.record(recipeRecord).map { String(decoding: $0, as: UTF8.self) }
       )
+      file.place = place
+      return file
     }
   }
 
@@ -44,7 +57,11 @@ public struct CheckpointFile: Sendable, Equatable {
   /// - Returns: `nil` for a file of weights that this program did not write.
   /// - Throws: As ``read(_:)``.
   public static func readInfo(_ url: URL) throws -> ModelInfo? {
-    try reading(url) {
+    if SafeTensorsFile.isOne(url) {
+      _ = try readingCheckpoint(url) { try SafeTensorsHeader(RandomAccessFile(url)) }
+      return nil
+    }
+    return try readingCheckpoint(url) {
       try TorchArchive.record(infoRecord, of: url).map { try ModelInfo(json: $0) }
     }
   }
@@ -53,7 +70,8 @@ public struct CheckpointFile: Sendable, Equatable {
   ///
   /// - Throws: As ``read(_:)``.
   public static func readRecipe(_ url: URL) throws -> String? {
-    try reading(url) {
+    if SafeTensorsFile.isOne(url) { return nil }
+    return try readingCheckpoint(url) {
       try TorchArchive.record(recipeRecord, of: url).map { String(decoding: $0, as: UTF8.self) }
     }
   }
@@ -75,7 +93,7 @@ public struct CheckpointFile: Sendable, Equatable {
 public enum PickleFile {
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   public static func read(_ url: URL) throws -> PickleValue {
-    try reading(url) { try TorchArchive(url).tree() }
+    try readingCheckpoint(url) { try TorchArchive(url).tree() }
   }
 
   /// Writes `value`, replacing what is at `url` in one step.
@@ -87,7 +105,7 @@ public enum PickleFile {
 }
 
 /// Runs `body` and says of its errors which file they are about.
-private func reading<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
+func readingCheckpoint<Result>(_ url: URL, _ body: () throws -> Result) throws -> Result {
   do {
     return try body()
   } catch let error as FormatError {

@@ -67,9 +67,6 @@ struct TorchArchive {
     if start.first == 0x80 {
       return "it is a bare Python pickle; save weights with torch.save(model.state_dict(), …)"
     }
-    if start.count > 8, start[8] == UInt8(ascii: "{") {
-      return "it is a safetensors file; only files of torch.save are read here"
-    }
     return "it is no model file (files of torch.save begin with 'PK')"
   }
 
@@ -96,20 +93,42 @@ struct TorchArchive {
     return try loader.value(document.root, of: document)
   }
 
-  /// Weights: the tree's own top where that is a flat state dictionary, else the one that stands
-  /// at `state_dict`, `model_state_dict` or `model` of a training checkpoint.
-  func stateDictionary() throws -> StateDictionary {
-    let items = try entries(of: document.root)
-    let holdsTensor = items.contains { entry in
-      if case .tensor = document.nodes[entry.id] { true } else { false }
+  /// Where training checkpoints keep weights; averaged ones, which score better, come first.
+  private static let weightKeys = [
+    "ema_state_dict", "state_dict_ema", "model_ema", "ema", "averaged", "state_dict",
+    "model_state_dict", "model", "module",
+  ]
+
+  /// Weights: the first of the usual places in a training checkpoint that holds tensors, else the
+  /// tree's own top.
+  ///
+  /// - Returns: The weights and where they stood, keys joined by dots.
+  func stateDictionary() throws -> (state: StateDictionary, place: String) {
+    if let (items, place) = try nestedWeights(of: document.root) {
+      return (try stateDictionary(items), place)
     }
-    if !holdsTensor {
-      for key in ["state_dict", "model_state_dict", "model"] {
-        guard let inner = items.last(where: { $0.name == key }) else { continue }
-        return try stateDictionary(try entries(of: inner.id))
+    return (try stateDictionary(try entries(of: document.root)), "")
+  }
+
+  private func nestedWeights(
+    of id: Int,
+    depth: Int = 0
+  ) throws(FormatError) -> (items: [(name: String, id: Int)], place: String)? {
+    guard depth < 4, case .dictionary = document.nodes[id], let items = try? entries(of: id) else {
+      return nil
+    }
+    for key in Self.weightKeys {
+      guard let inner = items.last(where: { $0.name == key }) else { continue }
+      if let (found, place) = try nestedWeights(of: inner.id, depth: depth + 1) {
+        return (found, place.isEmpty ? key : "\(key).\(place)")
       }
     }
-    return try stateDictionary(items)
+    guard depth > 0, items.contains(where: { isTensor($0.id) }) else { return nil }
+    return (items, "")
+  }
+
+  private func isTensor(_ id: Int) -> Bool {
+    if case .tensor = document.nodes[id] { true } else { false }
   }
 
   private func stateDictionary(_ items: [(name: String, id: Int)]) throws -> StateDictionary {

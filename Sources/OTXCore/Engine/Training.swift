@@ -18,6 +18,8 @@ public struct RunDirectory: Sendable, Equatable {
   }
   public var bestCheckpoint: URL { models.appending(path: "weights.pth") }
   public var lastCheckpoint: URL { root.appending(path: "last.pth") }
+  /// What became of each weight of the file that training started from.
+  public var initialWeights: URL { root.appending(path: "initial_weights.csv") }
   /// The recipe with every value that the run used.
   public var recipe: URL { root.appending(path: "recipe.yaml") }
 }
@@ -82,6 +84,8 @@ public enum TrainingEvent: Sendable {
   /// A line for people: a decision, a change of schedule.
   case message(String)
   case warning(String)
+  /// What became of each weight of a file that training starts from.
+  case weights(WeightTable)
   case started(epochs: Int, stepsPerEpoch: Int, precision: Precision)
   case step(TrainingStep)
   case validating(done: Int, of: Int)
