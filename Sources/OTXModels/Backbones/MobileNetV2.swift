@@ -101,7 +101,7 @@ public final class MobileNetV2: Backbone, ImageClassifierNetwork {
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-      hasShortcut ? try input + conv(input) : try conv(input)
+      try conv(input, adding: hasShortcut ? input : nil)
     }
   }
 }

@@ -160,7 +160,7 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-      hasShortcut ? try input + block(input) : try block(input)
+      try block(input, adding: hasShortcut ? input : nil)
     }
   }
 }

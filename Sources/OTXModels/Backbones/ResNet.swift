@@ -14,7 +14,6 @@ public final class ResNet: Backbone, ImageClassifierNetwork {
   public let layer4: [BasicBlock]
   /// `nil` in a backbone.
   public let fc: Linear?
-  private let relu = ReLU(inPlace: true)
   private let pool = MaxPool2d(kernelSize: 3, stride: 2, padding: 1)
 
   public let levels = [64, 128, 256, 512].enumerated().map {
@@ -55,7 +54,7 @@ public final class ResNet: Backbone, ImageClassifierNetwork {
   }
 
   public func callAsFunction(_ images: Tensor) throws(TensorError) -> [Tensor] {
-    var x = try pool(relu(bn1(conv1(images))))
+    var x = try pool(bn1(conv1(images), then: .relu))
     var features: [Tensor] = []
     for stage in [layer1, layer2, layer3, layer4] {
       for block in stage { x = try block(x) }
@@ -78,7 +77,6 @@ public final class BasicBlock: Layer {
   public let bn2: BatchNorm2d
   /// Brings the input to the output's shape where the two differ.
   public let downsample: Sequential?
-  private let relu = ReLU(inPlace: true)
 
   init(_ inputChannels: Int, _ channels: Int, stride: Int) throws {
     conv1 = try Conv2d(
@@ -112,8 +110,8 @@ public final class BasicBlock: Layer {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    let x = try bn2(conv2(relu(bn1(conv1(input)))))
+    let x = try conv2(bn1(conv1(input), then: .relu))
     let shortcut = try downsample?(input) ?? input
-    return try relu(x + shortcut)
+    return try bn2(x, adding: shortcut, then: .relu)
   }
 }

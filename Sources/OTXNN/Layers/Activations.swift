@@ -1,7 +1,40 @@
 public import OTXTensor
 
+/// What a normalisation can apply in its own pass over memory.
+public enum FusibleActivation: String, Sendable, CaseIterable {
+  case identity, relu, relu6, hardswish, silu
+
+  /// What the operator calls it.
+  var number: Int {
+    switch self {
+    case .identity: 0
+    case .relu: 1
+    case .relu6: 2
+    case .hardswish: 3
+    case .silu: 4
+    }
+  }
+
+  /// The activation by itself.
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    switch self {
+    case .identity: input
+    case .relu: try input.relu()
+    case .relu6: try input.relu6()
+    case .hardswish: try input.hardswish()
+    case .silu: try input.silu()
+    }
+  }
+}
+
+/// A layer without weights that a normalisation in front of it can take over.
+public protocol FusibleLayer: Layer {
+  var fusibleActivation: FusibleActivation { get }
+}
+
 /// `max(x, 0)`.
-public final class ReLU: Layer, ModeAware {
+public final class ReLU: FusibleLayer, ModeAware {
+  public var fusibleActivation: FusibleActivation { .relu }
   public var isTraining = true
   /// Overwrites its input while training, which saves a pass over fresh memory.
   ///
@@ -16,7 +49,8 @@ public final class ReLU: Layer, ModeAware {
 }
 
 /// `min(max(x, 0), 6)`.
-public final class ReLU6: Layer, ModeAware {
+public final class ReLU6: FusibleLayer, ModeAware {
+  public var fusibleActivation: FusibleActivation { .relu6 }
   public var isTraining = true
   /// As in ``ReLU/inPlace``.
   public let inPlace: Bool
@@ -28,13 +62,15 @@ public final class ReLU6: Layer, ModeAware {
 }
 
 /// `x * sigmoid(x)`.
-public final class SiLU: Layer {
+public final class SiLU: FusibleLayer {
+  public var fusibleActivation: FusibleActivation { .silu }
   public init() {}
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { try input.silu() }
 }
 
 /// `x * relu6(x + 3) / 6` (Howard et al., Searching for MobileNetV3, 2019).
-public final class Hardswish: Layer {
+public final class Hardswish: FusibleLayer {
+  public var fusibleActivation: FusibleActivation { .hardswish }
   public init() {}
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
     try input.hardswish()

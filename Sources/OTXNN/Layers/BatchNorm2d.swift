@@ -37,26 +37,50 @@ public final class BatchNorm2d: Layer, ModeAware {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    let usesBatch = isTraining && !isFrozen
-    if usesBatch {
-      // One value has no variance; libtorch would write NaN into the running one, PyTorch refuses.
-      guard input.elementCount != input.size(1) else {
-        throw .failed(
-          operation: "BatchNorm2d",
-          shapes: [input.shape],
-          message: "expected more than 1 value per channel when training"
-        )
-      }
-      batchCount.value = try batchCount.value + 1
+    try self(input, adding: nil, then: .identity)
+  }
+
+  /// `activation(batchNorm(input) + residual)`, while training in one go.
+  ///
+  /// - Parameters:
+  ///   - residual: Of the input's shape; `nil` adds nothing.
+  ///   - activation: What follows.
+  public func callAsFunction(
+    _ input: Tensor,
+    adding residual: Tensor? = nil,
+    then activation: FusibleActivation
+  ) throws(TensorError) -> Tensor {
+    guard isTraining && !isFrozen else {
+      var result = try input.batchNorm(
+        weight: weight.value,
+        bias: bias.value,
+        runningMean: runningMean.value,
+        runningVar: runningVariance.value,
+        training: false,
+        momentum: momentum,
+        eps: epsilon
+      )
+      if let residual { result = try result + residual }
+      return try activation(result)
     }
-    return try input.batchNorm(
+    // One value has no variance; libtorch would write NaN into the running one, PyTorch refuses.
+    guard input.elementCount != input.size(1) else {
+      throw .failed(
+        operation: "BatchNorm2d",
+        shapes: [input.shape],
+        message: "expected more than 1 value per channel when training"
+      )
+    }
+    batchCount.value = try batchCount.value + 1
+    return try input.batchNormActivation(
       weight: weight.value,
       bias: bias.value,
       runningMean: runningMean.value,
       runningVar: runningVariance.value,
-      training: usesBatch,
+      residual: residual,
       momentum: momentum,
-      eps: epsilon
+      eps: epsilon,
+      activation: activation.number
     )
   }
 }

@@ -9,8 +9,40 @@ public final class Sequential: Layer {
   public convenience init(_ layers: any Layer...) { self.init(layers) }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try self(input, adding: nil)
+  }
+
+  /// The last layer's output plus `residual`.
+  ///
+  /// A normalisation takes over the activation after it, and the sum where it is the last layer:
+  /// the values are the same, with fewer passes over memory.
+  public func callAsFunction(
+    _ input: Tensor,
+    adding residual: Tensor?
+  ) throws(TensorError) -> Tensor {
     var x = input
-    for layer in layers { x = try layer(x) }
+    var residual = residual
+    var index = 0
+    while index < layers.count {
+      let layer = layers[index]
+      let isLast = index + 1 == layers.count
+      index += 1
+      if let norm = layer as? BatchNorm2d {
+        if !isLast, let next = layers[index] as? any FusibleLayer {
+          x = try norm(x, then: next.fusibleActivation)
+          index += 1
+        } else {
+          x = try norm(x, adding: isLast ? residual : nil, then: .identity)
+          if isLast { residual = nil }
+        }
+      } else if isLast, let nested = layer as? Sequential {
+        x = try nested(x, adding: residual)
+        residual = nil
+      } else {
+        x = try layer(x)
+      }
+    }
+    if let residual { x = try x + residual }
     return x
   }
 

@@ -4,6 +4,7 @@ extension Operator {
   static let linear = Operator("linear")
   static let embedding = Operator("embedding")
   static let batchNorm = Operator("batch_norm")
+  static let batchNormActivation = Operator("otx::batch_norm_activation")
   static let groupNorm = Operator("group_norm")
   static let layerNorm = Operator("layer_norm")
   static let maxPool2d = Operator("max_pool2d")
@@ -104,6 +105,34 @@ extension Tensor {
       [
         .tensor(self), .optional(weight), .optional(bias), .optional(runningMean),
         .optional(runningVar), .bool(training), .double(momentum), .double(eps), .bool(true),
+      ]
+    )
+  }
+
+  /// `activation(batchNorm(self) + residual)` of a training batch `[N, C, H, W]`, in half the passes
+  /// over memory and without keeping what lies between.
+  ///
+  /// The batch's statistics are used and the running ones updated in place. Equal to the three
+  /// operations one after the other within rounding; it has no second derivative.
+  ///
+  /// - Parameters:
+  ///   - residual: Of the same shape; `nil` adds nothing.
+  ///   - activation: 0: none, 1: ReLU, 2: ReLU6, 3: Hard-Swish, 4: SiLU.
+  package func batchNormActivation(
+    weight: Tensor,
+    bias: Tensor,
+    runningMean: Tensor,
+    runningVar: Tensor,
+    residual: Tensor?,
+    momentum: Double,
+    eps: Double,
+    activation: Int
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .batchNormActivation,
+      [
+        .tensor(self), .tensor(weight), .tensor(bias), .tensor(runningMean), .tensor(runningVar),
+        .optional(residual), .double(momentum), .double(eps), .int(activation),
       ]
     )
   }

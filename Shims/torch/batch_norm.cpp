@@ -1,0 +1,309 @@
+// Batch normalisation of a training batch with what follows it, in as few passes over memory as can
+// be: `activation(batch_norm(input) + residual)`.
+//
+// libtorch normalises, adds and activates in passes of their own and keeps the result of each for
+// the backward pass. Here the input alone is kept and the rest is computed again, which costs less
+// than reading it: a third of the activations' memory is saved, and half of the passes.
+#include <ATen/ops/add.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/hardswish.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/relu6.h>
+#include <ATen/ops/silu.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "parallel.h"
+
+namespace otx {
+namespace {
+
+/// The numbers are the operator's argument.
+enum class Activation : int64_t { identity = 0, relu, relu6, hardswish, silu };
+
+/// Mean and sum of squared distances from it, of each channel of `count` rows.
+struct Moments {
+  explicit Moments(int64_t channels) : mean(channels), square(channels) {}
+  std::vector<double> mean, square;
+  int64_t count = 0;
+
+  void join(const Moments &other) {
+    if (other.count == 0) return;
+    const auto before = static_cast<double>(count), added = static_cast<double>(other.count);
+    for (size_t c = 0; c < mean.size(); ++c) {
+      const double step = other.mean[c] - mean[c];
+      mean[c] += step * added / (before + added);
+      square[c] += other.square[c] + step * step * before * added / (before + added);
+    }
+    count += other.count;
+  }
+};
+
+template <typename T>
+struct Kernels {
+  void (*collect)(const T *, int64_t, int64_t, Moments &);
+  void (*apply)(const T *, const T *, T *, int64_t, int64_t, const float *, const float *);
+  void (*sumGradients)(
+      const T *, const T *, const T *, T *, int64_t, int64_t, const float *, const float *, const float *,
+      double *, double *);
+  using InputGradients = void (*)(
+      const T *, const T *, T *, int64_t, int64_t, const float *, const float *, const float *,
+      const float *, const float *);
+  InputGradients inputGradients;
+  /// For a gradient that is the one before the activation already.
+  InputGradients inputGradientsOfSum;
+};
+
+namespace portable {
+#include "batch_norm_rows.h"
+}
+#if defined(__x86_64__) && defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+namespace avx2 {
+#include "batch_norm_rows.h"
+}
+#pragma clang attribute pop
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-256-bit"))), apply_to = function)
+namespace avx512 {
+#include "batch_norm_rows.h"
+}
+#pragma clang attribute pop
+#endif
+
+template <typename T>
+Kernels<T> kernels(Activation kind) {
+#if defined(__x86_64__) && defined(__clang__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return avx512::kernels<T>(kind);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kernels<T>(kind);
+#endif
+  return portable::kernels<T>(kind);
+}
+
+/// `body(first, last)` over the rows, each thread a contiguous part of its own.
+template <typename Body>
+void overRows(int64_t rows, int64_t channels, Body &&body) {
+  onThreads(threadsFor(rows * channels), [&](int64_t thread, int64_t threads) {
+    body(thread, rows * thread / threads, rows * (thread + 1) / threads);
+  });
+}
+
+/// What both passes need of each channel: `x * scale + shift` is the normalised value.
+struct Line {
+  Line(const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &mean, const at::Tensor &inverse)
+      : scale(weight.numel()), shift(weight.numel()) {
+    const auto *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
+    const auto *m = mean.const_data_ptr<float>(), *i = inverse.const_data_ptr<float>();
+    for (size_t c = 0; c < scale.size(); ++c) {
+      scale[c] = w[c] * i[c];
+      shift[c] = b[c] - m[c] * scale[c];
+    }
+  }
+  std::vector<float> scale, shift;
+};
+
+template <typename T>
+at::Tensor forward(
+    const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, at::Tensor runningMean,
+    at::Tensor runningVariance, const at::Tensor &residual, double momentum, double epsilon,
+    Activation kind, at::Tensor &mean, at::Tensor &inverse) {
+  const int64_t channels = input.size(1), rows = input.numel() / channels;
+  const auto run = kernels<T>(kind);
+  const T *x = input.const_data_ptr<T>();
+  std::vector<Moments> parts(threadsFor(input.numel()), Moments(channels));
+  overRows(rows, channels, [&](int64_t thread, int64_t first, int64_t last) {
+    run.collect(x + first * channels, last - first, channels, parts[thread]);
+  });
+  for (size_t part = 1; part < parts.size(); ++part) parts[0].join(parts[part]);
+
+  mean = at::empty({channels}, weight.options());
+  inverse = at::empty({channels}, weight.options());
+  auto *m = mean.mutable_data_ptr<float>(), *i = inverse.mutable_data_ptr<float>();
+  auto *movingMean = runningMean.mutable_data_ptr<float>();
+  auto *movingVariance = runningVariance.mutable_data_ptr<float>();
+  for (int64_t c = 0; c < channels; ++c) {
+    const double variance = parts[0].square[c] / static_cast<double>(rows);
+    m[c] = static_cast<float>(parts[0].mean[c]);
+    i[c] = static_cast<float>(1 / std::sqrt(variance + epsilon));
+    const double unbiased = parts[0].square[c] / static_cast<double>(rows - 1);
+    movingMean[c] = static_cast<float>((1 - momentum) * movingMean[c] + momentum * parts[0].mean[c]);
+    movingVariance[c] = static_cast<float>((1 - momentum) * movingVariance[c] + momentum * unbiased);
+  }
+
+  const Line line(weight, bias, mean, inverse);
+  auto output = at::empty_like(input);
+  T *y = output.mutable_data_ptr<T>();
+  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
+  overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
+    const int64_t start = first * channels;
+    run.apply(
+        x + start, r ? r + start : nullptr, y + start, last - first, channels, line.scale.data(),
+        line.shift.data());
+  });
+  return output;
+}
+
+struct Gradients {
+  at::Tensor input, weight, bias, residual;
+};
+
+template <typename T>
+Gradients backward(
+    const at::Tensor &gradient, const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias,
+    const at::Tensor &residual, const at::Tensor &mean, const at::Tensor &inverse, Activation kind) {
+  const int64_t channels = input.size(1), rows = input.numel() / channels;
+  const auto run = kernels<T>(kind);
+  const Line line(weight, bias, mean, inverse);
+  const T *x = input.const_data_ptr<T>(), *g = gradient.const_data_ptr<T>();
+  const auto *m = mean.const_data_ptr<float>(), *i = inverse.const_data_ptr<float>();
+
+  Gradients result;
+  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
+  T *ofResidual = nullptr;
+  if (r) {
+    result.residual = at::empty_like(input);
+    ofResidual = result.residual.mutable_data_ptr<T>();
+  }
+  const int64_t threads = threadsFor(input.numel());
+  std::vector<std::vector<double>> sums(threads, std::vector<double>(channels)), products = sums;
+  overRows(rows, channels, [&](int64_t thread, int64_t first, int64_t last) {
+    const int64_t start = first * channels;
+    run.sumGradients(
+        x + start, r ? r + start : nullptr, g + start, r ? ofResidual + start : nullptr, last - first,
+        channels, line.scale.data(), line.shift.data(), m, sums[thread].data(), products[thread].data());
+  });
+  for (int64_t thread = 1; thread < threads; ++thread) {
+    for (int64_t c = 0; c < channels; ++c) {
+      sums[0][c] += sums[thread][c];
+      products[0][c] += products[thread][c];
+    }
+  }
+
+  result.weight = at::empty_like(weight);
+  result.bias = at::empty_like(weight);
+  auto *ofWeight = result.weight.mutable_data_ptr<float>(), *ofBias = result.bias.mutable_data_ptr<float>();
+  std::vector<float> slant(channels), offset(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    ofWeight[c] = static_cast<float>(products[0][c] * i[c]);
+    ofBias[c] = static_cast<float>(sums[0][c]);
+    const double scale = line.scale[c] / static_cast<double>(rows);
+    slant[c] = static_cast<float>(-scale * products[0][c] * i[c] * i[c]);
+    offset[c] = static_cast<float>(-scale * sums[0][c]);
+  }
+  result.input = at::empty_like(input);
+  T *out = result.input.mutable_data_ptr<T>();
+  const auto inputGradients = r ? run.inputGradientsOfSum : run.inputGradients;
+  const T *from = r ? ofResidual : g;
+  overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
+    const int64_t start = first * channels;
+    inputGradients(
+        x + start, from + start, out + start, last - first, channels, line.scale.data(),
+        line.shift.data(), m, slant.data(), offset.data());
+  });
+  return result;
+}
+
+class BatchNormActivation : public torch::autograd::Function<BatchNormActivation> {
+ public:
+  static at::Tensor forward(
+      torch::autograd::AutogradContext *context, const at::Tensor &input, const at::Tensor &weight,
+      const at::Tensor &bias, const at::Tensor &runningMean, const at::Tensor &runningVariance,
+      const std::optional<at::Tensor> &residual, double momentum, double epsilon, int64_t kind) {
+    at::Tensor mean, inverse;
+    const auto added = residual.value_or(at::Tensor());
+    const auto run = input.scalar_type() == at::kBFloat16 ? &otx::forward<c10::BFloat16> : &otx::forward<float>;
+    auto output = run(
+        input, weight, bias, runningMean, runningVariance, added, momentum, epsilon,
+        static_cast<Activation>(kind), mean, inverse);
+    // Without an activation the residual's gradient is the output's: it need not be kept.
+    const bool keeps = added.defined() && static_cast<Activation>(kind) != Activation::identity;
+    context->save_for_backward({input, weight, bias, mean, inverse, keeps ? added : at::Tensor()});
+    context->saved_data["kind"] = kind;
+    context->saved_data["adds"] = added.defined();
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
+    TORCH_CHECK(
+        !at::GradMode::is_enabled(),
+        "otx::batch_norm_activation has no second derivative (create_graph was asked for)");
+    const auto saved = context->get_saved_variables();
+    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
+    const auto &input = saved[0];
+    const auto gradient =
+        gradients[0].to(input.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto run = input.scalar_type() == at::kBFloat16 ? &otx::backward<c10::BFloat16> : &otx::backward<float>;
+    auto result = run(gradient, input, saved[1], saved[2], saved[5], saved[3], saved[4], kind);
+    auto ofResidual = result.residual;
+    if (!ofResidual.defined() && context->saved_data["adds"].toBool()) ofResidual = gradients[0];
+    return {result.input, result.weight, result.bias, {}, {}, ofResidual, {}, {}, {}};
+  }
+};
+
+bool isPlain(const at::Tensor &values, int64_t channels) {
+  return values.device().is_cpu() && values.scalar_type() == at::kFloat && values.is_contiguous() &&
+         values.numel() == channels;
+}
+
+/// Whether the kernels above can do it; what they cannot goes through libtorch's.
+bool isSuited(
+    const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &mean,
+    const at::Tensor &variance, const std::optional<at::Tensor> &residual) {
+  if (!input.device().is_cpu() || input.dim() != 4 || input.numel() < 2 * input.size(1)) return false;
+  if (input.scalar_type() != at::kFloat && input.scalar_type() != at::kBFloat16) return false;
+  if (!input.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
+  if (residual && residual->defined() &&
+      (residual->sizes() != input.sizes() || residual->scalar_type() != input.scalar_type() ||
+       !residual->is_contiguous(at::MemoryFormat::ChannelsLast)))
+    return false;
+  const auto channels = input.size(1);
+  return isPlain(weight, channels) && isPlain(bias, channels) && isPlain(mean, channels) &&
+         isPlain(variance, channels);
+}
+
+at::Tensor batchNormActivation(
+    const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias,
+    const at::Tensor &runningMean, const at::Tensor &runningVariance,
+    const std::optional<at::Tensor> &residual, double momentum, double epsilon,
+    int64_t activation) {
+  TORCH_CHECK(
+      activation >= 0 && activation <= static_cast<int64_t>(Activation::silu), "unknown activation ",
+      activation);
+  const auto kind = static_cast<Activation>(activation);
+  if (isSuited(input, weight, bias, runningMean, runningVariance, residual)) {
+    return BatchNormActivation::apply(
+        input, weight, bias, runningMean, runningVariance, residual, momentum, epsilon,
+        activation);
+  }
+  auto result =
+      at::batch_norm(input, weight, bias, runningMean, runningVariance, true, momentum, epsilon, true);
+  if (residual && residual->defined()) result = at::add(result, *residual);
+  switch (kind) {
+    case Activation::relu: return at::relu(result);
+    case Activation::relu6: return at::relu6(result);
+    case Activation::hardswish: return at::hardswish(result);
+    case Activation::silu: return at::silu(result);
+    case Activation::identity: break;
+  }
+  return result;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(otx, library) {
+  library.def(
+      "batch_norm_activation(Tensor input, Tensor weight, Tensor bias, Tensor running_mean, "
+      "Tensor running_var, Tensor? residual, float momentum, float eps, int activation) -> Tensor",
+      batchNormActivation);
+}
+
+}  // namespace otx
