@@ -43,8 +43,11 @@ public final class BatchNorm2d: Layer, ModeAware {
   /// `activation(batchNorm(input) + residual)`, while training in one go.
   ///
   /// - Parameters:
+  ///   - input: `[N, C, H, W]`.
   ///   - residual: Of the input's shape; `nil` adds nothing.
   ///   - activation: What follows.
+  /// - Returns: A tensor of the input's shape.
+  /// - Throws: `TensorError`, also for a training batch of one value a channel.
   public func callAsFunction(
     _ input: Tensor,
     adding residual: Tensor? = nil,

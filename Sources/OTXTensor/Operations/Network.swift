@@ -115,9 +115,19 @@ extension Tensor {
   /// The batch's statistics are used and the running ones updated in place. Equal to the three
   /// operations one after the other within rounding; it has no second derivative.
   ///
+  /// Checked against the three operations of libtorch, gradients included.
+  ///
   /// - Parameters:
+  ///   - weight: `[C]`, as the next three.
+  ///   - bias: Added after scaling by `weight`.
+  ///   - runningMean: Moved by `momentum` towards the batch's mean.
+  ///   - runningVar: Moved likewise towards the batch's unbiased variance.
   ///   - residual: Of the same shape; `nil` adds nothing.
+  ///   - momentum: The share of the batch in the running statistics.
+  ///   - eps: Added to the variance.
   ///   - activation: 0: none, 1: ReLU, 2: ReLU6, 3: Hard-Swish, 4: SiLU.
+  /// - Returns: A tensor of the input's shape.
+  /// - Throws: `TensorError` for shapes that do not fit, and when memory runs out.
   package func batchNormActivation(
     weight: Tensor,
     bias: Tensor,
