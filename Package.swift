@@ -111,7 +111,9 @@ let package = Package(
     // Ratios against a peer in the same run.
     .executableTarget(
       name: "OTXBenchmarks",
-      dependencies: ["OTXCore", "OTXModels", "OTXNN", "OTXTensor", argumentParser],
+      dependencies: [
+        "OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch", argumentParser,
+      ],
       path: "Benchmarks/OTXBenchmarks",
       swiftSettings: settings
     ),

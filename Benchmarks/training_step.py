@@ -25,9 +25,15 @@ def classifier(arguments, images):
 
 
 def detector(arguments, images):
-    from atss_peer import ATSSPeer
+    size = {"label_count": 3, "height": arguments.height, "width": arguments.width}
+    if arguments.model.startswith("atss"):
+        from atss_peer import ATSSPeer
 
-    model = ATSSPeer(label_count=3, height=arguments.height, width=arguments.width)
+        model = ATSSPeer(**size)
+    else:
+        from yolox_peer import YOLOXPeer
+
+        model = YOLOXPeer(**size, scale=0.5 if arguments.model == "yolox_s" else 0.375)
     boxes, labels = [], []
     for n in range(arguments.batch_size):  # `Workload.swift` has the same
         corners, kinds = [], []
@@ -57,7 +63,7 @@ def main():
 
     images = torch.randn(arguments.batch_size, 3, arguments.height, arguments.width)
     images = images.to(memory_format=memory_format)
-    make = detector if arguments.model.startswith("atss") else classifier
+    make = detector if arguments.model.startswith(("atss", "yolox")) else classifier
     model, loss_of_batch = make(arguments, images)
     model.train().to(memory_format=memory_format)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4)

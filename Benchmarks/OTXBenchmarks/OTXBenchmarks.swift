@@ -2,10 +2,10 @@ import ArgumentParser
 
 /// Figures as ratios against a peer in the same run; see `Benchmarks/README.md`.
 @main
-struct OTXBenchmarks: ParsableCommand {
+struct OTXBenchmarks: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "otx-bench",
     abstract: "Compares this library with plain PyTorch, alternately in one run.",
-    subcommands: [TrainingStep.self]
+    subcommands: [TrainingStep.self, Validation.self]
   )
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OTXCore
 import OTXModels
 import OTXTensor
 
@@ -16,7 +17,7 @@ struct TrainingStep: ParsableCommand {
   var precision = "fp32"
   @Option(help: "Pictures a step; 32, for detectors 2.")
   var batchSize: Int?
-  @Option(help: "Height and width; 224 by 224, for detectors 800 by 992.")
+  @Option(help: "Height and width; 224 by 224, for detectors their default input.")
   var height: Int?
   @Option(help: "See height.")
   var width: Int?
@@ -38,17 +39,20 @@ struct TrainingStep: ParsableCommand {
   var deterministic = false
   @Flag(help: "Only ours.")
   var alone = false
+  @Flag(help: "Also how the time of our step divides; for detectors.")
+  var parts = false
 
   func run() throws {
-    let isDetector = Workload.isDetector(model)
+    let detectorSize = Workload.detectorSize(model)
+    let isDetector = detectorSize != nil
     // Before libtorch is loaded, which shortens the waiting of OpenMP's threads in this process.
     let environment = ProcessInfo.processInfo.environment
     let options = Workload.Options(
       model: model,
       precision: precision,
       batchSize: batchSize ?? (isDetector ? 2 : 32),
-      height: height ?? (isDetector ? 800 : 224),
-      width: width ?? (isDetector ? 992 : 224),
+      height: height ?? detectorSize?.height ?? 224,
+      width: width ?? detectorSize?.width ?? 224,
       threads: threads,
       channelsLast: !contiguous
     )
@@ -70,6 +74,24 @@ struct TrainingStep: ParsableCommand {
     }
     mine.peakMemoryBytes = peakResidentBytes()
     report(options, mine, theirs)
+    if parts { try reportParts(of: ours) }
+  }
+
+  /// The parts of our step, each the median of all rounds' steps.
+  private func reportParts(of ours: Workload) throws {
+    var series: [String: Series] = [:]
+    var names: [String] = []
+    for _ in 0..<(rounds * steps) {
+      for (name, seconds) in try ours.parts() {
+        if series[name] == nil { names.append(name) }
+        series[name, default: Series()].seconds.append(seconds)
+      }
+    }
+    let total = series.values.reduce(0) { $0 + $1.median }
+    for name in names {
+      let median = series[name]?.median ?? .nan
+      print("  \(name): \(fixed(median * 1000, 1)) ms, \(fixed(100 * median / total, 1)) %")
+    }
   }
 
   private func startPeer(

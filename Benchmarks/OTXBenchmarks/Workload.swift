@@ -10,6 +10,8 @@ import OTXTensor
 /// bf16), backward, SGD, the loss read back.
 final class Workload {
   private let lossOfBatch: () throws -> Tensor
+  /// The network's forward pass, and the loss of what it gave; for detectors.
+  private var forward: (() throws -> (() throws -> Tensor))?
   private let optimizer: SGD
   private let precision: String
 
@@ -31,12 +33,14 @@ final class Workload {
     var images = try Tensor.randn([options.batchSize, 3, size.height, size.width])
     if options.channelsLast { images = try images.to(.channelsLast) }
     let tree: any ParameterTree
-    let isDetector = Workload.isDetector(options.model)
-    if isDetector {
+    if Workload.detectorSize(options.model) != nil {
       let model = try Workload.make(options.model, size, Detection.self)
       let batch = try Detection.Batch(collating: Workload.boxes(options))
       let pictures = images
       (tree, lossOfBatch) = (model.module, { try model.loss(pictures, batch).total() })
+      if let adapted = model as? any AdaptedModel<Detection> {
+        forward = Workload.forward(adapted, pictures, batch)
+      }
     } else {
       let model = try Workload.make(options.model, size, MultiClassClassification.self)
       let batch = try MultiClassClassification.Batch(
@@ -60,11 +64,12 @@ final class Workload {
     )
   }
 
-  static func isDetector(_ name: String) -> Bool {
-    ModelZoo.descriptors.contains { $0.name == name && $0.task == .detection }
+  /// The default input of a detector; `nil` for other models.
+  static func detectorSize(_ name: String) -> ImageSize? {
+    ModelZoo.descriptors.first { $0.name == name && $0.task == .detection }?.preprocessing.inputSize
   }
 
-  private static func make<Kind: VisionTask>(
+  static func make<Kind: VisionTask>(
     _ name: String,
     _ size: ImageSize,
     _ kind: Kind.Type
@@ -125,6 +130,40 @@ final class Workload {
       cpuSeconds.append(cpuTime() - cpuStart)
     }
     return (seconds, cpuSeconds, loss)
+  }
+
+  private static func forward<Model: AdaptedModel>(
+    _ model: Model,
+    _ images: Tensor,
+    _ batch: Detection.Batch
+  ) -> () throws -> (() throws -> Tensor) where Model.Kind == Detection {
+    {
+      let output = try model.network(model.networkInput(images))
+      return { try model.loss(of: output, batch).total() }
+    }
+  }
+
+  /// Seconds of each part of one step in 32 bits.
+  func parts() throws -> [(name: String, seconds: Double)] {
+    guard let forward else { return [] }
+    let clock = ContinuousClock()
+    var found: [(name: String, seconds: Double)] = []
+    func time<Answer>(_ name: String, _ body: () throws -> Answer) throws -> Answer {
+      let start = clock.now
+      let answer = try body()
+      found.append((name, (clock.now - start) / .seconds(1)))
+      return answer
+    }
+    try optimizer.zeroGradients()
+    let lossOfOutput = try time("network") { try forward() }
+    let loss = try time("loss, with the assignment") {
+      let loss = try lossOfOutput()
+      _ = try loss.item()
+      return loss
+    }
+    try time("backward") { try loss.backward() }
+    try time("optimizer") { try optimizer.step(learningRate: 0.001) }
+    return found
   }
 
   /// Seconds that all threads of this process have computed.
