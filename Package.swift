@@ -92,7 +92,10 @@ let package = Package(
     ),
     module(
       "OTXCLI",
-      ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", argumentParser, logging]
+      [
+        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXOpenVINO", "OTXRecipe", "OTXTensor",
+        argumentParser, logging,
+      ]
     ),
     .executableTarget(
       name: "OTXMain",

@@ -44,12 +44,14 @@ struct RunRecord: Codable {
     )
   }
 
-  /// The record of the run that left `model`, where it still stands beside it.
+  /// The record of the run that left `model`, where it still stands beside it, or beside the folder
+  /// that `model` was exported to.
   static func beside(_ model: URL) -> RunRecord? {
     var isDirectory: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: model.path, isDirectory: &isDirectory)
     let folder = isDirectory.boolValue ? model : model.deletingLastPathComponent()
-    guard let data = try? Data(contentsOf: folder.appending(path: fileName)) else { return nil }
+    let places = [folder, folder.deletingLastPathComponent()].map { $0.appending(path: fileName) }
+    guard let data = places.lazy.compactMap({ try? Data(contentsOf: $0) }).first else { return nil }
     return try? JSONDecoder().decode(RunRecord.self, from: data)
   }
 }

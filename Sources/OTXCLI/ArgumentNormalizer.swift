@@ -17,7 +17,7 @@ struct ArgumentNormalizer {
 
   /// Commands of the contract that this version does not have.
   static let laterCommands = [
-    "build", "optimize", "explain", "deploy", "demo", "weights", "hpo", "cache", "benchmark", "run",
+    "build", "optimize", "explain", "deploy", "demo", "weights", "hpo", "benchmark", "run",
   ]
 
   /// Options of the contract that this version does not have.
@@ -86,7 +86,10 @@ struct ArgumentNormalizer {
   ///
   /// - Throws: ``UsageError`` for a word that is no command.
   private func command(of arguments: [String]) throws(UsageError) -> String? {
-    guard let word = arguments.first(where: { !$0.hasPrefix("-") }) else { return nil }
+    var words = arguments.filter { !$0.hasPrefix("-") }
+    // `otx help trian` is about a command, too.
+    if words.first == "help", words.count > 1, arguments.first == "help" { words.removeFirst() }
+    guard let word = words.first else { return nil }
     // Completion scripts name a shell, not a command.
     let isCompletion = arguments.first.map { $0.contains("completion") } ?? false
     if isCompletion { return nil }

@@ -32,7 +32,11 @@ struct DataCommand: ParsableCommand {
       for problem in dataset.problems {
         log.observe(.warning("\(problem.location): \(problem.message)"))
       }
-      Console.current.print(output.json ? Info.json(dataset, profile).text : Info.text(profile))
+      if output.json {
+        Console.current.print(Info.json(dataset, profile))
+      } else {
+        Console.current.print(Info.text(profile))
+      }
     }
 
     private static func json(_ dataset: Dataset, _ profile: DatasetProfile) -> JSONText {
@@ -117,7 +121,7 @@ struct DataCommand: ParsableCommand {
         Console.current.print(
           JSONText.object([
             "path": .string(root.path), "itemCount": .integer(trainCount + 2 * valCount),
-          ]).text
+          ])
         )
       } else {
         Console.current.print(

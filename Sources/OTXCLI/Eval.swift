@@ -131,7 +131,7 @@ struct Eval: AsyncParsableCommand {
       "\(name.prefix(1).uppercased() + name.dropFirst()) after evaluation: \(outcome.performance)"
     )
     if output.json {
-      Console.current.print(try json(outcome).text)
+      Console.current.print(try json(outcome))
     } else {
       Console.current.print(outcome.report.summary())
       let rate = String(
@@ -201,7 +201,7 @@ struct Eval: AsyncParsableCommand {
         ])
       }
       Console.current.print(
-        JSONText.object(["predictions": .array(predictions), "leftOut": .array(leftOut)]).text
+        JSONText.object(["predictions": .array(predictions), "leftOut": .array(leftOut)])
       )
     } else {
       let table = TextTable(columns: ["PICTURE", "PREDICTION"], rows: rows)

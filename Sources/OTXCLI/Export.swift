@@ -42,7 +42,8 @@ struct Export: AsyncParsableCommand {
       throw UsageError(
         format.lowercased() == "onnx"
           ? "this version does not write ONNX yet; leave --format out for OpenVINO"
-          : "unknown format '\(format)'; there is: openvino"
+          : "unknown format '\(format)'\(Suggestion.phrase(for: format, among: ["openvino", "onnx"])); "
+            + "there is: openvino"
       )
     }
     let library = RecipeLibrary(userDirectory: workspace.recipes)
@@ -81,7 +82,7 @@ struct Export: AsyncParsableCommand {
       Console.current.print(
         JSONText.object([
           "xml": .string(outcome.xml.path), "bin": .string(outcome.bin.path), "parity": parity,
-        ]).text
+        ])
       )
     } else {
       var rows = [

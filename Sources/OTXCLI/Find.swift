@@ -52,7 +52,7 @@ struct Find: ParsableCommand {
           }
         )
       }
-      console.print(JSONText.object(["items": .array(items)]).text)
+      console.print(JSONText.object(["items": .array(items)]))
     } else if listing.table.rows.isEmpty {
       console.print("nothing found")
     } else {

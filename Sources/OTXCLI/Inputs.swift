@@ -54,6 +54,9 @@ struct Inputs {
       return takesModel && isModelFolder(url) ? .model : .data
     }
     if exists, ["yaml", "yml", "json"].contains(suffix) {
+      if isEmpty(url) {
+        throw UsageError("'\(argument)' is empty; it should be a data.yaml or a recipe")
+      }
       return DataFile.isDataFile(url) ? .data : .recipe
     }
     if library.names(argument) { return .recipe }
@@ -63,16 +66,24 @@ struct Inputs {
           "'\(argument)' is a model; to start training from its weights, use --weights \(argument)"
         )
       }
-      guard exists else { throw UsageError("there is no model at '\(argument)'") }
+      guard exists else {
+        throw UsageError(
+          "there is no model at '\(argument)'" + Suggestion.phrase(forPath: argument)
+        )
+      }
       return .model
     }
     if imageExtensions.contains(suffix) {
-      guard exists else { throw UsageError("there is no picture at '\(argument)'") }
+      guard exists else {
+        throw UsageError(
+          "there is no picture at '\(argument)'" + Suggestion.phrase(forPath: argument)
+        )
+      }
       return .image
     }
     if exists { throw UsageError("'\(argument)' is no recipe, model, picture or dataset") }
     if argument.contains("/") || !suffix.isEmpty {
-      throw UsageError("there is nothing at '\(argument)'")
+      throw UsageError("there is nothing at '\(argument)'" + Suggestion.phrase(forPath: argument))
     }
     // A bare word that is nothing: a recipe's name, mistyped, or a file that is not there.
     do {
@@ -83,14 +94,32 @@ struct Inputs {
       let choices = known.joined(separator: ", ")
       throw UsageError(
         "there is nothing at '\(argument)', and no \(kind) of that name (\(choices))"
+          + Suggestion.phrase(forPath: argument)
       )
     }
     return .recipe
   }
 
+  /// Whether a file says nothing: no byte but white space and YAML's comments.
+  private static func isEmpty(_ url: URL) -> Bool {
+    guard let text = try? String(contentsOf: url, encoding: .utf8) else { return false }
+    return text.split(whereSeparator: \.isNewline).allSatisfy { line in
+      let words = line.trimmingCharacters(in: .whitespaces)
+      return words.isEmpty || words.hasPrefix("#") || words == "---" || words == "..."
+    }
+  }
+
   /// A run's folder, or an export's.
   static func isModelFolder(_ url: URL) -> Bool {
     ["weights.pth", "models/weights.pth", "openvino.xml"].contains {
+      FileManager.default.fileExists(atPath: url.appending(path: $0).path)
+    }
+  }
+
+  /// Whether a model is OpenVINO's rather than a checkpoint.
+  static func isExportedModel(_ url: URL) -> Bool {
+    guard url.isDirectory else { return url.pathExtension.lowercased() == "xml" }
+    return !["weights.pth", "models/weights.pth"].contains {
       FileManager.default.fileExists(atPath: url.appending(path: $0).path)
     }
   }

@@ -25,6 +25,9 @@ protocol Jobs: Sendable {
   ) async throws
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome
+
+  /// Opens libtorch and OpenVINO, and says what was found.
+  func libraries() -> [NativeLibraryReport]
 }
 
 /// The jobs of the command that runs.

@@ -42,7 +42,7 @@ struct ModelArguments: ParsableArguments {
     let model: URL
     if let path = inputs.model ?? loadWeights {
       guard FileManager.default.fileExists(atPath: path) else {
-        throw UsageError("there is no model at '\(path)'")
+        throw UsageError("there is no model at '\(path)'" + Suggestion.phrase(forPath: path))
       }
       model = URL(filePath: path)
     } else {
@@ -59,7 +59,7 @@ struct ModelArguments: ParsableArguments {
         )
       }
     }
-    var engine = try compute.engineOptions()
+    var engine = try compute.engineOptions(isExported: Inputs.isExportedModel(model))
     // A trained model is run as it was trained; a shorter type is the user's choice.
     if compute.precision == nil { engine.precision = .fp32 }
     return ModelRequest(model: model, engine: engine, expectedModel: expected)

@@ -16,7 +16,7 @@ public struct OTXCommand: AsyncParsableCommand {
     version: OTXVersion.current,
     subcommands: [
       Find.self, Train.self, Eval.self, Export.self, DataCommand.self, RecipeCommand.self,
-      Doctor.self,
+      Doctor.self, CacheCommand.self,
     ]
   )
 

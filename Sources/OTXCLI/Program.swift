@@ -9,6 +9,7 @@ public enum Program {
 
   /// Runs the process's own command line and ends the process.
   public static func main() async -> Never {
+    Console.reserveStandardStreams()
     exit(await run(Array(CommandLine.arguments.dropFirst())))
   }
 
@@ -26,7 +27,7 @@ public enum Program {
         signal(SIGPIPE, SIG_IGN)
         if arguments == [ManualPage.argument] {
           console.output(try ManualPage.text())
-          return 0
+          return status(ofFinished: console)
         }
         try await Interruption.watched {
           var command = try parse(arguments)
@@ -36,11 +37,18 @@ public enum Program {
             try command.run()
           }
         }
-        return 0
+        return status(ofFinished: console)
       } catch {
         return report(error, arguments, console)
       }
     }
+  }
+
+  /// Results that could not be written (`> /dev/full`) are a failure.
+  private static func status(ofFinished console: Console) -> Int32 {
+    guard let reason = console.outputFailure() else { return 0 }
+    console.errors("error: the results could not be written: \(reason)\n")
+    return 1
   }
 
   /// The command that a command line means.
@@ -58,11 +66,11 @@ public enum Program {
     let (message, status) = explanation(of: error, width: console.outputWidth)
     if status == 0 {
       console.print(message)
-      return 0
+      return Program.status(ofFinished: console)
     }
     if arguments.contains("--json"), !message.isEmpty {
       let plain = message.hasPrefix("error: ") ? String(message.dropFirst(7)) : message
-      console.print(JSONText.object(["error": .string(plain)]).text)
+      console.print(JSONText.object(["error": .string(plain)]))
     }
     if !message.isEmpty { console.errors(message.hasSuffix("\n") ? message : message + "\n") }
     return status

@@ -14,6 +14,8 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
   private var lastLine = Date.distantPast
   private var rate = 0.0
   private var lastReport: MetricReport?
+  private var pace: Pace?
+  private var lastDone = 0
 
   /// Seconds between plain lines, and between drawings of the bar.
   private static let lineInterval = 10.0
@@ -74,48 +76,72 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
   }
 
   private func tell(_ step: TrainingStep) {
+    pace = nil
     let fresh = step.time > 0 ? Double(step.imageCount) / step.time : 0
     rate = rate == 0 ? fresh : 0.9 * rate + 0.1 * fresh
     let isLast = step.step == step.stepCount
-    if let width = console.errorWidth {
+    if level <= .debug {
+      write(step.logLine, .debug)
+    } else if let width = console.errorWidth {
       guard level <= .info, due(ProgressReporter.barInterval) || isLast else { return }
-      let done = Double(step.iteration) / Double(max(step.epochCount * step.stepCount, 1))
-      let loss = step.losses.first { $0.name == "loss" }?.value ?? 0
-      let text =
-        "Epoch \(step.epoch)/\(step.epochCount) \(step.step)/\(step.stepCount)  "
-        + String(format: "loss %.4f  %.1f images/s  ", loss, rate)
-        + "ETA \(TrainingStep.clockTime(step.eta))"
-      drawBar(done, text, width: width)
+      draw(bar(step), width: width)
     } else if due(ProgressReporter.lineInterval) || step.iteration == 1 {
       write(step.logLine, .info)
       lastLine = now()
     }
   }
 
-  private func tellValidation(_ done: Int, of count: Int) {
-    guard let width = console.errorWidth, level <= .info else { return }
-    guard due(ProgressReporter.barInterval) || done == count else { return }
-    drawBar(Double(done) / Double(max(count, 1)), "\(done)/\(count) images", width: width)
+  private func bar(_ step: TrainingStep) -> ProgressBar {
+    let done = Double(step.iteration) / Double(max(step.epochCount * step.stepCount, 1))
+    let loss = step.losses.first { $0.name == "loss" }?.value ?? 0
+    let epoch = "\(step.epoch)/\(step.epochCount) \(step.step)/\(step.stepCount)"
+    let speed = String(format: "%.1f", rate)
+    let eta = TrainingStep.clockTime(step.eta)
+    return ProgressBar(
+      texts: [
+        "Epoch \(epoch)  \(String(format: "loss %.4f", loss))  \(speed) images/s  ETA \(eta)",
+        "Epoch \(epoch)  \(speed) images/s  ETA \(eta)",
+        "\(epoch)  \(speed)/s  ETA \(eta)", "\(speed)/s  ETA \(eta)", eta,
+      ],
+      done: done
+    )
   }
 
+  private func tellValidation(_ done: Int, of count: Int) {
+    let time = now().timeIntervalSinceReferenceDate
+    if pace == nil || done < lastDone { pace = Pace(done: 0, at: time) }
+    lastDone = done
+    guard level <= .info else { return }
+    var texts = ["\(done)/\(count)"]
+    if let rate = pace?.rate(done: done, at: time) {
+      let speed = String(format: "%.1f", rate)
+      let eta = TrainingStep.clockTime(Double(count - done) / rate)
+      texts =
+        [
+          "\(done)/\(count) images  \(speed) images/s  ETA \(eta)",
+          "\(done)/\(count)  \(speed)/s  ETA \(eta)", "\(speed)/s  ETA \(eta)",
+        ] + texts
+    }
+    if level > .trace, let width = console.errorWidth {
+      guard due(ProgressReporter.barInterval) || done == count else { return }
+      let share = Double(done) / Double(max(count, 1))
+      draw(ProgressBar(texts: texts, done: share), width: width)
+    } else if level == .trace || due(ProgressReporter.lineInterval) {
+      write("Evaluated \(texts[0])", level == .trace ? .trace : .info)
+    }
+  }
+
+  /// Whether so many seconds have passed; also where the clock was set back.
   private func due(_ interval: Double) -> Bool {
     let time = now()
-    guard time.timeIntervalSince(lastLine) >= interval else { return false }
+    guard abs(time.timeIntervalSince(lastLine)) >= interval else { return false }
     lastLine = time
     return true
   }
 
-  /// One line that is drawn over itself: a bar as long as there is room, and the text.
-  private func drawBar(_ done: Double, _ text: String, width: Int) {
-    let room = min(30, width - text.count - 5)
-    var line = text
-    if room >= 8 {
-      let filled = Int((min(max(done, 0), 1) * Double(room)).rounded())
-      line =
-        String(repeating: "━", count: filled) + String(repeating: "╌", count: room - filled)
-        + "  " + text
-    }
-    console.errors("\r\u{1B}[K" + line.prefix(max(width - 1, 1)))
+  /// Draws one line over the one before.
+  private func draw(_ bar: ProgressBar, width: Int) {
+    console.errors("\r\u{1B}[K" + bar.line(width: width))
     barIsShown = true
   }
 

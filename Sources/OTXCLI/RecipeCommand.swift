@@ -19,12 +19,17 @@ struct RecipeCommand: ParsableCommand {
     @Argument(help: .init("The recipe.", valueName: "recipe"))
     var name: String
 
-    @OptionGroup var workspace: WorkspaceArguments
+    @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+    @OptionGroup(title: "Output") var output: OutputArguments
 
     func run() throws {
       let library = RecipeLibrary(userDirectory: workspace.recipes)
       let recipe = try UsageError.unless { try library.recipe(name) }
-      Console.current.output(try recipe.yaml())
+      if output.json {
+        Console.current.print(try JSONText.encoding(recipe))
+      } else {
+        Console.current.output(try recipe.yaml())
+      }
     }
   }
 
@@ -36,6 +41,6 @@ struct RecipeCommand: ParsableCommand {
 
     @OptionGroup(title: "Output") var output: OutputArguments
 
-    func run() throws { Console.current.print(try RecipeSchema.json()) }
+    func run() throws { Console.current.print(JSONText.verbatim(try RecipeSchema.json())) }
   }
 }

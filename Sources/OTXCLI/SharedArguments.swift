@@ -8,20 +8,21 @@ struct OutputArguments: ParsableArguments {
   @Flag(help: "Print one JSON object and nothing else.")
   var json = false
 
-  @Flag(help: "No logs and no progress.")
+  @Flag(help: "No logs and no progress; errors are still said.")
   var quiet = false
 
   @Option(
     help: .init(
-      "The least important lines to log: DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+      "The least important lines to log: trace, debug, info, warning, error or critical.",
       valueName: "level"
-    )
+    ),
+    completion: .list(LogLevel.allCases.map { $0.rawValue.lowercased() })
   )
-  var logLevel = "INFO"
+  var logLevel = "info"
 
   func validate() throws {
     guard LogLevel(rawValue: logLevel.uppercased()) != nil else {
-      let known = LogLevel.allCases.map(\.rawValue)
+      let known = LogLevel.allCases.map { $0.rawValue.lowercased() }
       throw ValidationError(
         "unknown log level '\(logLevel)'\(Suggestion.phrase(for: logLevel, among: known)); "
           + "there are: \(known.joined(separator: ", "))"
@@ -36,7 +37,11 @@ struct OutputArguments: ParsableArguments {
 }
 
 /// How important a line is.
+///
+/// From `debug` on, every training step is a line of its own; from `trace` on, every batch that is
+/// validated, too.
 enum LogLevel: String, CaseIterable, Comparable {
+  case trace = "TRACE"
   case debug = "DEBUG"
   case info = "INFO"
   case warning = "WARNING"
@@ -198,7 +203,9 @@ struct DataArguments: ParsableArguments {
   private func existing(_ path: String, _ place: String) throws -> URL {
     let url = URL(filePath: path)
     guard FileManager.default.fileExists(atPath: url.path) else {
-      throw UsageError("\(place): there is nothing at '\(path)'")
+      throw UsageError(
+        "\(place): there is nothing at '\(path)'" + Suggestion.phrase(forPath: path)
+      )
     }
     return url
   }
@@ -263,8 +270,13 @@ struct ComputeArguments: ParsableArguments {
       }
   }
 
-  /// The options as an engine takes them, their values checked.
-  func engineOptions() throws -> EngineOptions {
+  /// The options as an engine takes them, their values checked before anything is read.
+  ///
+  /// - Parameter isExported: Whether they are for an exported model; OpenVINO has devices of its own.
+  /// - Returns: The options; what was not given is the default.
+  /// - Throws: ``UsageError``, ``ConfigurationError``: a value that cannot be used.
+  func engineOptions(isExported: Bool = false) throws -> EngineOptions {
+    if let device, !isExported { try ComputeArguments.check(device: device) }
     let checked = try Recipe(name: "", task: .detection, model: ModelOptions(""))
       .applying(overrides).training
     var options = EngineOptions()
@@ -281,10 +293,31 @@ struct ComputeArguments: ParsableArguments {
     return options
   }
 
+  /// Refuses a device that training, and running a checkpoint, cannot use.
+  private static func check(device: String) throws {
+    let word = device.lowercased()
+    if ["auto", "cpu"].contains(word) { return }
+    let kind = word.prefix { $0.isLetter }
+    guard ["cuda", "gpu", "xpu", "npu"].contains(kind), word.dropFirst(kind.count).isIndex else {
+      let hint = Suggestion.phrase(for: word, among: ["auto", "cpu", "cuda"])
+      throw UsageError("--device: unknown device '\(device)'\(hint); there are: auto, cpu")
+    }
+    throw UsageError(
+      "--device \(device): this version computes on the CPU; leave --device out, or write cpu"
+    )
+  }
+
   /// What to say about options that change nothing here.
   var warnings: [String] {
     guard let gpus, gpus != "0" else { return [] }
     return ["--gpus \(gpus): no GPU is used by this version; computing on the CPU"]
+  }
+}
+
+extension Substring {
+  /// Whether it is nothing, or the number of a device: `:0`, `.1`.
+  fileprivate var isIndex: Bool {
+    isEmpty || ([":", "."].contains(first) && count > 1 && dropFirst().allSatisfy(\.isNumber))
   }
 }
 

@@ -2,7 +2,9 @@ import Foundation
 import OTX
 import OTXCore
 import OTXModels
+import OTXOpenVINO
 import OTXRecipe
+import OTXTensor
 
 /// The jobs as the library does them.
 struct StandardJobs: Jobs {
@@ -53,7 +55,8 @@ struct StandardJobs: Jobs {
       performance: result.performance,
       itemCount: result.itemCount,
       secondsPerImage: result.secondsPerImage,
-      notes: engine.dataProblems.summary + result.notes
+      // That there is no test subset is said by the result, once.
+      notes: engine.dataProblems.filter { $0.kind != "no test subset" }.summary + result.notes
     )
   }
 
@@ -95,6 +98,37 @@ struct StandardJobs: Jobs {
       metricDifference: result.parity.metricDifference,
       parity: try JSONEncoder().encode(result.parity)
     )
+  }
+
+  func libraries() -> [NativeLibraryReport] {
+    [
+      report("libtorch", "libotx_torch.so", "libtorch_cpu.so") { try Torch.version() },
+      report("OpenVINO", "libotx_openvino.so", "libopenvino.so") { try OpenVINO.version() },
+    ]
+  }
+
+  /// What there is of one library; `loaded` is its own file, whose folder is told.
+  private func report(
+    _ name: String,
+    _ shim: String,
+    _ loaded: String,
+    version: () throws -> String
+  ) -> NativeLibraryReport {
+    var report = NativeLibraryReport(name: name)
+    report.shim = (try? NativeLibrarySearch(fileName: shim).find())?.path
+    do {
+      report.version = try version()
+    } catch {
+      report.problem = "\(error)"
+      return report
+    }
+    // The kernel knows which file it was, whatever the search path.
+    let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+    report.directory = maps.split(separator: "\n").lazy
+      .compactMap { line in line.firstIndex(of: "/").map { String(line[$0...]) } }
+      .first { $0.split(separator: "/").last?.hasPrefix(loaded) == true }
+      .map { URL(filePath: $0).deletingLastPathComponent().path }
+    return report
   }
 
   private func engine(

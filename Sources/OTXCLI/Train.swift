@@ -36,7 +36,11 @@ struct Train: AsyncParsableCommand {
     let outcome = try await CurrentJobs.value.train(request, observers: [reporter])
     reporter.end()
     reporter.report(outcome.result)
-    Console.current.print(output.json ? try json(outcome).text : summary(outcome))
+    if output.json {
+      Console.current.print(try json(outcome))
+    } else {
+      Console.current.print(summary(outcome))
+    }
     if Task.isCancelled {
       let weights = outcome.result.checkpoint.relativePath
       reporter.log("to go on from what was learned: the same command with --weights \(weights)")
@@ -95,7 +99,9 @@ struct Train: AsyncParsableCommand {
     }
     let weights = changed.weights
     if !["auto", "none"].contains(weights), !FileManager.default.fileExists(atPath: weights) {
-      throw UsageError("weights: there is nothing at '\(weights)'")
+      throw UsageError(
+        "weights: there is nothing at '\(weights)'" + Suggestion.phrase(forPath: weights)
+      )
     }
   }
 

@@ -132,6 +132,7 @@ public enum DataFile {
         throw ConfigurationError.invalid(
           "\(position(node)): \(key): nothing at '\(text)'"
             + (text.hasPrefix("/") ? "" : " (beside the file, nor below the current folder)")
+            + Suggestion.phrase(forPath: candidates[0].path)
         )
       }
       return found.standardizedFileURL

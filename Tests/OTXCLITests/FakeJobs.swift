@@ -7,6 +7,24 @@ import Synchronization
 
 /// Stands in for the library: remembers what was asked and answers with made-up results.
 final class FakeJobs: Jobs {
+  /// What was found of the libraries underneath.
+  let reports: [NativeLibraryReport]
+
+  init(
+    libraries: [NativeLibraryReport] = [
+      NativeLibraryReport(
+        name: "libtorch",
+        shim: "/lib/otx/libotx_torch.so",
+        version: "2.15.0",
+        directory: "/lib/torch"
+      )
+    ]
+  ) {
+    reports = libraries
+  }
+
+  func libraries() -> [NativeLibraryReport] { reports }
+
   let models = [
     descriptor("atss_mobilenetv2", "ATSS", .detection, "mobilenet_v2", 800, 992, 2_339_000, 10.3),
     descriptor("ssd_mobilenetv2", "SSD", .detection, "mobilenet_v2", 864, 864, 1_900_000, 4.7),
@@ -175,7 +193,12 @@ struct CommandResult {
 }
 
 /// Runs a command line in this process, with ``FakeJobs`` below it.
-func otx(_ arguments: [String], width: Int? = nil, errorWidth: Int? = nil) async -> CommandResult {
+func otx(
+  _ arguments: [String],
+  width: Int? = nil,
+  errorWidth: Int? = nil,
+  jobs: FakeJobs = FakeJobs()
+) async -> CommandResult {
   let texts = Mutex((output: "", errors: ""))
   let console = Console(
     output: { text in texts.withLock { $0.output += text } },
@@ -183,7 +206,7 @@ func otx(_ arguments: [String], width: Int? = nil, errorWidth: Int? = nil) async
     outputWidth: width,
     errorWidth: errorWidth
   )
-  let status = await CurrentJobs.$value.withValue(FakeJobs()) {
+  let status = await CurrentJobs.$value.withValue(jobs) {
     await Program.run(arguments, console: console)
   }
   let (output, errors) = texts.withLock { $0 }

@@ -104,6 +104,91 @@ import Testing
     #expect(stage.text.count - "\r\u{1B}[K".count < width)
   }
 
+  /// The bar, the rate and the time that is left stand on 40 columns, too.
+  @Test func fortyColumnsShowWhatMatters() throws {
+    let stage = Stage()
+    let reporter = ProgressReporter(
+      console: stage.console(width: 40),
+      level: .info,
+      now: { stage.now() }
+    )
+    stage.wait(60)
+    reporter.observe(step(16))
+    let line = try #require(stage.text.split(separator: "\r").last)
+    #expect(line.contains("━") && line.contains("╌"))
+    #expect(line.contains("16.0/s") && line.contains("0:12:34"))
+    stage.wait(60)
+    reporter.observe(.validating(done: 0, of: 200))
+    stage.wait(10)
+    reporter.observe(.validating(done: 50, of: 200))
+    let validation = try #require(stage.text.split(separator: "\r").last)
+    #expect(validation.contains("━") && validation.contains("5.0/s  ETA 0:00:30"))
+    #expect(validation.count < 40 + "\u{1B}[K".count)
+  }
+
+  /// A window that is made narrower gets a shorter line from then on.
+  @Test func widthsAreAskedAnew() throws {
+    let stage = Stage()
+    let width = Mutex(90)
+    let console = Console(
+      output: { _ in },
+      errors: stage.console.errors,
+      outputWidth: nil,
+      errorColumns: { width.withLock { $0 } },
+      outputText: .unicode,
+      errorText: .unicode
+    )
+    let reporter = ProgressReporter(console: console, level: .info, now: { stage.now() })
+    stage.wait(60)
+    reporter.observe(step(1))
+    width.withLock { $0 = 40 }
+    stage.wait(1)
+    reporter.observe(step(2))
+    let lines = stage.text.split(separator: "\r").map { $0.count - "\u{1B}[K".count }
+    #expect(lines[0] > 70 && lines[0] < 90)
+    #expect(lines[1] < 40)
+  }
+
+  /// A clock that is set back by a day silences nothing.
+  @Test func clocksThatJumpDoNotMatter() {
+    let stage = Stage()
+    let reporter = ProgressReporter(console: stage.console, level: .info, now: { stage.now() })
+    stage.wait(1_000_000)
+    reporter.observe(step(1))
+    stage.wait(-86_400)
+    reporter.observe(step(2))
+    stage.wait(11)
+    reporter.observe(step(3))
+    #expect(stage.text.split(separator: "\n").count == 3)
+  }
+
+  @Test func debuggersGetEveryStep() {
+    let stage = Stage()
+    let reporter = ProgressReporter(
+      console: stage.console(width: 90),
+      level: .debug,
+      now: { stage.now() }
+    )
+    for number in 1...5 { reporter.observe(step(number)) }
+    #expect(stage.text.split(separator: "\n").count == 5)
+    #expect(!stage.text.contains("\r"))
+    #expect(stage.text.contains("DEBUG : Epoch [1][1/32]"))
+  }
+
+  /// Evaluations tell now and then, too, where there is no terminal.
+  @Test func evaluationsTellFilesNowAndThen() {
+    let stage = Stage()
+    let reporter = ProgressReporter(console: stage.console, level: .info, now: { stage.now() })
+    stage.wait(60)
+    for done in 0...40 {
+      reporter.observe(.validating(done: done * 10, of: 400))
+      stage.wait(1)
+    }
+    let lines = stage.text.split(separator: "\n")
+    #expect(lines.count == 5)
+    #expect(lines[1].hasSuffix("Evaluated 100/400 images  10.0 images/s  ETA 0:00:30"))
+  }
+
   @Test func levelsAreKept() {
     let stage = Stage()
     let reporter = ProgressReporter(console: stage.console, level: .warning, now: { stage.now() })

@@ -95,12 +95,21 @@ extension ConfigurationError: LocalizedError, CustomStringConvertible {
     case .unknownKey(let key, let path, let known, let source):
       "\(source): unknown key '\(path.isEmpty ? key : "\(path).\(key)")'\(Suggestion.phrase(for: key, among: known)); known keys\(path.isEmpty ? "" : " of \(path)"): \(known.joined(separator: ", "))"
     case .invalidValue(let value, let key, let expected, let source):
-      "\(source): '\(value)' is no value for \(key); expected \(expected)"
+      "\(source): '\(value)' is no value for \(key)\(Suggestion.phrase(for: value, among: Self.words(in: expected))); expected \(expected)"
     case .unknownName(let name, let kind, let known):
       "unknown \(kind) '\(name)'\(Suggestion.phrase(for: name, among: known)); there are: \(known.joined(separator: ", "))"
     case .ambiguous(let what, let choices):
       "\(what) Choose one: \(choices.joined(separator: ", "))"
     case .invalid(let text): text
     }
+  }
+
+  /// The words to choose from in `auto, or one of fp32, bf16`.
+  private static func words(in expected: String) -> [String] {
+    guard let start = expected.range(of: "one of ") else { return [] }
+    return (expected.hasPrefix("auto, ") ? ["auto"] : [])
+      + expected[start.upperBound...].split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
   }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Finds what a user meant.
 public enum Suggestion {
   /// The candidate nearest to `word`, if one is near enough to be a slip of the finger.
@@ -20,6 +22,33 @@ public enum Suggestion {
   /// `, did you mean 'x'?`, or nothing.
   public static func phrase(for word: String, among candidates: [String]) -> String {
     nearest(to: word, among: candidates).map { ", did you mean '\($0)'?" } ?? ""
+  }
+
+  /// `, did you mean 'pictures/train'?` for `pictures/trian`, or nothing.
+  ///
+  /// The first part of the path that is not there is compared with what lies beside it.
+  package static func phrase(forPath path: String) -> String {
+    neighbour(of: path).map { ", did you mean '\($0)'?" } ?? ""
+  }
+
+  /// The path as it would be right, its first wrong part corrected; `nil` where nothing is near.
+  private static func neighbour(of path: String) -> String? {
+    let files = FileManager.default
+    var parts = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+    var folder = path.hasPrefix("/") ? "/" : ""
+    while !parts.isEmpty {
+      let next = folder + parts[0]
+      guard files.fileExists(atPath: next) else { break }
+      folder = next + "/"
+      parts.removeFirst()
+    }
+    guard let wrong = parts.first,
+      let found = try? files.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder),
+      let meant = nearest(to: wrong, among: found.sorted())
+    else { return nil }
+    let corrected = folder + ([meant] + parts.dropFirst()).joined(separator: "/")
+    // Half a path that is right helps; a whole one that is wrong does not.
+    return files.fileExists(atPath: corrected) ? corrected : folder + meant
   }
 
   private static func folded(_ text: String) -> [UInt8] {

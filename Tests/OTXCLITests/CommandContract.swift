@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+@testable import OTXCLI
+
+/// What holds for every command, also for those that come later.
+@Suite struct CommandContract {
+  /// The words of every command that does something.
+  static let commands = OTXCommand.commandNames.flatMap { command in
+    OTXCommand.secondWords[command]?.map { [command, $0] } ?? [[command]]
+  }
+
+  @Test(arguments: commands) func talksAsEveryCommandDoes(words: [String]) async {
+    let help = await otx(words + ["--help"]).output
+    for option in ["--json", "--quiet", "--log-level <level>"] {
+      #expect(help.contains("\n  \(option) "), "\(words.joined(separator: " ")) lacks \(option)")
+    }
+  }
+
+  /// Lines that succeed; every command that prints something is among them.
+  static let lines: [(line: String, key: String)] = [
+    ("find", "items"), ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
+    ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
+    ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
+    ("recipe show resnet18", "model"), ("recipe schema", "properties"), ("doctor", "items"),
+    ("cache list", "items"), ("cache clean", "freedBytes"),
+  ]
+
+  @Test(arguments: lines) func printsOneObjectAndNothingElse(line: String, key: String) async throws
+  {
+    let place = try Playground(["model/weights.pth", "one.jpg", "cache/precision.json"])
+    defer { place.remove() }
+    let words = line.split(separator: " ").map {
+      $0.replacingOccurrences(of: "@", with: place.root.path)
+    }
+    let result = await CurrentCache.$override.withValue(place.root.appending(path: "cache")) {
+      await otx(words + ["--json", "--quiet"])
+    }
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.errors.isEmpty)
+    let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+    #expect(object?[key] != nil, "\(result.output)")
+    #expect(result.output.hasSuffix("}\n"))
+  }
+}
