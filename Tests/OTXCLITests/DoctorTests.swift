@@ -75,7 +75,7 @@ import Testing
       found["libtorch shim"] == Diagnosis(name: "libtorch shim", found: "/lib/otx/libotx_torch.so")
     )
     #expect(
-      found["precisions measured"]?.found
+      found["precision"]?.found
         == "resnet18 at 224x224: bf16 at 2.00 times the speed of fp32"
     )
     #expect(found["disk of the cache"]?.state == .ok)

@@ -52,7 +52,7 @@ struct CacheCommand: ParsableCommand {
       let table = TextTable(
         columns: ["NAME", "KIND", "SIZE", "USED BY"],
         rows: cache.items.map { item in
-          let users = item.users.prefix(3) + (item.users.count > 3 ? ["…"] : [])
+          let users = item.userNames.prefix(3) + (item.users.count > 3 ? ["…"] : [])
           return [
             item.name, item.kind.rawValue, item.bytes.asBytes,
             users.isEmpty ? "-" : users.joined(separator: ", "),
@@ -129,7 +129,7 @@ struct CacheCommand: ParsableCommand {
           )
         }
         guard !item.isInUse else {
-          throw UsageError("\(name) is in use by \(item.users.joined(separator: ", "))")
+          throw UsageError("\(name) is in use by \(item.userNames.joined(separator: ", "))")
         }
         return item
       }

@@ -23,6 +23,16 @@ struct CacheInventory {
     var users: [String]
 
     var isInUse: Bool { !users.isEmpty }
+
+    /// The users in the words of people: a checkout by its folder, an installation by its prefix.
+    var userNames: [String] {
+      users.map { user in
+        for ending in ["/.sdk/shims", "/lib/otx"] where user.hasSuffix(ending) {
+          return String(user.dropLast(ending.count))
+        }
+        return user.hasSuffix("/shims/latest") ? "other packages" : user
+      }
+    }
     /// Whether `cache clean` removes it without being asked for it by name.
     func isRemoved(byAll all: Bool) -> Bool {
       switch kind {

@@ -185,8 +185,7 @@ struct Examination {
       Diagnosis(name: "cache", found: "\(size.asBytes) in \(cache.path)"),
       space("disk of the cache", cache, needed: 100 << 20),
       space("disk of the work directory", workDirectory, needed: 500 << 20),
-      precisions(cache.appending(path: "precision.json")),
-    ]
+    ] + precisions(cache.appending(path: "precision.json"))
   }
 
   private func space(_ name: String, _ folder: URL, needed: Int) -> Diagnosis {
@@ -203,7 +202,7 @@ struct Examination {
   }
 
   /// Which arithmetic was measured to be the faster one, for which network.
-  private func precisions(_ file: URL) -> Diagnosis {
+  private func precisions(_ file: URL) -> [Diagnosis] {
     struct Figures: Decodable {
       var fp32: Double
       var bf16: Double
@@ -211,16 +210,16 @@ struct Examination {
     let known =
       (try? Data(contentsOf: file))
       .flatMap { try? JSONDecoder().decode([String: Figures].self, from: $0) } ?? [:]
-    let texts = known.sorted { $0.key < $1.key }.map { key, figures in
+    guard !known.isEmpty else { return [Diagnosis(name: "precision", found: "none measured yet")] }
+    return known.sorted { $0.key < $1.key }.map { key, figures in
       let words = key.components(separatedBy: " | ")
       let network = [words.first, words.dropFirst(2).first].compactMap(\.self)
       let ratio = String(format: "%.2f", figures.fp32 / figures.bf16)
-      return "\(network.joined(separator: " at ")): bf16 at \(ratio) times the speed of fp32"
+      return Diagnosis(
+        name: "precision",
+        found: "\(network.joined(separator: " at ")): bf16 at \(ratio) times the speed of fp32"
+      )
     }
-    return Diagnosis(
-      name: "precisions measured",
-      found: texts.isEmpty ? "none yet" : texts.joined(separator: "; ")
-    )
   }
 }
 
