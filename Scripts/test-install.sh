@@ -99,6 +99,24 @@ check "zsh and fish have completions" test -s "$prefix/share/zsh/site-functions/
 
 mv "$clone" "$work/moved away"
 otx() { (cd "$home" && env -i HOME="$home" PATH=/usr/bin:/bin TERM=dumb LANG=C.UTF-8 "$prefix/bin/otx" "$@"); }
+# Trains on a terminal of 40 columns and looks at what was drawn on it.
+bars() {
+  local command line longest=0 LC_ALL=C.UTF-8
+  command="$(printf '%q ' env -i HOME="$home" PATH=/usr/bin:/bin TERM=xterm LANG=C.UTF-8 "$prefix/bin/otx" train \
+    ssd_mobilenetv2 data --max-epochs 2 --batch-size 4 --input-size 64x64 --precision fp32)"
+  (cd "$home" && script -qec "stty cols 40; $command" /dev/null) | tr '\r' '\n' | grep -a -e '━' -e '╌' >"$work/bars"
+  while IFS= read -r line; do
+    line="${line//$'\e[K'/}"
+    if ((${#line} > longest)); then longest=${#line}; fi
+  done <"$work/bars"
+  cat "$work/bars"
+  ((longest > 20 && longest < 40)) && grep -q '/s.*0:0' "$work/bars"
+}
+plain_lines() {
+  otx train ssd_mobilenetv2 data --max-epochs 1 --batch-size 4 --input-size 64x64 --precision fp32 2>"$work/log" || return 1
+  cat "$work/log"
+  grep -q 'Epoch \[1\]\[1/2\]' "$work/log" && ! grep -q -e $'\r' -e $'\e' "$work/log"
+}
 check "it finds recipes beside itself" says "$prefix/share/otx/recipes/" otx find --recipe DETECTION
 check "doctor finds the shims beside it" says "$prefix/lib/otx/libotx_torch.so" otx doctor
 echo "model: ssd_mobilenetv2
@@ -108,6 +126,8 @@ rm "$prefix/share/otx/recipes/quick.yaml"
 if [ "${OTX_TEST_TRAIN:-yes}" != no ]; then
   check "it draws data" otx data draw data --train-count 8 --val-count 2
   check "it trains" otx train ssd_mobilenetv2 data --max-epochs 1 --batch-size 4 --input-size 64x64 --precision fp32
+  check "on 40 columns progress stays on one line, with rate and time left" bars
+  check "to a file it writes no carriage returns" plain_lines
   check "it exports" otx export --save-model-to ir
   check "it scores the exported model" says "f-measure" otx eval ir/openvino.xml data
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests: the set-up script's, a package that depends on this one, the example program, an installation, then
-# the Swift tests, whose summary is the last line. The first four are left out where nothing that they test has changed
+# Runs all tests: the set-up script's, a package that depends on this one, the example program, the container's script,
+# an installation, then the Swift tests, whose summary is the last line. The first five are left out where nothing that they test has changed
 # since they passed.
 #
 #   Scripts/test.sh                 all of them
@@ -45,6 +45,7 @@ esac
 once test-bootstrap Scripts
 once test-consumer Package.swift Sources Shims Plugins Recipes Scripts/consumer.swift
 once test-example Package.swift Sources Shims Plugins Recipes Examples
+once test-docker Dockerfile .dockerignore Scripts
 once test-install Package.swift Sources Shims Plugins Recipes Scripts
 # One test at a time: tensors of all tests share the generator, the threads and the modes of one library, and each test
 # of them uses all cores anyway.
