@@ -69,7 +69,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]
     ),
     module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG", "CTIFF", "CWebP"]),
-    module("OTXData", ["OTXCore", "OTXImage"]),
+    module("OTXData", ["OTXCore", "OTXImage", yams]),
 
     // libtorch, reached through a table of functions that is loaded at first use.
     .target(name: "CTorch"),
@@ -115,7 +115,8 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch", argumentParser,
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch",
+        argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
       swiftSettings: settings

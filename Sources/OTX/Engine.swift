@@ -118,12 +118,21 @@ public final class Engine: Sendable {
     self.dataset = dataset
     self.location = location
     self.workspace = workspace
+    let cacheByteLimit = PictureCache.byteLimit(
+      recipe.data.cache,
+      for: dataset,
+      memoryLimit: memoryLimit
+    )
     job = try Engine.open(
       info.task,
       source: .zoo(info, weights: weights),
       dataset: dataset,
       recipe: recipe,
-      options: EngineOptions(recipe.training, memoryLimit: memoryLimit),
+      options: EngineOptions(
+        recipe.training,
+        memoryLimit: PictureCache.memoryLimit(memoryLimit, lessCache: cacheByteLimit)
+      ),
+      cacheByteLimit: cacheByteLimit,
       registry: registry
     )
   }
@@ -204,12 +213,19 @@ public final class Engine: Sendable {
     dataset: Dataset?,
     recipe: Recipe,
     options: EngineOptions,
+    cacheByteLimit: Int = 0,
     registry: EngineRegistry
   ) throws -> any EngineJobs {
     func make<Kind: VisionTask>(_ kind: Kind.Type) throws -> any EngineJobs {
       let backend = try registry.backend(for: source)
       let sub = try backend.makeEngine(kind, from: source, options: options)
-      return TaskEngine<Kind>(sub: sub, backend: backend.name, dataset: dataset, recipe: recipe)
+      return TaskEngine<Kind>(
+        sub: sub,
+        backend: backend.name,
+        dataset: dataset,
+        recipe: recipe,
+        cacheByteLimit: cacheByteLimit
+      )
     }
     return try make(task.kind)
   }

@@ -15,8 +15,17 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   let backend: String
   let dataset: Dataset?
   let recipe: Recipe
+  /// Memory that pictures may take between epochs of training.
+  let cacheByteLimit: Int
 
-  init(sub: any SubEngine<Kind>, backend: String, dataset: Dataset?, recipe: Recipe) {
+  init(
+    sub: any SubEngine<Kind>,
+    backend: String,
+    dataset: Dataset?,
+    recipe: Recipe,
+    cacheByteLimit: Int = 0
+  ) {
+    self.cacheByteLimit = cacheByteLimit
     self.sub = sub
     self.backend = backend
     self.dataset = dataset
@@ -49,7 +58,10 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     let tell: @Sendable (TrainingEvent) -> Void = { event in
       for observer in observers { observer.observe(event) }
     }
-    let data = try await dataModule { tell(.warning("\($0.location): \($0.message)")) }
+    let pictures = cacheByteLimit > 0 ? PictureCache(byteLimit: cacheByteLimit) : nil
+    let data = try await dataModule(cache: pictures) {
+      tell(.warning("\($0.location): \($0.message)"))
+    }
     for line in data.problems.summary { tell(.warning(line)) }
     // Written before and after, so that a run that fails between has left its recipe, too.
     try AtomicFile.write(recipe.yaml(decisions: decisions), to: run.recipe)
@@ -185,10 +197,13 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
 
   /// The dataset as this model wants it.
   ///
-  /// - Parameter onProblem: Told once of each picture that turns out damaged while it is decoded.
+  /// - Parameters:
+  ///   - cache: Where decoded pictures are kept; worth it where pictures are used several times.
+  ///   - onProblem: Told once of each picture that turns out damaged while it is decoded.
   /// - Returns: Its subsets, in batches.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
   func dataModule(
+    cache: PictureCache? = nil,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) async throws -> DataModule<Kind> {
     guard let dataset else {
@@ -211,6 +226,9 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       seed: recipe.training.seed,
       workerCount: recipe.data.workerCount > 0 ? recipe.data.workerCount : nil,
       strict: recipe.data.strict,
+      sampler: recipe.data.sampler,
+      reducedDecoding: recipe.data.reducedDecoding,
+      cache: cache,
       onProblem: onProblem
     )
   }

@@ -90,6 +90,7 @@ public struct AutoConfigurator: Sendable {
       )
     }
     decisions.append(labelsDecision(profile))
+    chooseSampler(&recipe, profile, &decisions)
     chooseInputSize(&recipe, model, profile, &decisions)
     if explicit.contains("validationInterval"), !explicit.contains("adaptiveScheduling") {
       // An interval that the user gave is not to be lengthened.
@@ -271,6 +272,40 @@ public struct AutoConfigurator: Sendable {
       setting: "labels",
       value: "\(names.count)",
       reason: "from the training subset: \(shown)"
+    )
+  }
+
+  // MARK: Sampling
+
+  /// How many times as many pictures as the smallest label the largest must have for a long tail.
+  private static let longTailRatio = 10
+
+  /// Balances classes whose numbers of pictures differ by magnitudes; else a network learns to say
+  /// the common ones.
+  ///
+  /// Detection is shuffled: most pictures of common objects hold rare ones too.
+  private func chooseSampler(
+    _ recipe: inout Recipe,
+    _ profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) {
+    guard recipe.data.sampler == .auto else { return }
+    recipe.data.sampler = .shuffle
+    let trained = profile.labelCounts.filter { $0.count > 0 }
+    guard recipe.task == .multiClassClassification,
+      let most = trained.max(by: { $0.count < $1.count }),
+      let least = trained.min(by: { $0.count < $1.count }),
+      most.count >= AutoConfigurator.longTailRatio * least.count
+    else { return }
+    recipe.data.sampler = .balanced
+    decisions.append(
+      Decision(
+        setting: "data.sampler",
+        value: Sampler.balanced.rawValue,
+        reason: "'\(most.label)' has \(most.count) training images and '\(least.label)' "
+          + "\(least.count): an epoch takes every image once and those of rare labels again, "
+          + "at most twice as many in all"
+      )
     )
   }
 

@@ -4,8 +4,8 @@ import Yams
 
 /// A `data.yaml`: where each subset's pictures and annotations are.
 ///
-/// Two shapes are read: `{data: {train: {ann-files: …, data-roots: …}, val: …, test: …}}`, and
-/// `root`, `file` and `type` for each subset.
+/// Three shapes are read: `{data: {train: {ann-files: …, data-roots: …}, val: …, test: …}}`; `root`,
+/// `file` and `type` for each subset; and YOLO's with `names`, which its format takes over.
 public enum DataFile {
   private static let annotationKeys = ["ann-files", "file"]
   private static let rootKeys = ["data-roots", "root"]
@@ -34,6 +34,10 @@ public enum DataFile {
       throw ConfigurationError.invalid(
         "\(source): no subsets; write `data: {train: {data-roots: FOLDER}, val: …, test: …}`"
       )
+    }
+    // YOLO's file of the same name: the format reads it itself.
+    if root["data"] == nil, root["names"] != nil || root["nc"] != nil {
+      return .root(file, format: "yolo")
     }
     return try Reader(source: source, base: file.deletingLastPathComponent()).location(in: root)
   }

@@ -34,6 +34,7 @@ func expectationText(of type: any Decodable.Type) -> String? {
   case is String.Type: "a text"
   case is [Int].Type: "a list of whole numbers, for example [60, 80]"
   case is [Float].Type: "a list of numbers, for example [0.5, 1]"
+  case is CacheLimit.Type: "none, auto or a size, for example 2GiB"
   case is ImageSize.Type: "HEIGHTxWIDTH, for example 320x480"
   default: nil
   }

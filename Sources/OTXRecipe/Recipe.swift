@@ -122,6 +122,15 @@ public struct DataOptions: Codable, Sendable, Equatable {
   public var strict = false
   /// Threads that decode and augment; 0: as many as there are cores to spare.
   public var workerCount = 0
+  /// Which training pictures an epoch takes, and in which order.
+  public var sampler = Sampler.auto
+  /// Memory for decoded pictures that are kept between epochs: `none`, `auto` (a quarter of what is
+  /// free, 1 GiB at most) or a size.
+  public var cache = CacheLimit.auto
+  /// Whether JPEG files of at least twice the size that is needed are decoded at ½, ¼ or ⅛.
+  ///
+  /// A large picture costs a fraction of the time then. `auto`: in training only.
+  public var reducedDecoding = ReducedDecoding.auto
   public init() {}
 }
 

@@ -68,7 +68,8 @@ public enum RecipeSchema {
           ]),
         ]),
       ]
-    case is ImageSize.Type: ["type": .array([.string("string"), .string("integer")])]
+    case is ImageSize.Type, is CacheLimit.Type:
+      ["type": .array([.string("string"), .string("integer")])]
     case is [Augmentation].Type:
       [
         "type": .string("array"),

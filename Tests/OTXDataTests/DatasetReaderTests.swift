@@ -47,8 +47,8 @@ struct DatasetReaderTests {
     let yolo = try TemporaryFolder()
     try yolo.picture("images/train/a.png")
     try yolo.picture("images/val/a.png")
-    try yolo.write("0 0.5 0.5 0.1 0.1", to: "labels/train/a.txt")
-    #expect(yolo.readingError().contains("YOLO"))
+    try yolo.write("cat 0.5 0.5 0.1 0.1", to: "labels/train/a.txt")
+    #expect(yolo.readingError().contains("Almost YOLO: labels/train/a.txt does not begin with"))
   }
 
   @Test("a label that only validation has is named, with the one that was meant")

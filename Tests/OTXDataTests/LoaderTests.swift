@@ -117,7 +117,7 @@ struct LoaderTests {
   @Test("no training batch of one item, where there is another way")
   func batchPlan() {
     func sizes(_ count: Int, _ batchSize: Int, _ mode: BatchMode) -> [Int] {
-      BatchPlan(itemCount: count, batchSize: batchSize, mode: mode, seed: 0).batches.map(\.count)
+      shuffledPlan(count, batchSize, mode, seed: 0).batches.map(\.count)
     }
     let training = BatchMode.training(epoch: 0)
     #expect(sizes(17, 8, .evaluation) == [8, 8, 1])
@@ -131,7 +131,7 @@ struct LoaderTests {
     #expect(sizes(0, 8, training) == [])
     for count in 1...40 {
       for batchSize in 2...9 {
-        let plan = BatchPlan(itemCount: count, batchSize: batchSize, mode: training, seed: 4)
+        let plan = shuffledPlan(count, batchSize, training, seed: 4)
         #expect(plan.batches.flatMap { Array($0) } == Array(0..<count))
         #expect(plan.order.sorted() == Array(0..<count))
         #expect(count == 1 || plan.batches.allSatisfy { $0.count > 1 })

@@ -59,7 +59,8 @@ struct RealDataTests {
       ("coco_dataset/coco", "coco", 2), ("coco_dataset/coco_instances", "coco", 2),
       ("coco_dataset/coco_person_keypoints", "coco", 2), ("voc_dataset/voc_dataset1", "voc", 1),
       ("voc_dataset/voc_dataset3", "voc", 1), ("imagenet_dataset", "imagenet", 3),
-      ("imagenet_subsets_dataset", "imagenet", 9),
+      ("imagenet_subsets_dataset", "imagenet", 9), ("yolo_dataset/strict", "yolo", 1),
+      ("yolo_dataset/labels", "yolo", 2), ("yolo_dataset/annotations", "yolo", 1),
     ]
   )
   func samples(_ path: String, _ format: String, _ itemCount: Int) throws {
@@ -76,7 +77,7 @@ struct RealDataTests {
       "common_semantic_segmentation_dataset/dataset",
       "coco_dataset/coco_panoptic", "cvat_dataset/for_images", "datumaro_dataset/legacy",
       "image_dir_dataset", "kitti_dataset/kitti_segmentation", "labelme_dataset",
-      "mpii_json_dataset", "mvtec_dataset/category_0", "widerface_dataset", "yolo_dataset/strict",
+      "mpii_json_dataset", "mvtec_dataset/category_0", "widerface_dataset",
     ]
   )
   func others(_ path: String) throws {

@@ -22,7 +22,7 @@ struct RefusedThreadTests {
     let job = LoadingJob<Detection>(
       items: items,
       hasTruth: true,
-      plan: BatchPlan(itemCount: 7, batchSize: 2, mode: .evaluation, seed: 0),
+      plan: shuffledPlan(7, 2, .evaluation, seed: 0),
       mode: .evaluation,
       loader: SampleLoader(
         labels: dataset.labels,

@@ -10,6 +10,8 @@ public struct DatasetItem: Sendable, Equatable {
   /// The decoded picture counts.
   public var size: ImageSize?
   public var annotations: [Annotation]
+  /// Outlines of objects, where the dataset has them; their boxes stand in ``annotations``.
+  public var outlines: [Outline] = []
   /// Where the item stands in its annotation file, for messages: `train.json: image 7`.
   public var origin: String
 
@@ -25,6 +27,29 @@ public struct DatasetItem: Sendable, Equatable {
     self.size = size
     self.annotations = annotations
     self.origin = origin
+  }
+}
+
+/// The outline of an object: a polygon.
+public struct Outline: Sendable, Equatable {
+  public var label: String
+  /// `x, y` of each corner after each other, in pixels.
+  public var points: [Float]
+
+  /// - Precondition: `points` holds `x` and `y` of at least one corner.
+  public init(label: String, points: [Float]) {
+    precondition(points.count >= 2 && points.count % 2 == 0)
+    (self.label, self.points) = (label, points)
+  }
+
+  /// The smallest box around it.
+  public var bounds: BoundingBox {
+    var box = BoundingBox(x1: points[0], y1: points[1], x2: points[0], y2: points[1])
+    for index in stride(from: 2, to: points.count, by: 2) {
+      (box.x1, box.x2) = (min(box.x1, points[index]), max(box.x2, points[index]))
+      (box.y1, box.y2) = (min(box.y1, points[index + 1]), max(box.y2, points[index + 1]))
+    }
+    return box
   }
 }
 

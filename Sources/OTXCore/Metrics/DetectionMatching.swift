@@ -21,7 +21,8 @@ struct DetectionGroup {
   let scores: [Float]
   let detectionAreas: [Double]
   let truthAreas: [Double]
-  let truthIsCrowd: [Bool]
+  /// Crowds and difficult objects.
+  let truthIsIgnored: [Bool]
   /// Row `d`, column `g`: intersection over union of detection `d` and object `g`; over a crowd,
   /// the part of the detection that lies in it.
   private let overlaps: [Double]
@@ -35,7 +36,7 @@ struct DetectionGroup {
     let truthBoxes = truth.map { Box($0.box) }
     detectionAreas = boxes.map(\.area)
     truthAreas = truthBoxes.map(\.area)
-    truthIsCrowd = truth.map(\.isCrowd)
+    truthIsIgnored = truth.map(\.isIgnored)
     var overlaps: [Double] = []
     overlaps.reserveCapacity(boxes.count * truthBoxes.count)
     for box in boxes {
@@ -67,7 +68,7 @@ struct DetectionGroup {
   /// Gives each detection, surest first, the free object that it overlaps most.
   ///
   /// The rule of pycocotools' `evaluateImg`: an overlap counts from the threshold on; each object is
-  /// given away once, a crowd any number of times; objects outside `areas` and crowds are taken
+  /// given away once, a crowd or a difficult object (VOC's protocol) any number of times; objects outside `areas` and crowds are taken
   /// only where no other fits, and the detection is ignored then. So are detections without an
   /// object whose own area lies outside `areas`. Greedy by score: what holds for all detections
   /// holds for the first `n` of them.
@@ -78,7 +79,7 @@ struct DetectionGroup {
   ) -> Outcomes {
     // An area that is no number lies outside nothing: such a detection is a miss.
     func isOutside(_ area: Double) -> Bool { area < areas.lowerBound || area > areas.upperBound }
-    let isIgnored = truthAreas.indices.map { truthIsCrowd[$0] || isOutside(truthAreas[$0]) }
+    let isIgnored = truthAreas.indices.map { truthIsIgnored[$0] || isOutside(truthAreas[$0]) }
     let order =
       isIgnored.indices.filter { !isIgnored[$0] } + isIgnored.indices.filter { isIgnored[$0] }
     let count = min(maximumCount, scores.count)
@@ -126,7 +127,7 @@ struct DetectionGroup {
     var best = min(threshold, 1 - 1e-10)
     var found: Int?
     for object in order {
-      if isTaken[object], !truthIsCrowd[object] { continue }
+      if isTaken[object], !truthIsIgnored[object] { continue }
       if let found, !isIgnored[found], isIgnored[object] { break }
       // Of equal overlaps the later object wins, as there.
       if overlaps[row + object] >= best {

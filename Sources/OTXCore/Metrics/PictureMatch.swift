@@ -37,9 +37,9 @@ struct PictureMatch {
       match(places, objects, detections, truth, &isTaken)
     }
     let rest = found.indices.filter { found[$0].object == nil && !found[$0].isIgnored }
-    let free = truth.indices.filter { !isTaken[$0] && !truth[$0].isCrowd }
+    let free = truth.indices.filter { !isTaken[$0] && !truth[$0].isIgnored }
     match(rest, free, detections, truth, &isTaken)
-    missed = truth.indices.filter { !isTaken[$0] && !truth[$0].isCrowd }
+    missed = truth.indices.filter { !isTaken[$0] && !truth[$0].isIgnored }
   }
 
   private mutating func match(

@@ -5,6 +5,7 @@ public enum Formats {
   public static let all: [any DatasetFormat] = [
     COCOFormat(),
     VOCFormat(),
+    YOLOFormat(),
     ImageFolderFormat(),
   ]
 

@@ -6,22 +6,28 @@ struct BatchPlan: Sendable, Equatable {
   var batches: [Range<Int>]
   /// Item indices in the order they are taken; `batches` are ranges of it.
   var order: [Int]
+  /// What each sample's random numbers are keyed by: the item's index, and another number for each
+  /// time more that the epoch takes it.
+  var keys: [Int]
 
   /// Plans an epoch.
   ///
-  /// Every item is taken once. In training no batch has a single item unless the batch size is 1 or
+  /// Evaluation takes every item once; training what `sampler` says. In training no batch has a single item unless the batch size is 1 or
   /// there is only one: batch normalisation learns nothing from one item. Where one would be left
   /// over, the batch before gives it a companion, or takes it where it has but two.
-  init(itemCount: Int, batchSize: Int, mode: BatchMode, seed: UInt64) {
-    let items = Array(0..<itemCount)
+  init(itemCount: Int, batchSize: Int, mode: BatchMode, seed: UInt64, sampler: EpochSampler) {
     switch mode {
-    case .evaluation: order = items
+    case .evaluation:
+      order = Array(0..<itemCount)
+      keys = order
     case .training(let epoch):
-      var generator = CounterGenerator(seed: seed, UInt64(epoch), 0x6F_72_64_65_72)
-      order = generator.shuffled(items)
+      let draws = sampler.draws(epoch: epoch, seed: seed)
+      order = draws.map(\.index)
+      keys = draws.map { $0.index + $0.repetition * itemCount }
     }
-    batches = stride(from: 0, to: itemCount, by: batchSize).map { start in
-      start..<min(start + batchSize, itemCount)
+    let count = order.count
+    batches = stride(from: 0, to: count, by: batchSize).map { start in
+      start..<min(start + batchSize, count)
     }
     guard case .training = mode, batchSize > 1, batches.count > 1, let last = batches.last,
       last.count == 1
@@ -29,9 +35,9 @@ struct BatchPlan: Sendable, Equatable {
     batches.removeLast()
     let before = batches.removeLast()
     if before.count > 2 {
-      batches += [before.lowerBound..<before.upperBound - 1, before.upperBound - 1..<itemCount]
+      batches += [before.lowerBound..<before.upperBound - 1, before.upperBound - 1..<count]
     } else {
-      batches.append(before.lowerBound..<itemCount)
+      batches.append(before.lowerBound..<count)
     }
   }
 }

@@ -16,6 +16,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   private let items: [Subset: [DatasetItem]]
   private let loader: SampleLoader<Kind>
   private let seed: UInt64
+  private let sampler: EpochSampler
   private let isStrict: Bool
   private let reporter: ProblemReporter
   private let byteBudget: Int
@@ -35,6 +36,10 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///   - seed: Decides order and augmentation.
   ///   - workerCount: Decoding threads; `nil` for the machine's cores, at most 8.
   ///   - strict: Whether a picture that cannot be decoded is an error instead of being passed over.
+  ///   - sampler: Which items an epoch of training takes, and in which order.
+  ///   - reducedDecoding: Whether JPEG files much larger than the input are decoded at a part of
+  ///     their size.
+  ///   - cache: Where decoded pictures are kept; `nil`: every epoch decodes them.
   ///   - byteBudget: Memory that batches decoded ahead may take.
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded, on a
   ///     thread of the loader; by default a line on standard error.
@@ -50,6 +55,9 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     seed: Int = 0,
     workerCount: Int? = nil,
     strict: Bool = false,
+    sampler: Sampler = .shuffle,
+    reducedDecoding: ReducedDecoding = .off,
+    cache: PictureCache? = nil,
     byteBudget: Int = 512 << 20,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) throws {
@@ -74,9 +82,12 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       preprocessing: preprocessing,
       augmentations: augmentations,
       seed: self.seed,
-      epochCount: epochCount
+      epochCount: epochCount,
+      reducedDecoding: reducedDecoding,
+      cache: cache.flatMap { $0.byteLimit > 0 ? $0 : nil }
     )
     (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
+    self.sampler = EpochSampler(sampler, labels: (items[.train] ?? []).map(\.labelNames))
     damage = dataset.problems.filter { $0.remedy == .leftOut }.summary
   }
 
@@ -189,7 +200,16 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   }
 
   private func plan(_ subset: Subset, _ mode: BatchMode) -> BatchPlan {
-    BatchPlan(itemCount: itemCount(subset), batchSize: batchSize, mode: mode, seed: seed)
+    let count = itemCount(subset)
+    return BatchPlan(
+      itemCount: count,
+      batchSize: batchSize,
+      mode: mode,
+      seed: seed,
+      // Trained on another subset, every item counts the same.
+      sampler: subset == .train
+        ? sampler : EpochSampler(.shuffle, labels: [Set<String>](repeating: [], count: count))
+    )
   }
 }
 

@@ -24,30 +24,37 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
         partnerCount: items.count,
         hasObjects: { Kind.usableAnnotationCount(of: items[$0]) > 0 },
         partner: { index in
-          try firstReadable {
-            (index + $0) % items.count
-          } body: {
-            try loader.entity(of: items[$0])
+          try firstReadable(of: items.count) { step in
+            try loader.entity(of: items[(index + step) % items.count])
+          } item: { step in
+            items[(index + step) % items.count]
           }
         }
       )
       // The items after a damaged one stand in for it.
-      return try firstReadable {
-        plan.order[(position + $0) % items.count]
-      } body: { index in
-        try loader.trainingEntity(items[index], epoch: epoch, index: index, in: surroundings)
+      let places = plan.order.count
+      return try firstReadable(of: places) { step in
+        let place = (position + step) % places
+        return try loader.trainingEntity(
+          items[plan.order[place]],
+          epoch: epoch,
+          key: plan.keys[place],
+          in: surroundings
+        )
+      } item: { step in
+        items[plan.order[(position + step) % places]]
       }
     }
   }
 
-  /// What `body` makes of the first item, of those `index` names in turn, that can be decoded.
+  /// What `body` makes of the first item, of `count` that are tried in turn, that can be decoded.
   private func firstReadable(
-    _ index: (Int) -> Int,
-    body: (Int) throws -> Kind.Entity
+    of count: Int,
+    body: (Int) throws -> Kind.Entity,
+    item: (Int) -> DatasetItem
   ) throws -> Kind.Entity {
-    for step in 0..<items.count {
-      let index = index(step)
-      if let entity = try readable(items[index], { try body(index) }) { return entity }
+    for step in 0..<count {
+      if let entity = try readable(item(step), { try body(step) }) { return entity }
     }
     throw DataError.emptySubset(.train, reason: "none of its pictures can be decoded")
   }

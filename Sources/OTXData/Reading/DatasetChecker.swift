@@ -39,6 +39,7 @@ enum DatasetChecker {
       }
       let new = item.annotations.filter { !result[place].annotations.contains($0) }
       result[place].annotations += new
+      result[place].outlines += item.outlines.filter { !result[place].outlines.contains($0) }
       problems.append(
         DatasetProblem(
           kind: "duplicate picture",

@@ -19,7 +19,7 @@ enum FormatRecognizer {
     among formats: [any DatasetFormat]
   ) throws -> any DatasetFormat {
     // A missing folder is its own error.
-    let isFile = root.pathExtension.lowercased() == "json"
+    let isFile = ["json", "yaml", "yml", "data"].contains(root.pathExtension.lowercased())
     let listing = isFile ? nil : try FolderListing(root)
     let results = formats.map { ($0, $0.recognizes(root)) }
     let certain = results.filter { if case .certain = $0.1 { true } else { false } }
@@ -43,9 +43,6 @@ enum FormatRecognizer {
       }
     }
     if let listing, let inside = inside(listing, results.map(\.0)) { lines.append(inside) }
-    if let listing, looksLikeYOLO(listing) {
-      lines.append("It looks like YOLO's labels/*.txt, which is not read yet; convert it to COCO.")
-    }
     lines.append("Expected one of:")
     for (format, _) in results {
       lines += format.layouts.map { "  \(format.name): \($0)" }
@@ -83,12 +80,5 @@ enum FormatRecognizer {
       parts.append("\(files.count) \(ending.isEmpty ? "without an ending" : ".\(ending)")")
     }
     return parts.isEmpty ? "an empty folder" : parts.joined(separator: ", ")
-  }
-
-  private static func looksLikeYOLO(_ listing: FolderListing) -> Bool {
-    listing.folder("labels") != nil
-      || listing.folders.contains { folder in
-        (try? FolderListing(folder))?.folder("labels") != nil
-      }
   }
 }

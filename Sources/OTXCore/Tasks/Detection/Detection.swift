@@ -13,11 +13,23 @@ public enum Detection: VisionTask {
     public var label: LabelIndex
     /// A region of many objects: neither a hit nor a miss.
     public var isCrowd: Bool
-    public init(box: BoundingBox, label: LabelIndex, isCrowd: Bool = false) {
+    /// An object that is hard to see (VOC's flag): learned from, but in a score neither a hit nor a
+    /// miss.
+    public var isDifficult: Bool
+    public init(
+      box: BoundingBox,
+      label: LabelIndex,
+      isCrowd: Bool = false,
+      isDifficult: Bool = false
+    ) {
       self.box = box
       self.label = label
       self.isCrowd = isCrowd
+      self.isDifficult = isDifficult
     }
+
+    /// Whether scores pass over the object, and over detections that lie on it.
+    var isIgnored: Bool { isCrowd || isDifficult }
   }
 
   public struct Entity: DataEntity {
@@ -39,7 +51,11 @@ public enum Detection: VisionTask {
     public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {
       objects = objects.compactMap { object in
         filter.kept(transform(object.box), in: transform.size, isCrowd: object.isCrowd)
-          .map { LabeledBox(box: $0, label: object.label, isCrowd: object.isCrowd) }
+          .map { box in
+            var moved = object
+            moved.box = box
+            return moved
+          }
       }
     }
 
@@ -82,11 +98,15 @@ public enum Detection: VisionTask {
   ) throws -> Entity {
     var objects: [LabeledBox] = []
     for annotation in item.annotations {
-      guard case .box(let box, let name, let isCrowd, _) = annotation else { continue }
+      guard case .box(let box, let name, let isCrowd, let isDifficult) = annotation else {
+        continue
+      }
       guard let label = labels.index(of: name) else {
         throw DataError.unknownLabel(name, known: labels.names, item: item.id)
       }
-      objects.append(LabeledBox(box: box, label: label, isCrowd: isCrowd))
+      objects.append(
+        LabeledBox(box: box, label: label, isCrowd: isCrowd, isDifficult: isDifficult)
+      )
     }
     let frame = ImageFrame(itemID: item.id, originalSize: image.size)
     return Entity(image: image, frame: frame, objects: objects)

@@ -94,9 +94,13 @@ struct COCOWriter {
 /// Puts pictures of items into a folder, each under a name of its own.
 struct PictureWriter {
   let folder: URL
+  /// Whether names differ without their endings too, for formats with a file beside each picture.
+  let hasUniqueStems: Bool
   private var used: Set<String> = []
 
-  init(folder: URL) { self.folder = folder }
+  init(folder: URL, hasUniqueStems: Bool = false) {
+    (self.folder, self.hasUniqueStems) = (folder, hasUniqueStems)
+  }
 
   /// - Returns: The picture's name in the folder and its size.
   mutating func write(_ item: DatasetItem) throws -> (name: String, size: ImageSize) {
@@ -122,7 +126,10 @@ struct PictureWriter {
     let (stem, ending) = (url.deletingPathExtension().lastPathComponent, url.pathExtension)
     var candidate = name
     var number = 2
-    while !used.insert(candidate).inserted {
+    func key(_ name: String) -> String {
+      hasUniqueStems ? URL(filePath: name).deletingPathExtension().lastPathComponent : name
+    }
+    while !used.insert(key(candidate)).inserted {
       candidate = "\(stem)-\(number).\(ending)"
       number += 1
     }

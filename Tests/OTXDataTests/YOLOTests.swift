@@ -1,0 +1,206 @@
+import Foundation
+import OTXCore
+import OTXData
+import OTXImage
+import OTXTesting
+import Testing
+
+@Suite("YOLO")
+struct YOLOTests {
+  /// Two pictures of 100 by 200 pixels in train, one in val.
+  private func folder(_ yaml: String) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    for name in ["images/train/a", "images/train/b", "images/val/c"] {
+      try folder.picture(name + ".png", height: 100, width: 200)
+    }
+    try folder.write("0 0.5 0.5 0.25 0.5\n1 0.1 0.2 0.1 0.2\n", to: "labels/train/a.txt")
+    try folder.write("", to: "labels/train/b.txt")
+    try folder.write("1 0.5 0.5 1 1\n", to: "labels/val/c.txt")
+    if !yaml.isEmpty { try folder.write(yaml, to: "data.yaml") }
+    return folder
+  }
+
+  private func problems(_ dataset: Dataset) -> [DatasetProblem] {
+    dataset.problems.filter { $0.kind != "no test subset" }
+  }
+
+  @Test(
+    "data.yaml names classes as a list or a map, and subsets in several ways",
+    arguments: [
+      "train: images/train\nval: images/val\nnc: 2\nnames: [cat, dog]\n",
+      "path: .\ntrain: images/train/\nval: images/val\nnames:\n  0: cat\n  1: dog\n",
+      // As Roboflow writes it.
+      "train: ../images/train\nval: ../images/val\nnames: ['cat', 'dog']\nroboflow:\n  version: 1\n",
+      "train: [images/train]\nval: val.txt\nnames: [cat, dog]\n",
+      "path: ../elsewhere\ntrain: ./images/train\nvalid: images/val\nnames: [cat, dog]\n",
+    ]
+  )
+  func dataFiles(_ yaml: String) throws {
+    let folder = try folder(yaml)
+    try folder.write("./images/val/c.png\n", to: "val.txt")
+    let dataset = try folder.read()
+    #expect(dataset.format == "yolo")
+    #expect(dataset.labels.names == ["cat", "dog"])
+    #expect(dataset.items[.train]?.map(\.id) == ["images/train/a.png", "images/train/b.png"])
+    #expect(
+      dataset.boxes(.train, 0) == [BoundingBox(75, 25, 125, 75), BoundingBox(10, 10, 30, 30)]
+    )
+    #expect(dataset.boxes(.train, 1).isEmpty)
+    #expect(dataset.boxes(.val, 0) == [BoundingBox(0, 0, 200, 100)])
+    #expect(problems(dataset).isEmpty, "\(dataset.problems)")
+    // The file itself can be named too.
+    let named = try folder.read("data.yaml")
+    #expect(named.items.mapValues(\.count) == dataset.items.mapValues(\.count))
+  }
+
+  @Test("Darknet's files, made for another folder")
+  func darknet() throws {
+    let folder = try TemporaryFolder()
+    for name in ["1", "2"] {
+      try folder.picture("obj_train_data/\(name).png", height: 100, width: 200)
+      try folder.write("1 0.5 0.5 0.5 0.5\n", to: "obj_train_data/\(name).txt")
+    }
+    try folder.write(
+      "classes = 3\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n",
+      to: "obj.data"
+    )
+    try folder.write("data/obj_train_data/1.png\ndata/obj_train_data/2.png\n", to: "train.txt")
+    try folder.write("a\nb\n", to: "obj.names")
+    let dataset = try folder.read()
+    #expect(dataset.format == "yolo")
+    #expect(dataset.items.values.joined().count == 2)
+    #expect(dataset.boxes(.train, 0) == [BoundingBox(50, 25, 150, 75)])
+    #expect(dataset.problems.contains { $0.message.contains("classes = 3, but obj.names has 2") })
+  }
+
+  @Test("folders alone, with a list of names or without")
+  func foldersAlone() throws {
+    let bare = try folder("")
+    let unnamed = try bare.read()
+    #expect(unnamed.format == "yolo")
+    #expect(unnamed.labels.names == ["class_0", "class_1"])
+    #expect(unnamed.kinds(.noted).contains("classes without names"))
+    try bare.write("cat\ndog\n", to: "classes.txt")
+    #expect(try bare.read().labels.names == ["cat", "dog"])
+
+    // Roboflow's arrangement.
+    let parted = try TemporaryFolder()
+    try parted.picture("train/images/a.png")
+    try parted.write("0 0.5 0.5 0.5 0.5", to: "train/labels/a.txt")
+    try parted.picture("valid/images/b.png")
+    try parted.write("0 0.5 0.5 0.5 0.5", to: "valid/labels/b.txt")
+    try parted.write("cat", to: "train/labels/classes.txt")
+    let dataset = try parted.read()
+    #expect(dataset.format == "yolo")
+    #expect(dataset.labels.names == ["cat"])
+    #expect(dataset.items.mapValues(\.count) == [.train: 1, .val: 1])
+    #expect(problems(dataset).isEmpty, "\(dataset.problems)")
+  }
+
+  @Test("a line that cannot be used is named with file and line; the others count")
+  func badLines() throws {
+    let folder = try folder("train: images/train\nval: images/val\nnames: [cat, dog]\n")
+    let lines = [
+      "0 0.5 0.5 0.2 0.2", "2 0.5 0.5 0.2 0.2", "0 0.5 0.5 0.2", "0 0.5 1.2 0.2 0.2",
+      "0 nan 0.5 0.2 0.2", "cat 0.5 0.5 0.2 0.2", "0.5 0.5 0.5 0.2 0.2", "0 0.5 0.5 0 0.2",
+      "0 0.5 0.5 0.2 0.2 0.9", "", "1.0 0.5 0.5 1.0004 0.2", "0 0.5 0.5 0.2 0.2",
+    ]
+    try folder.write(lines.joined(separator: "\r\n"), to: "labels/train/a.txt")
+    let dataset = try folder.read()
+    #expect(dataset.boxes(.train, 0).count == 2)
+    let found = dataset.problems.filter { $0.location.hasPrefix("labels/train/a.txt:") }
+    let expected = [
+      (2, "class 2, but data.yaml names 2 (0 to 1)"), (3, "4 columns"), (4, "1.2 lies outside"),
+      (5, "'nan' is no number"), (6, "'cat' is no number"), (7, "class 0.5 is no whole number"),
+      (8, "0.0 wide"), (9, "6 columns"), (12, "stands twice"),
+    ]
+    #expect(found.count == expected.count, "\(found)")
+    for (problem, (line, text)) in zip(found, expected) {
+      #expect(problem.location == "labels/train/a.txt:\(line)")
+      #expect(problem.message.contains(text), "\(problem.message)")
+    }
+    let error = folder.readingError(strict: true)
+    #expect(error.contains("labels/train/a.txt:2"), "\(error)")
+  }
+
+  @Test("outlines give boxes, stay in the item and are written again")
+  func outlines() throws {
+    let folder = try folder("train: images/train\nval: images/val\nnames: [cat, dog]\n")
+    try folder.write("1 0.1 0.2 0.5 0.1 0.4 0.8\n0 0.5 0.5 0.1 0.1\n", to: "labels/train/a.txt")
+    let dataset = try folder.read()
+    let item = try #require(dataset.items[.train]?.first)
+    #expect(dataset.boxes(.train, 0).first == BoundingBox(20, 10, 100, 80))
+    #expect(item.outlines == [Outline(label: "dog", points: [20, 20, 100, 10, 80, 80])])
+    let second = try TemporaryFolder()
+    try YOLOFormat().write(dataset, to: second.url)
+    let again = try second.read()
+    #expect(again.items[.train]?.first?.annotations == item.annotations)
+    #expect(again.items[.train]?.first?.outlines == item.outlines)
+  }
+
+  @Test("keypoints after a box are not taken for an outline")
+  func keypoints() throws {
+    let yaml = "train: images/train\nval: images/val\nnames: [cat, dog]\nkpt_shape: [2, 3]\n"
+    let folder = try folder(yaml)
+    try folder.write("0 0.5 0.5 0.2 0.2 0.1 0.1 2 9 9 0\n", to: "labels/train/a.txt")
+    let dataset = try folder.read()
+    #expect(dataset.boxes(.train, 0) == [BoundingBox(80, 40, 120, 60)])
+    #expect(dataset.items[.train]?.first?.outlines.isEmpty ?? false)
+  }
+
+  @Test("files that do not meet are named: labels without pictures, pictures without labels")
+  func loneFiles() throws {
+    let folder = try folder("train: images/train\nval: images/val\nnames: [cat, dog]\n")
+    try folder.write("0 0.5 0.5 0.2 0.2\n", to: "labels/train/lost.txt")
+    try folder.picture("images/train/d.png")
+    let dataset = try folder.read()
+    #expect(dataset.items[.train]?.count == 3)
+    let orphan = try #require(
+      dataset.problems.first { $0.kind == "label file without a picture" }
+    )
+    #expect(orphan.location == "labels/train/lost.txt" && orphan.remedy == .leftOut)
+    let bare = try #require(dataset.problems.first { $0.kind == "picture without a label file" })
+    #expect(bare.message.contains("1 picture of train without a label file"))
+    #expect(bare.message.contains("images/train/d.png"))
+  }
+
+  @Test("what a data.yaml names and is not there is an error with its line")
+  func missingFolders() throws {
+    let folder = try folder("names: [cat, dog]\ntrain: pictures\nval: images/val\n")
+    let error = folder.readingError()
+    #expect(error.contains("data.yaml:2: train: there is nothing at 'pictures'"), "\(error)")
+    try folder.write(
+      "names: [cat, dog]\ntrain: images/train\nval: images/val\ntest: images/test\n",
+      to: "data.yaml"
+    )
+    let dataset = try folder.read()
+    #expect(problems(dataset).map(\.location) == ["data.yaml:4"])
+    let wrong = try self.folder("names: {cat: 0}\ntrain: images/train\n")
+    #expect(wrong.readingError().contains("'cat' is no class number"))
+  }
+
+  @Test("two pictures whose names differ in their endings keep a label file each")
+  func sharedStems() throws {
+    let folder = try TemporaryFolder()
+    let image = Image(size: ImageSize(height: 8, width: 8))
+    let items = ["a.png", "a.jpg"].map { name in
+      DatasetItem(
+        id: name,
+        image: .memory(image),
+        annotations: [.box(BoundingBox(0, 0, name == "a.png" ? 4 : 6, 4), label: "x")]
+      )
+    }
+    let dataset = Dataset(
+      format: "",
+      root: folder.url,
+      labels: LabelInfo(names: ["x"]),
+      items: [.train: items]
+    )
+    try YOLOFormat().write(dataset, to: folder.url)
+    let read = try folder.read()
+    let widths =
+      (read.items[.train] ?? []).indices.flatMap { read.boxes(.train, $0) }.map(\.width)
+      + (read.items[.val] ?? []).indices.flatMap { read.boxes(.val, $0) }.map(\.width)
+    #expect(widths.sorted() == [4, 6])
+  }
+}
