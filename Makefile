@@ -3,7 +3,7 @@ SWIFT ?= swift
 PREFIX ?= $(HOME)/.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-unit test-integration coverage demo install uninstall docker check format hooks clean
+.PHONY: help setup build test test-unit test-integration coverage demo install uninstall docker check docs format hooks clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -40,6 +40,9 @@ docker: ## Build the container image; Scripts/docker.sh run … uses it
 
 check: setup ## Everything a change must pass: format, build, tests, documentation
 	@Scripts/check.sh
+
+docs: setup ## Write the library's documentation as a web site: .reports/documentation
+	@Scripts/docs.sh
 
 format: ## Format all Swift files
 	@$(SWIFT) format -i -r -p Sources Tests Examples Package.swift

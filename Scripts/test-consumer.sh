@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests that another package can depend on the library product OTX: clones this repository by a file:// address at a
-# version tag, builds a small program on it, and runs one training step.
+# version tag, builds a small program on it, and runs one training step. The code of the documentation is built with it.
 #
 #   Scripts/test-consumer.sh [FOLDER]   a folder to work in, kept; default: a temporary one
 set -euo pipefail
@@ -24,6 +24,8 @@ git -C "$work/otx-swift" -c user.name=test -c user.email=test@localhost commit -
 git -C "$work/otx-swift" tag 0.0.1
 
 mkdir -p "$work/consumer/Sources/Consumer"
+pages="$("$root/Scripts/extract-documentation.sh" "$work/otx-swift" "$work/consumer/Sources")"
+page_targets="$(sed 's/.*/    .target(name: "&", dependencies: [.product(name: "OTX", package: "otx-swift")]),/' <<<"$pages")"
 cat >"$work/consumer/Package.swift" <<PACKAGE
 // swift-tools-version: 6.2
 import PackageDescription
@@ -32,7 +34,8 @@ let package = Package(
   name: "consumer",
   dependencies: [.package(url: "file://$work/otx-swift", from: "0.0.1")],
   targets: [
-    .executableTarget(name: "Consumer", dependencies: [.product(name: "OTX", package: "otx-swift")])
+$page_targets
+    .executableTarget(name: "Consumer", dependencies: [.product(name: "OTX", package: "otx-swift")]),
   ]
 )
 PACKAGE
@@ -41,3 +44,4 @@ cp "$root/Scripts/consumer.swift" "$work/consumer/Sources/Consumer/Consumer.swif
 cd "$work/consumer"
 "$swift" build
 .build/debug/Consumer "$work/run"
+echo "the code of $(wc -l <<<"$pages") pages compiles: $(tr '\n' ' ' <<<"$pages")"
