@@ -130,7 +130,7 @@ let package = Package(
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
-    tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXTensor"]),
+    tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
