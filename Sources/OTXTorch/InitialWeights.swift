@@ -123,10 +123,8 @@ enum InitialWeights: Sendable, Equatable {
     var parts = [
       "Weights: \(table.count(.matched)) of \(ownCount) taken from \(url.path)\(place) (\(words))"
     ]
-    let skipped = table.rows.filter { $0.status == .skipped }
-    if !skipped.isEmpty {
-      let shapes = skipped.map { "\($0.name) \($0.fileShape), not \($0.shape)" }
-      parts.append("\(shapes.count) of another shape stay random: \(list(shapes))")
+    if table.count(.skipped) > 0 {
+      parts.append("\(table.count(.skipped)) of another shape are skipped and stay random")
     }
     if table.count(.missing) > 0 {
       parts.append("\(table.count(.missing)) are not in the file and stay random")

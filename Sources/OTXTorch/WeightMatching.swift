@@ -22,7 +22,8 @@ struct WeightMatching {
       var added: String
     }
     var counts: [Key: Int] = [:]
-    for entry in file {
+    // A scalar (a batch norm's counter) says nothing about where a file comes from.
+    for entry in file where !entry.value.shape.isEmpty {
       var removed = ""
       var rest = entry.name[...]
       while true {
@@ -52,29 +53,23 @@ struct WeightMatching {
     return addedPrefix + fileName.dropFirst(removedPrefix.count)
   }
 
-  /// Names that look alike, where nothing meets: at most `count` lines, file first.
+  /// Names that look alike, where nothing meets: at most `count` lines.
   static func nearMisses(
     _ file: StateDictionary,
     _ shapes: [(name: String, shape: [Int])],
     count: Int
   ) -> [String] {
-    func parts(_ name: String) -> [Substring] { name.split(separator: ".") }
-    let candidates = shapes.map { (parts: parts($0.name), name: $0.name, shape: $0.shape) }
-    var found: [(score: Int, text: String)] = []
-    for entry in file {
-      let own = parts(entry.name)
-      let scored = candidates.map { candidate in
-        let common = zip(own.reversed(), candidate.parts.reversed()).prefix { $0 == $1 }.count
-        return (score: 2 * common + (candidate.shape == entry.value.shape ? 1 : 0), candidate)
-      }
-      guard let (score, best) = scored.max(by: { $0.score < $1.score }), score > 0 else { continue }
-      found.append(
-        (score, "'\(entry.name)' \(entry.value.shape) is nearest to '\(best.name)' \(best.shape)")
-      )
+    let own = shapes.filter { !$0.shape.isEmpty }
+    let names = own.map(\.name)
+    var found: [String] = []
+    // Looking through all of a large file for slips would take seconds.
+    for entry in file.lazy.filter({ !$0.value.shape.isEmpty }).prefix(20) where found.count < count
+    {
+      guard let name = Suggestion.nearest(to: entry.name, among: names),
+        let shape = own.first(where: { $0.name == name })?.shape
+      else { continue }
+      found.append("'\(entry.name)' \(entry.value.shape) is near '\(name)' \(shape)")
     }
-    let ordered = found.enumerated().sorted {
-      ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
-    }
-    return ordered.prefix(count).map(\.element.text)
+    return found
   }
 }

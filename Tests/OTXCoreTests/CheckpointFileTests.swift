@@ -56,7 +56,9 @@ import Testing
     )
   }
 
-  @Test(arguments: ["network", "protocol4", "types", "views", "wrapped", "training"])
+  @Test(arguments: [
+    "network", "protocol4", "types", "views", "wrapped", "published", "published4", "training",
+  ])
   func readsWhatPyTorchWrote(_ name: String) throws {
     let golden = try #require(try CheckpointGoldens.load().readable[name])
     let file = try CheckpointFile.read(directory.file("torch.pth", holding: golden.file))
@@ -70,7 +72,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [("network", ""), ("training", "state_dict"), ("wrapped", "ema.module")])
+  @Test(arguments: [
+    ("network", ""), ("training", "state_dict"), ("wrapped", "ema.module"), ("published", "model"),
+  ])
   func saysWhereTheWeightsStood(name: String, place: String) throws {
     let url = try directory.file("t.pth", holding: CheckpointGoldens.file(name))
     #expect(try CheckpointFile.read(url).place == place)
@@ -108,6 +112,13 @@ import Testing
     let error = try #require(throws: ModelError.self) { try CheckpointFile.read(url) }
     #expect(error.description.contains(expected), "\(error)")
     #expect(error.description.contains("\(name).pth"))
+  }
+
+  /// Weights beside foreign objects are read; the objects themselves are not.
+  @Test func refusesTheTreeWithForeignObjects() throws {
+    let url = try directory.file("t.pth", holding: CheckpointGoldens.file("published"))
+    let error = try #require(throws: ModelError.self) { try PickleFile.read(url) }
+    #expect(error.description.contains("asks for 'argparse.Namespace'"), "\(error)")
   }
 
   @Test func saysWhatOtherFilesAre() throws {

@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["network", "views", "training"])
+  @Test(arguments: ["network", "views", "training", "published4"])
   func survivesAnyChangedByteOfAFile(_ name: String) throws {
     let good = [UInt8](try CheckpointGoldens.file(name))
     var random = CounterGenerator(seed: 1, 2)
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["network", "views", "training"])
+  @Test(arguments: ["network", "views", "training", "published4"])
   func survivesAnyChangedByteOfAPickle(_ name: String) throws {
     let url = try directory.file("good.pth", holding: CheckpointGoldens.file(name))
     let zip = try ZipReader(url)

@@ -4,13 +4,16 @@
     ENV/bin/python Tools/goldens/checkpoints.py FILE …   # opens files of ours as users do
 """
 
+import argparse
 import base64
 import collections
 import io
 import json
 import os
+import pathlib
 import sys
 
+import numpy as np
 import torch
 
 from common import REPOSITORY, fill
@@ -91,6 +94,21 @@ def wrapped():
     }
 
 
+def published():
+    """Weights beside objects of a program's own, as training references leave them."""
+    return {
+        "model": network().state_dict(),
+        "args": argparse.Namespace(lr=0.1, data=pathlib.PurePosixPath("/data"), sizes={1, 2}),
+        "best": np.float64(0.5),
+        "history": np.arange(3),
+        "raw": b"abc",
+        "program": Dangerous(),
+        "frozen": frozenset({1}),
+        "counts": collections.Counter("aab"),
+        "defaults": collections.defaultdict(list, {"a": [1]}),
+    }
+
+
 def main():
     flat = {
         "network": (saved(network().state_dict()), network().state_dict()),
@@ -98,6 +116,8 @@ def main():
         "types": (saved(types()), types()),
         "views": (saved(views()), views()),
         "wrapped": (saved(wrapped()), wrapped()["ema"]["module"]),
+        "published": (saved(published()), network().state_dict()),
+        "published4": (saved(published(), pickle_protocol=4), network().state_dict()),
         "training": (saved(training()), training()["state_dict"]),
     }
     refused = {

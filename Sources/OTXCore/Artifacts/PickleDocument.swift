@@ -16,6 +16,8 @@ struct PickleDocument {
     /// Keys and values by turns.
     case dictionary([NodeID])
     case global(PickleGlobal)
+    /// What a name that is not on the list would make; it was not made.
+    case foreign(String)
     indirect case storage(Storage)
     indirect case tensor(TensorView)
   }
@@ -38,6 +40,17 @@ struct PickleDocument {
 
   var nodes: [Node]
   var root: NodeID
+}
+
+extension FormatError {
+  /// A value that only a program could make is wanted.
+  static func foreign(_ name: String) -> FormatError {
+    FormatError(
+      "its pickle asks for '\(name)', which is not on the list of what a weight file may hold. "
+        + "Nothing was executed. If you trust the file, open it in Python and save its weights "
+        + "alone: torch.save(model.state_dict(), \"weights.pth\")"
+    )
+  }
 }
 
 /// The only names that a pickle may call or refer to.

@@ -1,8 +1,9 @@
 /// Runs a pickle, protocols 2 to 5, as far as `torch.save` uses them.
 ///
 /// Python's pickle is a program for a stack machine that may call anything. This machine knows a
-/// handful of names (``PickleGlobal``) and refuses every other by name. Checked against what
-/// PyTorch 2.15 writes.
+/// handful of names (``PickleGlobal``); what any other would make becomes a placeholder with that
+/// name, which whoever wants its value refuses. So weights beside a program's own objects (its
+/// arguments, its clock) can be read. Checked against what PyTorch 2.15 writes.
 struct PickleMachine {
   private typealias NodeID = PickleDocument.NodeID
   private typealias Node = PickleDocument.Node
@@ -18,7 +19,7 @@ struct PickleMachine {
 
   private init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
 
-  /// - Throws: ``FormatError`` for a damaged pickle and for anything not on the list.
+  /// - Throws: ``FormatError`` for a damaged pickle.
   static func run(_ bytes: [UInt8]) throws(FormatError) -> PickleDocument {
     var machine = PickleMachine(bytes)
     while true {
@@ -50,6 +51,10 @@ struct PickleMachine {
       let name = try popString()
       try pushGlobal(module: try popString(), name: name)
     case UInt8(ascii: "R"), 0x81:  // REDUCE, NEWOBJ
+      let arguments = try popTuple()
+      try call(try pop(), arguments)
+    case 0x92:  // NEWOBJ_EX
+      _ = try pop()
       let arguments = try popTuple()
       try call(try pop(), arguments)
     case UInt8(ascii: "b"): try build()  // BUILD
@@ -160,6 +165,9 @@ struct PickleMachine {
     case 0x8C, UInt8(ascii: "U"):  // SHORT_BINUNICODE, SHORT_BINSTRING
       try pushText(byteCount: Int(try reader.byte()))
     case 0x8D: try pushText(byteCount: try reader.length())  // BINUNICODE8
+    case UInt8(ascii: "B"): try skipBytes(Int(try reader.number(UInt32.self)))  // BINBYTES
+    case UInt8(ascii: "C"): try skipBytes(Int(try reader.byte()))  // SHORT_BINBYTES
+    case 0x8E, 0x96: try skipBytes(try reader.length())  // BINBYTES8, BYTEARRAY8
     default: return false
     }
     return true
@@ -167,6 +175,11 @@ struct PickleMachine {
 
   private mutating func pushText(byteCount: Int) throws(FormatError) {
     try push(.string(try ByteReader.text(try reader.take(byteCount))))
+  }
+
+  private mutating func skipBytes(_ count: Int) throws(FormatError) {
+    try reader.skip(count)
+    try push(.foreign("builtins.bytes"))
   }
 
   /// A whole number in two's complement, little-endian, of any length.
@@ -200,6 +213,11 @@ struct PickleMachine {
       try setItems(values)
     case UInt8(ascii: "s"): try setItems(try pop(2))  // SETITEM
     case UInt8(ascii: "u"): try setItems(try popToMark())  // SETITEMS
+    case 0x8F: try push(.foreign("builtins.set"))  // EMPTY_SET
+    case 0x90: try append(try popToMark())  // ADDITEMS
+    case 0x91:  // FROZENSET
+      _ = try popToMark()
+      try push(.foreign("builtins.frozenset"))
     default: return false
     }
     return true
@@ -207,6 +225,7 @@ struct PickleMachine {
 
   private mutating func append(_ values: [NodeID]) throws(FormatError) {
     let id = try top()
+    if case .foreign = nodes[id] { return }
     guard case .list(var items) = nodes[id] else {
       throw FormatError("its pickle is damaged: it appends to what is no list")
     }
@@ -217,6 +236,7 @@ struct PickleMachine {
 
   private mutating func setItems(_ values: [NodeID]) throws(FormatError) {
     let id = try top()
+    if case .foreign = nodes[id] { return }
     guard case .dictionary(var items) = nodes[id], values.count.isMultiple(of: 2) else {
       throw FormatError("its pickle is damaged: it sets an item of what is no dictionary")
     }
@@ -229,11 +249,7 @@ struct PickleMachine {
 
   private mutating func pushGlobal(module: String, name: String) throws(FormatError) {
     guard let global = PickleGlobal(module: module, name: name) else {
-      throw FormatError(
-        "its pickle asks for '\(module).\(name)', which is not on the list of what a weight file "
-          + "may hold. Nothing was executed. If you trust the file, open it in Python and save its "
-          + "weights alone: torch.save(model.state_dict(), \"weights.pth\")"
-      )
+      return try push(.foreign("\(module).\(name)"))
     }
     try push(.global(global))
   }
@@ -242,12 +258,15 @@ struct PickleMachine {
   /// which version of each layer wrote it and is not needed.
   private mutating func build() throws(FormatError) {
     _ = try pop()
-    guard case .dictionary = nodes[try top()] else {
+    switch nodes[try top()] {
+    case .dictionary, .foreign: return
+    default:
       throw FormatError("its pickle is damaged: it sets attributes of what is no dictionary")
     }
   }
 
   private mutating func call(_ callee: NodeID, _ arguments: [NodeID]) throws(FormatError) {
+    if case .foreign = nodes[callee] { return try push(nodes[callee]) }
     guard case .global(let global) = nodes[callee] else {
       throw FormatError("its pickle is damaged: it calls what cannot be called")
     }

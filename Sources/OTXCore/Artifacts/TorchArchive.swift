@@ -135,6 +135,7 @@ struct TorchArchive {
     var loader = TensorLoader(zip: zip, prefix: prefix)
     var state = StateDictionary()
     for (name, id) in items {
+      if case .foreign(let foreign) = document.nodes[id] { throw FormatError.foreign(foreign) }
       guard case .tensor(let view) = document.nodes[id] else {
         throw FormatError("its entry '\(name)' is no tensor, so it is no state dictionary")
       }
@@ -144,6 +145,7 @@ struct TorchArchive {
   }
 
   private func entries(of id: Int) throws(FormatError) -> [(name: String, id: Int)] {
+    if case .foreign(let name) = document.nodes[id] { throw .foreign(name) }
     guard case .dictionary(let items) = document.nodes[id] else {
       throw FormatError("it holds no state dictionary; save torch.save(model.state_dict(), …)")
     }
@@ -228,6 +230,7 @@ private struct TensorLoader {
         }
       )
     case .tensor(let view): return .tensor(try buffer(view))
+    case .foreign(let name): throw FormatError.foreign(name)
     case .global, .storage: throw FormatError("its pickle holds a name where a value belongs")
     }
   }

@@ -54,19 +54,42 @@ public struct WeightTable: Sendable, Equatable {
 
   public func count(_ status: Status) -> Int { rows.count { $0.status == status } }
 
-  /// Lines for what was not copied: skipped first, then missing, then unused.
+  /// Lines for what was not copied: skipped first, then unused, then missing.
   ///
+  /// Parts of a network of which the file has nothing, and parts of a file of which nothing is used,
+  /// are one line each.
   /// - Parameter rowCount: Longest list; a last line tells how many more there are.
   /// - Returns: No more than `rowCount + 1` lines, without line feeds.
   public func differences(rowCount: Int) -> [String] {
-    let others = [Status.skipped, .missing, .unused].flatMap { status in
-      rows.filter { $0.status == status }
+    let all =
+      rows.filter { $0.status == .skipped }.map(\.line)
+      + lines(.unused, \.fileName, "not used here")
+      + lines(.missing, \.name, "missing in the file")
+    var shown = all.prefix(rowCount).map { "  \($0)" }
+    if all.count > rowCount {
+      shown.append("  … and \(all.count - rowCount) more; every weight is listed in train.log")
     }
-    var lines = others.prefix(rowCount).map { "  \($0.line)" }
-    if others.count > rowCount {
-      lines.append("  … and \(others.count - rowCount) more; all of them are in train.log")
+    return shown
+  }
+
+  private func lines(_ status: Status, _ name: (Row) -> String, _ what: String) -> [String] {
+    func part(_ row: Row) -> Substring { name(row).prefix { $0 != "." } }
+    var counts: [Substring: Int] = [:]
+    var mixed: Set<Substring> = []
+    for row in rows where !name(row).isEmpty {
+      if row.status == status {
+        counts[part(row), default: 0] += 1
+      } else {
+        mixed.insert(part(row))
+      }
     }
-    return lines
+    var told: Set<Substring> = []
+    return rows.filter { $0.status == status }.compactMap { row in
+      let part = part(row)
+      let count = counts[part] ?? 0
+      guard count > 1, !mixed.contains(part) else { return row.line }
+      return told.insert(part).inserted ? "\(part).* (\(count) weights): \(what)" : nil
+    }
   }
 
   private static let columns = ["status", "name", "shape", "name in the file", "shape in the file"]
