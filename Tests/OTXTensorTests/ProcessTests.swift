@@ -126,4 +126,24 @@ import Testing
     print("a call of add: \(duration / count)")
     #expect(try (a + b).item() == 2)
   }
+
+  /// The BLAS that OpenCV loads must not take the place of libtorch's: it is thirty times slower
+  /// than the same product as a convolution, libtorch's own at most a few times.
+  @Test func matrixProductsAreLibtorchsOwn() throws {
+    let count = 512
+    let input = try Tensor.ones([1, count, count, 1]).to(.channelsLast)
+    let weight = try Tensor.ones([count, count, 1, 1])
+    let (a, b) = (try Tensor.ones([count, count]), try Tensor.ones([count, count]))
+    let clock = ContinuousClock()
+    func fastest(_ body: () throws -> Tensor) throws -> Duration {
+      var best = Duration.seconds(60)
+      for _ in 0..<5 { best = min(best, try clock.measure { _ = try body() }) }
+      return best
+    }
+    try noGrad {
+      let product = try fastest { try a.matmul(b) }
+      let convolution = try fastest { try input.conv2d(weight) }
+      #expect(product < convolution * 10, "\(product) against \(convolution)")
+    }
+  }
 }
