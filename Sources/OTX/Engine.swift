@@ -24,6 +24,9 @@ public final class Engine: Sendable {
   public let workspace: Workspace
   let dataset: Dataset?
   let location: DataLocation?
+  let memoryLimit: Int
+  /// The run that ``train(modelDirectory:observers:at:environment:)`` goes on with, if not a new one.
+  let stoppedRun: StoppedRun?
   /// What the registry's backends build by name.
   let models: [ModelDescriptor]
   let job: any EngineJobs
@@ -99,7 +102,7 @@ public final class Engine: Sendable {
   ///   - registry: The backends there are.
   /// - Throws: ``ModelError`` for a model or a file of weights that there is not,
   ///   ``EngineError/noBackend(for:tried:)``.
-  public init(
+  public convenience init(
     recipe: Recipe,
     decisions: [Decision] = [],
     dataset: Dataset,
@@ -108,32 +111,79 @@ public final class Engine: Sendable {
     workspace: Workspace = Workspace(),
     registry: EngineRegistry = .standard
   ) throws {
-    models = registry.models
-    let info = try recipe.modelInfo(labels: dataset.labels, models: models)
+    let info = try recipe.modelInfo(labels: dataset.labels, models: registry.models)
     var (recipe, decisions) = (recipe, decisions)
     let weights = try recipe.settleWeights(&decisions)
-    task = info.task
-    self.recipe = recipe
-    self.decisions = decisions
-    self.dataset = dataset
-    self.location = location
-    self.workspace = workspace
-    let cacheByteLimit = PictureCache.byteLimit(
-      recipe.data.cache,
-      for: dataset,
-      memoryLimit: memoryLimit
-    )
-    job = try Engine.open(
+    let training = Engine.trainingOptions(recipe, dataset, memoryLimit: memoryLimit)
+    try self.init(
       info.task,
       source: .zoo(info, weights: weights),
-      dataset: dataset,
       recipe: recipe,
-      options: EngineOptions(
-        recipe.training,
-        memoryLimit: PictureCache.memoryLimit(memoryLimit, lessCache: cacheByteLimit)
-      ),
-      cacheByteLimit: cacheByteLimit,
+      decisions: decisions,
+      dataset: dataset,
+      location: location,
+      options: training.options,
+      memoryLimit: memoryLimit,
+      cacheByteLimit: training.cacheByteLimit,
+      workspace: workspace,
       registry: registry
+    )
+  }
+
+  /// An engine that goes on with a run that stopped before its end.
+  ///
+  /// ``train(modelDirectory:observers:at:environment:)`` then goes on in the run's folder after the
+  /// step that its `last.pth` was written at, bit by bit as if it had not stopped; a run that has no
+  /// `last.pth` yet starts again with its recipe.
+  ///
+  /// - Parameters:
+  ///   - run: The run's folder, as ``Workspace/newestUnfinishedRun`` finds it.
+  ///   - data: Where its data is now; `nil` for where it was.
+  ///   - overrides: Values of its recipe to change: more epochs, another patience.
+  ///   - allowsChangedData: Whether to go on although the data changed meanwhile.
+  ///   - memoryLimit: Bytes that training may take; 0: as much as it was allowed before.
+  ///   - library: The recipes that its recipe may stand on.
+  ///   - registry: The backends there are.
+  /// - Throws: ``ConfigurationError`` for a folder that is no run, a run that is finished, or a value
+  ///   that cannot change any more; ``DataError`` for data that cannot be read.
+  public convenience init(
+    resuming run: URL,
+    data: DataLocation? = nil,
+    overrides: [RecipeOverride] = [],
+    allowsChangedData: Bool = false,
+    memoryLimit: Int = 0,
+    library: RecipeLibrary = .builtIn,
+    registry: EngineRegistry = .standard
+  ) throws {
+    var stopped = try StoppedRun(run, overrides: overrides, library: library)
+    stopped.allowsChangedData = allowsChangedData
+    guard let location = data ?? stopped.record.location else {
+      throw ConfigurationError.invalid(
+        "the data of \(stopped.root.relativePath) is no longer where it was (\(stopped.record.root ?? "files of its own")); say where it is now, for example --data-root FOLDER"
+      )
+    }
+    let dataset = try DatasetReader.read(location, strict: stopped.recipe.data.strict)
+    var recipe = stopped.recipe
+    var decisions: [Decision] = stopped.record.decisions ?? []
+    // A checkpoint has all weights; the file that they began with may be gone.
+    let weights = stopped.info == nil ? try recipe.settleWeights(&decisions) : nil
+    let info =
+      try stopped.info ?? recipe.modelInfo(labels: dataset.labels, models: registry.models)
+    let limit = memoryLimit > 0 ? memoryLimit : stopped.record.memoryLimit ?? 0
+    let training = Engine.trainingOptions(recipe, dataset, memoryLimit: limit)
+    try self.init(
+      info.task,
+      source: .zoo(info, weights: weights),
+      recipe: recipe,
+      decisions: decisions,
+      dataset: dataset,
+      location: location,
+      options: training.options,
+      memoryLimit: limit,
+      cacheByteLimit: training.cacheByteLimit,
+      workspace: Workspace(root: stopped.root.deletingLastPathComponent()),
+      registry: registry,
+      stoppedRun: stopped
     )
   }
 
@@ -148,7 +198,7 @@ public final class Engine: Sendable {
   ///   - library: The recipes that the model's may stand on.
   ///   - registry: The backends there are.
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is no model.
-  public init(
+  public convenience init(
     model url: URL,
     data: DataLocation? = nil,
     overrides: [RecipeOverride] = [],
@@ -158,22 +208,63 @@ public final class Engine: Sendable {
     registry: EngineRegistry = .standard
   ) throws {
     let artifact = try ModelArtifact(url, library: library)
-    task = artifact.info.task
-    recipe = try artifact.recipe.applying(overrides)
-    decisions = []
-    models = registry.models
-    self.workspace = workspace
-    location = data
-    let isStrict = recipe.data.strict
-    dataset = try data.map { try DatasetReader.read($0, strict: isStrict) }
-    job = try Engine.open(
+    let recipe = try artifact.recipe.applying(overrides)
+    try self.init(
       artifact.info.task,
       source: artifact.source,
+      recipe: recipe,
+      decisions: [],
+      dataset: try data.map { try DatasetReader.read($0, strict: recipe.data.strict) },
+      location: data,
+      options: options,
+      workspace: workspace,
+      registry: registry
+    )
+  }
+
+  private init(
+    _ task: TaskType,
+    source: ModelSource,
+    recipe: Recipe,
+    decisions: [Decision],
+    dataset: Dataset?,
+    location: DataLocation?,
+    options: EngineOptions,
+    memoryLimit: Int = 0,
+    cacheByteLimit: Int = 0,
+    workspace: Workspace,
+    registry: EngineRegistry,
+    stoppedRun: StoppedRun? = nil
+  ) throws {
+    self.task = task
+    self.recipe = recipe
+    self.decisions = decisions
+    self.dataset = dataset
+    self.location = location
+    self.workspace = workspace
+    self.stoppedRun = stoppedRun
+    self.memoryLimit = memoryLimit
+    models = registry.models
+    job = try Engine.open(
+      task,
+      source: source,
       dataset: dataset,
       recipe: recipe,
       options: options,
+      cacheByteLimit: cacheByteLimit,
       registry: registry
     )
+  }
+
+  /// How an engine that trains runs, and the memory that decoded pictures may take beside it.
+  private static func trainingOptions(
+    _ recipe: Recipe,
+    _ dataset: Dataset,
+    memoryLimit: Int
+  ) -> (options: EngineOptions, cacheByteLimit: Int) {
+    let cache = PictureCache.byteLimit(recipe.data.cache, for: dataset, memoryLimit: memoryLimit)
+    let rest = PictureCache.memoryLimit(memoryLimit, lessCache: cache)
+    return (EngineOptions(recipe.training, memoryLimit: rest), cache)
   }
 
   /// Where the data of the run that left `model` was, if it is still there.

@@ -3,23 +3,32 @@ public import OTXCore
 
 /// Writes a run's `train.log` and `metrics.csv`.
 ///
-/// Lines are appended as things happen, so what was logged survives whatever ends the program.
+/// Lines are appended as things happen, so what was logged survives whatever ends the program. When
+/// a run goes on, the log grows, and rows of validations that come again are taken out of the table.
 public final class RunLog: TrainingObserver, @unchecked Sendable {
   // Guarded by `lock`, hence the unchecked conformance.
   private let lock = NSLock()
-  private let log: FileHandle
-  private let metrics: FileHandle
-  private var metricNames: [String]?
+  private let log: AppendedFile
+  private let table: URL
+  private var metrics: AppendedFile?
+  /// The table's columns, once they are known.
+  private var columns: [String]?
   private var lastStep: TrainingStep?
   private let now: @Sendable () -> Date
 
   /// - Parameters:
   ///   - directory: The run's folder.
+  ///   - isResumed: Whether the run goes on, with a log and perhaps a table in the folder.
   ///   - now: The clock that stamps the lines.
-  /// - Throws: ``ConfigurationError/invalid(_:)`` when a file cannot be made.
-  public init(in directory: URL, now: @escaping @Sendable () -> Date = { Date() }) throws {
-    log = try RunLog.open(directory.appending(path: "train.log"))
-    metrics = try RunLog.open(directory.appending(path: "metrics.csv"))
+  /// - Throws: ``FileError/cannotWrite(_:reason:)`` when a file cannot be made.
+  public init(
+    in directory: URL,
+    isResumed: Bool = false,
+    now: @escaping @Sendable () -> Date = { Date() }
+  ) throws {
+    log = try AppendedFile(directory.appending(path: "train.log"), truncates: !isResumed)
+    table = directory.appending(path: "metrics.csv")
+    metrics = isResumed ? nil : try AppendedFile(table, truncates: true)
     self.now = now
   }
 
@@ -27,41 +36,52 @@ public final class RunLog: TrainingObserver, @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     if case .step(let step) = event { lastStep = step }
-    if let line = event.logLine { write("\(stamp()) | \(line)\n", to: log) }
+    if case .resumed(let step, let count) = event {
+      lastStep = step
+      keepRows(count)
+    }
+    if let line = event.logLine { log.append("\(stamp()) | \(line)\n") }
     if case .validated(let epoch, let report, _) = event { record(epoch: epoch, report) }
+  }
+
+  /// Cuts the table down to its first `count` rows.
+  private func keepRows(_ count: Int) {
+    let text = (try? String(contentsOf: table, encoding: .utf8)) ?? ""
+    // Whatever follows the last line's end is a row that was not finished.
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    let kept = lines.prefix(count == 0 ? 0 : count + 1)
+    columns = kept.first.map { $0.split(separator: ",").map(String.init) }
+    let rest = kept.map { $0 + "\n" }.joined()
+    if rest != text { try? AtomicFile.write(rest, to: table) }
   }
 
   /// One row a validation: epoch, iteration, learning rate, losses of the last step, scores.
   private func record(epoch: Int, _ report: MetricReport) {
-    let losses = lastStep?.losses ?? []
-    let names = report.values.keys.sorted()
-    if metricNames == nil {
-      metricNames = names
-      let header =
-        ["epoch", "iteration", "lr"] + losses.map { "train/\($0.name)" } + names.map { "val/\($0)" }
-      write(header.joined(separator: ",") + "\n", to: metrics)
+    var values: [String: Double] = ["lr": lastStep?.learningRate ?? 0]
+    let losses = (lastStep?.losses ?? []).map { ("train/\($0.name)", $0.value) }
+    let scores = report.values.sorted { $0.key < $1.key }.map { ("val/\($0.key)", $0.value) }
+    for (name, value) in losses + scores { values[name] = value }
+    let file = openTable()
+    if columns == nil {
+      let names = ["epoch", "iteration", "lr"] + losses.map(\.0) + scores.map(\.0)
+      columns = names
+      file?.append(names.joined(separator: ",") + "\n")
     }
-    let numbers =
-      [lastStep?.learningRate ?? 0] + losses.map(\.value)
-      + (metricNames ?? names).map { report.values[$0] ?? .nan }
-    let row = ["\(epoch)", "\(lastStep?.iteration ?? 0)"] + numbers.map { "\($0)" }
-    write(row.joined(separator: ",") + "\n", to: metrics)
+    let numbers = (columns ?? []).dropFirst(2).map { "\(values[$0] ?? .nan)" }
+    let row = ["\(epoch)", "\(lastStep?.iteration ?? 0)"] + numbers
+    file?.append(row.joined(separator: ",") + "\n")
+    file?.synchronize()
   }
 
-  /// A log that cannot be written must not end the training it describes.
-  private func write(_ text: String, to file: FileHandle) {
-    try? file.write(contentsOf: Data(text.utf8))
+  /// The table, opened late where a run goes on: a run that starts again without having been
+  /// resumed has none to keep.
+  private func openTable() -> AppendedFile? {
+    if metrics == nil { metrics = try? AppendedFile(table, truncates: columns == nil) }
+    return metrics
   }
 
   private func stamp() -> String {
     now().formatted(.iso8601.dateSeparator(.dash).timeSeparator(.colon))
-  }
-
-  private static func open(_ url: URL) throws -> FileHandle {
-    guard FileManager.default.createFile(atPath: url.path, contents: nil),
-      let handle = FileHandle(forWritingAtPath: url.path)
-    else { throw ConfigurationError.invalid("cannot write \(url.path)") }
-    return handle
   }
 }
 
@@ -74,6 +94,8 @@ extension TrainingEvent {
     case .weights(let table): return "Initial weights:\n\(table.rendered())"
     case .started(let epochs, let steps, let precision):
       return "Training for \(epochs) epochs of \(steps) steps in \(precision.rawValue)"
+    case .resumed(let step, _):
+      return "Going on in epoch \(step.epoch) after step \(step.step) of \(step.stepCount)"
     case .step(let step): return step.logLine
     case .validating: return nil
     case .validated(let epoch, let report, let isBest):

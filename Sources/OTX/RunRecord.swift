@@ -1,7 +1,11 @@
 import Foundation
 import OTXCore
 
-/// What a run remembers of where its data was, so that later commands need not be told again.
+/// What a run remembers of itself beside its recipe: where its data was, so that later commands need
+/// not be told again, and what going on with it takes.
+///
+/// All but the places of the data are optional: folders of models have none of it, nor had the runs
+/// of earlier versions.
 struct RunRecord: Codable {
   static let fileName = "run.json"
 
@@ -10,7 +14,18 @@ struct RunRecord: Codable {
   var format: String?
   var subsets: [String: SubsetLocation]?
 
-  init(_ location: DataLocation) {
+  /// Where model files go, if not into the run's folder.
+  var models: String?
+  /// Bytes that training may take; 0: what the machine has.
+  var memoryLimit: Int?
+  /// What was decided for the user.
+  var decisions: [Decision]?
+  /// The process that trains the run, or did so last.
+  var process: Int32?
+  /// Why training ended; `nil` where it did not, or was interrupted.
+  var stopReason: String?
+
+  init(_ location: DataLocation?) {
     switch location {
     case .root(let url, let format):
       root = url.standardizedFileURL.path
@@ -18,6 +33,7 @@ struct RunRecord: Codable {
     case .subsets(let locations, let format):
       subsets = Dictionary(uniqueKeysWithValues: locations.map { ($0.rawValue, $1) })
       self.format = format
+    case nil: break
     }
   }
 
@@ -44,14 +60,19 @@ struct RunRecord: Codable {
     )
   }
 
+  /// Reads the record in a run's folder.
+  init(in directory: URL) throws {
+    let data = try Data(contentsOf: directory.appending(path: RunRecord.fileName))
+    self = try JSONDecoder().decode(RunRecord.self, from: data)
+  }
+
   /// The record of the run that left `model`, where it still stands beside it, or beside the folder
   /// that `model` was exported to.
   static func beside(_ model: URL) -> RunRecord? {
     var isDirectory: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: model.path, isDirectory: &isDirectory)
     let folder = isDirectory.boolValue ? model : model.deletingLastPathComponent()
-    let places = [folder, folder.deletingLastPathComponent()].map { $0.appending(path: fileName) }
-    guard let data = places.lazy.compactMap({ try? Data(contentsOf: $0) }).first else { return nil }
-    return try? JSONDecoder().decode(RunRecord.self, from: data)
+    let places = [folder, folder.deletingLastPathComponent()]
+    return places.lazy.compactMap { try? RunRecord(in: $0) }.first
   }
 }

@@ -28,7 +28,8 @@ struct RunReporter {
       model: engine.recipe.model.name,
       modelTitle: model?.title ?? engine.recipe.model.name,
       parameterCount: model?.parameterCount ?? 0,
-      started: date,
+      // A run that goes on began when it began.
+      started: RunSummary(directory: run)?.started ?? date,
       seed: engine.recipe.training.seed,
       profile: engine.dataset?.profile(),
       machine: Machine.facts(),

@@ -55,34 +55,42 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     guard let trainer = sub as? any TrainingEngine<Kind> else {
       throw EngineError.jobNotSupported("train", by: backend)
     }
-    let tell: @Sendable (TrainingEvent) -> Void = { event in
-      for observer in observers { observer.observe(event) }
-    }
+    let damage = Notes()
     let pictures = cacheByteLimit > 0 ? PictureCache(byteLimit: cacheByteLimit) : nil
-    let data = try await dataModule(cache: pictures) {
-      tell(.warning("\($0.location): \($0.message)"))
+    let data = try await dataModule(cache: pictures) { problem in
+      let line = "\(problem.location): \(problem.message)"
+      damage.add(line)
+      observers.tell(.warning(line))
     }
-    for line in data.problems.summary { tell(.warning(line)) }
-    // Written before and after, so that a run that fails between has left its recipe, too.
-    try AtomicFile.write(recipe.yaml(decisions: decisions), to: run.recipe)
-    let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
-    for decision in settled.decisions { tell(.message(decision.description)) }
+    for line in data.problems.summary { observers.tell(.warning(line)) }
     var (recipe, run) = (recipe, run)
-    recipe.training = settled.options
-    try AtomicFile.write(
-      recipe.yaml(decisions: decisions + settled.decisions),
-      to: run.recipe
-    )
+    // Written before and after, so that a run that fails between has left its recipe, too.
+    try recipe.keep(in: run.recipe, decisions: decisions)
+    if run.start == .fresh {
+      let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
+      for decision in settled.decisions { observers.tell(.message(decision.description)) }
+      recipe.training = settled.options
+      try recipe.keep(in: run.recipe, decisions: decisions + settled.decisions)
+    }
     run.recipeText = try recipe.yaml()
+    try Task.checkCancellation()
     var threshold: Float?
     if case .value(let given) = recipe.postprocessing.confidenceThreshold { threshold = given }
-    return try await trainer.train(
+    let result = try await trainer.train(
       on: data,
-      options: settled.options,
+      options: recipe.training,
       confidenceThreshold: threshold,
       run: run,
       observers: observers
     )
+    if !damage.lines.isEmpty {
+      observers.tell(
+        .warning(
+          "\(damage.lines.count) picture\(damage.lines.count == 1 ? "" : "s") could not be read; named above and in train.log"
+        )
+      )
+    }
+    return result
   }
 
   /// Scores the model on a subset.

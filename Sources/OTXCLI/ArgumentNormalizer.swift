@@ -22,7 +22,7 @@ struct ArgumentNormalizer {
 
   /// Options of the contract that this version does not have.
   static let laterOptions = [
-    "resume", "resume-from", "adaptive-bs", "time", "hpo", "enable-hpo", "budget", "hpo-time-ratio",
+    "adaptive-bs", "time", "hpo", "enable-hpo", "budget", "hpo-time-ratio",
     "unlabeled-data-roots", "unlabeled-file-list", "explain", "dump-features", "rdzv-endpoint",
     "base-rank", "world-size", "encryption-key", "track-resource-usage",
   ]
@@ -30,7 +30,7 @@ struct ArgumentNormalizer {
   /// Options that take a value or none, with what none means.
   private static let optionalValues: [String: [String: String]] = [
     "find": ["task": "", "recipe": "", "model": "", "backbone": ""],
-    "train": ["deterministic": "true"],
+    "train": ["deterministic": "true", "resume": ""],
   ]
 
   func normalize(_ arguments: [String]) throws(UsageError) -> [String] {

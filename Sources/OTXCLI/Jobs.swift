@@ -12,6 +12,12 @@ protocol Jobs: Sendable {
     observers: [any TrainingObserver]
   ) async throws -> TrainOutcome
 
+  /// Goes on with a run that stopped.
+  func resume(
+    _ request: ResumeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome
+
   func evaluate(
     _ request: EvaluateRequest,
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
@@ -37,11 +43,28 @@ enum CurrentJobs {
 
 struct TrainRequest: Sendable {
   var recipe: RecipeRequest
+  /// The recipes there are.
+  var library = RecipeLibrary.builtIn
   var data: DataLocation
   var workDirectory: URL
   /// Where model files go; `nil`: the run's folder.
   var modelDirectory: URL?
   var engine: EngineOptions
+}
+
+struct ResumeRequest: Sendable {
+  /// The run's folder; `nil`: the newest that has not come to its end.
+  var run: URL?
+  var workDirectory: URL
+  /// `nil`: where it was.
+  var data: DataLocation?
+  var overrides: [RecipeOverride]
+  var allowsChangedData: Bool
+  var library = RecipeLibrary.builtIn
+  /// `nil`: where it is.
+  var modelDirectory: URL?
+  /// Bytes that training may take; 0: as before.
+  var memoryLimit: Int
 }
 
 struct TrainOutcome: Sendable {

@@ -79,7 +79,8 @@ public enum Program {
   /// What to say about an error, and the exit status it stands for.
   static func explanation(of error: any Error, width: Int?) -> (message: String, status: Int32) {
     switch error {
-    case is CancellationError: return ("interrupted", interruptedStatus)
+    case is CancellationError: return ("interrupted; nothing was to save", interruptedStatus)
+    case is Interruption.Saved: return ("", interruptedStatus)
     case let code as ExitCode: return ("", code.rawValue)
     case let error as UsageError:
       return ("error: \(error.message)", ExitCode.validationFailure.rawValue)
@@ -107,7 +108,10 @@ enum Interruption {
   static func watched(_ job: @escaping @Sendable () async throws -> Void) async throws {
     let task = Task { try await job() }
     let flag = Flag()
-    let sources = [SIGINT, SIGTERM].map { number in
+    // A hang-up that whoever started this program wants ignored (`nohup`) stays ignored.
+    let hangUp = signal(SIGHUP, SIG_IGN)
+    let numbers = [SIGINT, SIGTERM] + (isIgnored(hangUp) ? [] : [SIGHUP])
+    let sources = numbers.map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(
         signal: number,
@@ -115,7 +119,7 @@ enum Interruption {
       )
       source.setEventHandler {
         if flag.raise() { _exit(Program.interruptedStatus) }
-        Console.standard.errors("\nstopping after this step; once more to stop at once\n")
+        Console.standard.errors("\nstopping as soon as all is saved; once more to stop at once\n")
         task.cancel()
       }
       source.resume()
@@ -127,7 +131,14 @@ enum Interruption {
     } onCancel: {
       task.cancel()
     }
-    if flag.isRaised { throw CancellationError() }
+    if flag.isRaised { throw Saved() }
+  }
+
+  /// The job was interrupted and came to an orderly end.
+  struct Saved: Error {}
+
+  private static func isIgnored(_ handler: sighandler_t?) -> Bool {
+    unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   private final class Flag: @unchecked Sendable {

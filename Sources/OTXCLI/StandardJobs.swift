@@ -18,11 +18,44 @@ struct StandardJobs: Jobs {
       data: request.data,
       recipe: request.recipe,
       memoryLimit: request.engine.memoryLimit,
-      workspace: Workspace(root: request.workDirectory)
+      workspace: Workspace(root: request.workDirectory),
+      library: request.library
     )
+    return try await train(engine, request.modelDirectory, observers)
+  }
+
+  func resume(
+    _ request: ResumeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome {
+    let workspace = Workspace(root: request.workDirectory)
+    guard let run = request.run ?? workspace.newestUnfinishedRun else {
+      let newest = workspace.latestRun.map {
+        " (the newest is at its end; to train it further, name it: --resume \($0.relativePath))"
+      }
+      throw ConfigurationError.invalid(
+        "\(workspace.root.relativePath) holds no run to go on with\(newest ?? ""); train anew, or name the folder of runs with --work-dir"
+      )
+    }
+    let engine = try Engine(
+      resuming: run,
+      data: request.data,
+      overrides: request.overrides,
+      allowsChangedData: request.allowsChangedData,
+      memoryLimit: request.memoryLimit,
+      library: request.library
+    )
+    return try await train(engine, request.modelDirectory, observers)
+  }
+
+  private func train(
+    _ engine: Engine,
+    _ modelDirectory: URL?,
+    _ observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome {
     for event in engine.dataEvents { observers.tell(event) }
     for decision in engine.decisions { observers.tell(.message(decision.description)) }
-    let run = try await engine.train(modelDirectory: request.modelDirectory, observers: observers)
+    let run = try await engine.train(modelDirectory: modelDirectory, observers: observers)
     return TrainOutcome(
       runDirectory: run.directory,
       recipeFile: run.recipe,
@@ -149,11 +182,5 @@ struct StandardJobs: Jobs {
       )
     }
     return engine
-  }
-}
-
-extension [any TrainingObserver] {
-  fileprivate func tell(_ event: TrainingEvent) {
-    for observer in self { observer.observe(event) }
   }
 }

@@ -10,10 +10,14 @@ struct Train: AsyncParsableCommand {
     usage: """
       otx train [RECIPE] DATA [options]
       otx train [RECIPE] DATA [options] params --group.name VALUE ...
+      otx train --resume [RUN]
       """,
     discussion: """
       Without a recipe the data decides, and every choice is printed with its reason.
       DATA is a folder or a data.yaml.
+
+      Ctrl-C ends training after the step under way. Whatever stopped a run - Ctrl-C, a crash, a
+      power cut - 'otx train --resume' goes on with it as if it had not stopped.
       """
   )
 
@@ -23,6 +27,7 @@ struct Train: AsyncParsableCommand {
   @OptionGroup(title: "Recipe") var recipe: RecipeArguments
   @OptionGroup(title: "Data") var data: DataArguments
   @OptionGroup(title: "Training") var training: TrainingArguments
+  @OptionGroup(title: "Training") var resumption: ResumptionArguments
   @OptionGroup(title: "Computing") var compute: ComputeArguments
   @OptionGroup(title: "Results") var workspace: WorkspaceArguments
   @OptionGroup(title: "Results") var models: ModelOutputArguments
@@ -30,10 +35,9 @@ struct Train: AsyncParsableCommand {
 
   func run() async throws {
     if let name = training.modelHelp { return try describeModel(name) }
-    let request = try UsageError.unless { try self.request() }
     let reporter = ProgressReporter(console: .current, level: output.level)
     for warning in compute.warnings { reporter.observe(.warning(warning)) }
-    let outcome = try await CurrentJobs.value.train(request, observers: [reporter])
+    let outcome = try await outcome(observer: reporter)
     reporter.end()
     reporter.report(outcome.result)
     if output.json {
@@ -41,10 +45,40 @@ struct Train: AsyncParsableCommand {
     } else {
       Console.current.print(summary(outcome))
     }
-    if Task.isCancelled {
-      let weights = outcome.result.checkpoint.relativePath
-      reporter.log("to go on from what was learned: the same command with --weights \(weights)")
+    if outcome.result.isInterrupted {
+      reporter.log("interrupted; to go on: otx train --resume \(outcome.runDirectory.relativePath)")
     }
+  }
+
+  private func outcome(observer: any TrainingObserver) async throws -> TrainOutcome {
+    if resumption.run != nil {
+      let request = try UsageError.unless { try resumeRequest() }
+      return try await CurrentJobs.value.resume(request, observers: [observer])
+    }
+    let request = try UsageError.unless { try self.request() }
+    return try await CurrentJobs.value.train(request, observers: [observer])
+  }
+
+  /// Which run to go on with, and what may differ.
+  func resumeRequest() throws -> ResumeRequest {
+    guard recipe.reference == nil, recipe.model == nil, recipe.task == nil else {
+      throw UsageError("--resume goes on with the run's own recipe; leave the recipe out")
+    }
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
+    let inputs = try Inputs(self.inputs, library: library, takesModel: false)
+    guard inputs.images.isEmpty, inputs.recipe == nil else {
+      throw UsageError("--resume goes on with the run's own recipe; leave '\(self.inputs[0])' out")
+    }
+    return ResumeRequest(
+      run: try resumption.folder(below: workspace.url),
+      workDirectory: workspace.url,
+      data: try data.location(positional: inputs.data),
+      overrides: try recipe.changes.overrides() + training.overrides + compute.overrides,
+      allowsChangedData: resumption.allowChangedData,
+      library: library,
+      modelDirectory: models.url,
+      memoryLimit: try compute.engineOptions().memoryLimit
+    )
   }
 
   /// What the command line asks for.
@@ -77,6 +111,7 @@ struct Train: AsyncParsableCommand {
     try check(&request)
     return TrainRequest(
       recipe: request,
+      library: library,
       data: location,
       workDirectory: workspace.url,
       modelDirectory: models.url,
@@ -151,6 +186,40 @@ struct Train: AsyncParsableCommand {
       ["peak memory", String(format: "%.2f GiB", Double(result.peakMemoryBytes) / 0x1p30)],
     ]
     return TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered()
+  }
+}
+
+/// Going on with a run that stopped.
+struct ResumptionArguments: ParsableArguments {
+  @Option(
+    name: [.customLong("resume"), .customLong("resume-from")],
+    help: .init(
+      "Go on with a run that stopped: its folder; the newest that has not come to its end if none is "
+        + "named. More --max-epochs are allowed.",
+      valueName: "run"
+    )
+  )
+  var run: String?
+
+  @Flag(help: "With --resume: go on although the data changed.")
+  var allowChangedData = false
+
+  func validate() throws {
+    if allowChangedData, run == nil {
+      throw ValidationError("--allow-changed-data is for --resume only")
+    }
+  }
+
+  /// The run's folder; `nil` where the user named none.
+  ///
+  /// Runs in `workDirectory` may be named by their folder's name alone.
+  func folder(below workDirectory: URL) throws -> URL? {
+    guard let run, !run.isEmpty else { return nil }
+    let candidates = [URL(filePath: run), workDirectory.appending(path: run)]
+    guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) })
+    else { throw UsageError("--resume: there is no run at '\(run)'") }
+    // A file of the run stands for it.
+    return found.isDirectory ? found : found.deletingLastPathComponent()
   }
 }
 

@@ -23,6 +23,23 @@ public struct LearningRateSchedule: Codable, Sendable, Equatable {
   private var bestScore: Double?
   private var badCount = 0
 
+  /// What the scores so far have made of the schedule; a checkpoint holds it.
+  ///
+  /// All else of a schedule follows from its options.
+  public struct State: Codable, Sendable, Equatable {
+    public var rate: Double
+    public var bestScore: Double?
+    public var badCount: Int
+  }
+
+  /// What the scores so far have made of the schedule.
+  public var state: State {
+    get { State(rate: plateauRate, bestScore: bestScore, badCount: badCount) }
+    set {
+      (plateauRate, bestScore, badCount) = (newValue.rate, newValue.bestScore, newValue.badCount)
+    }
+  }
+
   public init(
     _ options: ScheduleOptions,
     baseLearningRate: Double,

@@ -86,6 +86,8 @@ private struct Limit {
     .atLeast(0, "earlyStopping.minimumDelta") { $0.training.earlyStopping.minimumDelta },
     .atLeast(0, "earlyStopping.warmupEpochs") { Double($0.training.earlyStopping.warmupEpochs) },
     .atLeast(0, "earlyStopping.warmupSteps") { Double($0.training.earlyStopping.warmupSteps) },
+    .atLeast(1, "gradientAccumulation") { Double($0.training.gradientAccumulation) },
+    .atLeast(0, "checkpoint.intervalMinutes") { $0.training.checkpoint.intervalMinutes },
     .atLeast(0, "gradientClip") { $0.training.gradientClip },
     .within(0..<1, "emaDecay") { $0.training.emaDecay },
     .above(0, "validationInterval") { $0.training.validationInterval },

@@ -7,18 +7,34 @@ import OTXCore
 /// than training, and patience is counted in validations, so it shrinks likewise. The formulas are
 /// those of OpenVINO Training eXtensions 2.6 (`AdaptiveTrainScheduling`, largest interval 5,
 /// decay -0.025).
-struct AdaptiveSchedule: Equatable {
+struct AdaptiveSchedule: Codable, Equatable {
   var validationInterval: Double
   var earlyStoppingPatience: Int
   var learningRatePatience: Int
   /// A line for each value that differs from the options.
   var changes: [String]
+  /// The wishes that this was made of.
+  var requested: Wishes
+
+  /// What the options ask for.
+  struct Wishes: Codable, Equatable {
+    var validationInterval: Double
+    var earlyStopping: Bool
+    var earlyStoppingPatience: Int
+    var learningRatePatience: Int
+  }
 
   init(options: TrainOptions, stepsPerEpoch: Int) {
     validationInterval = options.validationInterval
     earlyStoppingPatience = options.earlyStopping.patience
     learningRatePatience = options.schedule.patience
     changes = []
+    requested = Wishes(
+      validationInterval: options.validationInterval,
+      earlyStopping: options.earlyStopping.enabled,
+      earlyStoppingPatience: options.earlyStopping.patience,
+      learningRatePatience: options.schedule.patience
+    )
     guard options.adaptiveScheduling, options.validationInterval == 1 else { return }
     let interval = max((exp(-0.025 * Double(stepsPerEpoch)) * 5).rounded(), 1)
     guard interval > 1 else { return }

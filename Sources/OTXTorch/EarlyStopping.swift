@@ -5,8 +5,15 @@ struct EarlyStopping: Equatable {
   private let options: EarlyStoppingOptions
   private let patience: Int
   private let warmupSteps: Int
-  private(set) var best: Double?
-  private(set) var waited = 0
+  /// What the scores so far have made of it; a checkpoint holds this.
+  var state = State()
+  var best: Double? { state.best }
+  var waited: Int { state.waited }
+
+  struct State: Codable, Equatable {
+    var best: Double?
+    var waited = 0
+  }
 
   /// - Parameters:
   ///   - options: When to stop.
@@ -27,12 +34,11 @@ struct EarlyStopping: Equatable {
   mutating func shouldStop(score: Double, iteration: Int) -> Bool {
     guard options.enabled else { return false }
     if best.map({ score > $0 + options.minimumDelta }) ?? true {
-      best = score
-      waited = 0
+      state = State(best: score)
       return false
     }
     guard iteration > warmupSteps else { return false }
-    waited += 1
+    state.waited += 1
     return waited >= patience
   }
 }

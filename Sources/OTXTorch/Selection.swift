@@ -4,10 +4,10 @@ import OTXCore
 struct Selection: Equatable {
   /// The score that decides; higher is better.
   let metric: String
-  private(set) var best: Candidate?
+  var best: Candidate?
 
   /// A validation whose weights were kept.
-  struct Candidate: Equatable {
+  struct Candidate: Codable, Equatable {
     var report: MetricReport
     var epoch: Int
     /// `nil` where the score is not defined: no object in the validation subset, for example.

@@ -1,4 +1,4 @@
-/// Seconds since the last look.
+/// Seconds since the last look, by a clock that does not jump when somebody sets the time.
 struct Stopwatch {
   private var last = ContinuousClock.now
   mutating func lap() -> Double {
@@ -6,4 +6,9 @@ struct Stopwatch {
     defer { last = now }
     return (now - last) / .seconds(1)
   }
+
+  private static let start = ContinuousClock.now
+
+  /// Seconds since this process first asked.
+  static func now() -> Double { (ContinuousClock.now - start) / .seconds(1) }
 }

@@ -99,12 +99,10 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     do {
       return try reportingMemory {
         let start = try model()
-        for observer in observers { observer.observe(start.weights.event) }
-        if let table = start.weights.table {
-          for observer in observers { observer.observe(.weights(table)) }
-          try AtomicFile.write(table.csv(), to: run.initialWeights)
-        }
-        if start.weights.isHeadRandom, let count = try adaptAnchors(of: start.model, to: data) {
+        if run.start == .fresh { try tellWeights(of: start, observers, in: run) }
+        if run.start == .fresh, start.weights.isHeadRandom,
+          let count = try adaptAnchors(of: start.model, to: data)
+        {
           let text = "Anchors: fitted to the sizes of \(count) training objects"
           for observer in observers { observer.observe(.message(text)) }
         }
@@ -145,6 +143,18 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   public func rawOutputs(_ batch: Kind.Batch) throws -> [String: ModelOutput] {
     let model = try evaluated()
     return try noGrad { try modelOutputs(model.rawOutputs(input().tensor(batch.images))) }
+  }
+
+  /// Says, and writes down, what training starts from.
+  private func tellWeights(
+    of start: Loaded,
+    _ observers: [any TrainingObserver],
+    in run: RunDirectory
+  ) throws {
+    for observer in observers { observer.observe(start.weights.event) }
+    guard let table = start.weights.table else { return }
+    for observer in observers { observer.observe(.weights(table)) }
+    try AtomicFile.write(table.csv(), to: run.initialWeights)
   }
 
   /// Fits a detector's anchors to the objects that it is to learn, where it has such anchors.

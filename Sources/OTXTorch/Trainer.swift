@@ -9,30 +9,47 @@ import OTXTensor
 /// Lives on its engine's compute thread from the first tensor to the last; `run()` does not
 /// suspend.
 final class Trainer<Kind: VisionTask> {
-  private let model: any TaskModel<Kind>
-  private let data: any DataSource<Kind>
-  private let options: TrainOptions
-  private let directory: RunDirectory
+  let model: any TaskModel<Kind>
+  let data: any DataSource<Kind>
+  let options: TrainOptions
+  let directory: RunDirectory
   private let observers: [any TrainingObserver]
-  private let input: InputNormalizer
-  private var info: ModelInfo
+  let input: InputNormalizer
+  var info: ModelInfo
   /// The threshold the user set; `nil` lets validation choose.
-  private let fixedThreshold: Float?
+  let fixedThreshold: Float?
 
-  private let optimizer: any Optimizer
-  private let averaged: WeightAverage?
-  private let stepsPerEpoch: Int
-  private let adaptive: AdaptiveSchedule
-  private var schedule: LearningRateSchedule
-  private var stopping: EarlyStopping
+  let optimizer: any Optimizer
+  var averaged: WeightAverage?
+  let stepsPerEpoch: Int
+  var adaptive: AdaptiveSchedule
+  var schedule: LearningRateSchedule
+  var stopping: EarlyStopping
+  var selection: Selection
 
-  private var iteration = 0
-  /// The step after which `last.pth` was written.
-  private var savedIteration: Int?
-  private var selection: Selection
-  private var imageCount = 0
-  private var trainingTime = 0.0
+  /// From 1.
+  var epoch = 1
+  /// Steps of the epoch that are done.
+  var step = 0
+  /// Steps of all epochs that are done.
+  var iteration = 0
+  /// Whether the validation that may be due after the step is done.
+  var isValidated = true
+  var validationCount = 0
+  var lastStep: TrainingState.LastStep?
+  var time = TrainingTime()
+  let machine: Machine
 
+  /// Seconds by a clock that never jumps.
+  let now: () -> Double
+  /// When `last.pth` was written, or writing it was tried, or training began.
+  var lastSave: Double
+  /// The best weights, where they could not be written yet.
+  var unsavedBest: CheckpointFile?
+
+  /// A training that has not begun; `now` gives seconds by a clock that never jumps.
+  ///
+  /// - Throws: ``ConfigurationError`` for options that train nothing, `TensorError`.
   init(
     model: any TaskModel<Kind>,
     info: ModelInfo,
@@ -40,7 +57,8 @@ final class Trainer<Kind: VisionTask> {
     options: TrainOptions,
     confidenceThreshold: Float?,
     directory: RunDirectory,
-    observers: [any TrainingObserver]
+    observers: [any TrainingObserver],
+    now: @escaping () -> Double = Stopwatch.now
   ) throws {
     guard options.maxEpochs >= 1 else {
       throw ConfigurationError.invalid("maxEpochs is \(options.maxEpochs); expected at least 1")
@@ -52,66 +70,108 @@ final class Trainer<Kind: VisionTask> {
     self.options = options
     self.directory = directory
     self.observers = observers
+    self.now = now
+    lastSave = now()
     selection = Selection(metric: try Kind.metricName(options.metric))
     input = try InputNormalizer(info.preprocessing)
-    stepsPerEpoch = data.batchCount(.train, mode: .training(epoch: 0))
+    let batchCount = data.batchCount(.train, mode: .training(epoch: 0))
+    let group = max(options.gradientAccumulation, 1)
+    stepsPerEpoch = (batchCount + group - 1) / group
     adaptive = AdaptiveSchedule(options: options, stepsPerEpoch: stepsPerEpoch)
     stopping = EarlyStopping(
       options: options.earlyStopping,
       patience: adaptive.earlyStoppingPatience,
       stepsPerEpoch: stepsPerEpoch
     )
+    schedule = Trainer.schedule(options, adaptive, stepsPerEpoch: stepsPerEpoch)
+    optimizer = try options.optimizer.optimizer(for: model.module)
+    averaged =
+      options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
+    machine = Machine(
+      threads: try Torch.threadCount(),
+      processor: Processor.current().name,
+      library: try Torch.version()
+    )
+  }
+
+  static func schedule(
+    _ options: TrainOptions,
+    _ adaptive: AdaptiveSchedule,
+    stepsPerEpoch: Int
+  ) -> LearningRateSchedule {
     var scheduleOptions = options.schedule
     scheduleOptions.patience = adaptive.learningRatePatience
-    schedule = LearningRateSchedule(
+    return LearningRateSchedule(
       scheduleOptions,
       baseLearningRate: options.optimizer.learningRate,
       maxEpochs: options.maxEpochs,
       stepsPerEpoch: stepsPerEpoch
     )
-    optimizer = try options.optimizer.optimizer(for: model.module)
-    averaged =
-      options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
   }
 
   /// Trains until the epochs are over, the score stops rising or the task is cancelled.
   ///
-  /// - Throws: ``EngineError/trainingFailed(_:advice:)`` when the loss is not a number, whatever
-  ///   the data source throws for its items, `TensorError` when memory runs out.
+  /// A run that goes on (``RunDirectory/start``) does so after the step of its last checkpoint, bit
+  /// by bit as if it had not stopped.
+  ///
+  /// - Throws: ``EngineError/trainingFailed(_:advice:)`` when the loss is not a number or the
+  ///   result cannot be written, whatever the data source throws for its items, `TensorError` when
+  ///   memory runs out.
   func run() throws -> TrainingResult {
     guard data.itemCount(.val) > 0 else {
       throw DataError.emptySubset(.val, reason: "training needs it to pick the best weights")
     }
-    for change in adaptive.changes { tell(.message(change)) }
-    tell(.started(epochs: options.maxEpochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
-    var stopReason = "all \(options.maxEpochs) epochs are trained"
-    var lastEpoch = 0
-    epochs: for epoch in 1...options.maxEpochs {
-      lastEpoch = epoch
-      if let reason = try train(epoch: epoch) {
-        stopReason = reason
-        break epochs
-      }
+    if directory.start == .fresh {
+      for change in adaptive.changes { tell(.message(change)) }
+    } else if let reason = try restore() {
+      return finish(stopReason: reason)
     }
-    return try finish(epochs: lastEpoch, stopReason: stopReason)
+    tell(.started(epochs: options.maxEpochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
+    lastSave = now()
+    let reason = try trainEpochs()
+    try saveEnd(reason)
+    return finish(stopReason: reason)
   }
 
-  /// One pass over the training subset.
+  /// Goes through the epochs that are left.
   ///
-  /// - Returns: Why training ends with this epoch, or `nil`.
-  private func train(epoch: Int) throws -> String? {
-    let batches = try data.batches(.train, mode: .training(epoch: epoch - 1))
+  /// - Returns: Why training ends.
+  private func trainEpochs() throws -> String {
+    while true {
+      if let reason = try trainEpoch() { return reason }
+      guard epoch < options.maxEpochs else { return "all \(options.maxEpochs) epochs are trained" }
+      save()
+      (epoch, step) = (epoch + 1, 0)
+    }
+  }
+
+  /// What is left of an epoch.
+  ///
+  /// - Returns: Why training ends with it, or `nil`.
+  private func trainEpoch() throws -> String? {
+    // The validation during which the run was stopped.
+    if !isValidated, let reason = try validateIfDue() { return reason }
+    guard step < stepsPerEpoch else { return nil }
+    let group = max(options.gradientAccumulation, 1)
+    let batches = try data.batches(
+      .train,
+      mode: .training(epoch: epoch - 1),
+      from: step * group
+    )
     model.module.setTraining(true)
-    var step = 0
     var clock = Stopwatch()
-    while let batch = try batches.next() {
+    while true {
+      var taken: [Kind.Batch] = []
+      while taken.count < group, let batch = try batches.next() { taken.append(batch) }
+      guard !taken.isEmpty else { break }
       let dataTime = clock.lap()
-      step += 1
-      let figures = try take(batch, epoch: epoch, step: step, dataTime: dataTime, clock: &clock)
+      let figures = try take(taken, dataTime: dataTime, clock: &clock)
+      (step, isValidated) = (step + 1, false)
       tell(.step(figures))
-      if Task.isCancelled { return Trainer.interrupted }
-      if step < stepsPerEpoch, let reason = try validateIfDue(epoch: epoch, step: step) {
-        return reason
+      if Task.isCancelled { return TrainingResult.interrupted }
+      if step < stepsPerEpoch {
+        if let reason = try validateIfDue() { return reason }
+        saveIfDue()
       }
       _ = clock.lap()
     }
@@ -122,78 +182,80 @@ final class Trainer<Kind: VisionTask> {
       )
     }
     // The end of the stream is the end of the epoch, even where pictures were left out.
-    if let reason = try validateIfDue(epoch: epoch, step: stepsPerEpoch) { return reason }
-    try saveLast(epoch: epoch)
-    return nil
+    step = stepsPerEpoch
+    return try validateIfDue()
   }
 
-  private static var interrupted: String { "interrupted" }
-
-  /// Validates where the schedule says so.
-  ///
-  /// - Returns: Why training ends now, or `nil`.
-  private func validateIfDue(epoch: Int, step: Int) throws -> String? {
-    let isDue = adaptive.isValidationDue(
-      epoch: epoch,
-      step: step,
-      stepsPerEpoch: stepsPerEpoch,
-      epochCount: options.maxEpochs
-    )
-    guard isDue else { return nil }
-    do {
-      return try validate(epoch: epoch)
-        ? "the score has not risen for \(adaptive.earlyStoppingPatience) validations" : nil
-    } catch is CancellationError {
-      return Trainer.interrupted
-    }
-  }
-
-  /// One optimizer step.
+  /// One optimizer step on the batches of one group.
   private func take(
-    _ batch: Kind.Batch,
-    epoch: Int,
-    step: Int,
+    _ batches: [Kind.Batch],
     dataTime: Double,
     clock: inout Stopwatch
   ) throws -> TrainingStep {
     let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
     iteration += 1
-    let images = try input.tensor(batch.images)
-    let terms = try forward(images, batch)
-    let total = try terms.total()
-    let losses = try namedValues(of: terms)
-    try guardFinite(losses, what: "loss", batch: batch, epoch: epoch, step: step)
     try optimizer.zeroGradients()
-    try total.backward()
+    let count = batches.reduce(0) { $0 + $1.count }
+    var losses: [TrainingStep.NamedValue] = []
+    for (index, batch) in batches.enumerated() {
+      // Each picture counts the same, whichever batch of the group it is in.
+      let share = Double(batch.count) / Double(count)
+      let values = try learn(from: batch, index: index, share: share)
+      for (position, value) in values.enumerated() {
+        if position == losses.count {
+          losses.append(.init(name: value.name, value: share * value.value))
+        } else {
+          losses[position].value += share * value.value
+        }
+      }
+    }
     let norm = try clipGradients()
-    try guardFinite(
-      [.init(name: "gradient norm", value: norm)],
-      what: "gradient",
-      batch: batch,
-      epoch: epoch,
-      step: step
-    )
+    try guardFinite([.init(name: "gradient norm", value: norm)], what: "gradient", batches)
     try optimizer.step(learningRate: rate)
     try averaged?.update()
-    let time = dataTime + clock.lap()
-    imageCount += batch.count
-    trainingTime += time
-    let remaining = (options.maxEpochs - epoch + 1) * stepsPerEpoch - step
+    lastStep = .init(learningRate: rate, losses: losses, gradientNorm: norm)
+    let seconds = dataTime + clock.lap()
+    time.imageCount += count
+    time.stepCount += 1
+    time.seconds += seconds
+    let remaining = (options.maxEpochs - epoch + 1) * stepsPerEpoch - step - 1
     return TrainingStep(
       epoch: epoch,
       epochCount: options.maxEpochs,
-      step: step,
+      step: step + 1,
       stepCount: stepsPerEpoch,
       iteration: iteration,
       learningRate: rate,
-      time: time,
+      time: seconds,
       dataTime: dataTime,
-      eta: trainingTime / Double(iteration) * Double(remaining),
+      eta: time.seconds / Double(time.stepCount) * Double(remaining),
       memoryBytes: ProcessMemory.residentBytes(),
       losses: losses,
       gradientNorm: norm,
-      imageCount: batch.count
+      imageCount: count
     )
+  }
+
+  /// Adds the gradients of one batch.
+  ///
+  /// - Parameters:
+  ///   - batch: What to learn from.
+  ///   - index: Its place in the group.
+  ///   - share: Its part of the group's pictures; 1 where the group is this batch.
+  /// - Returns: Its losses.
+  /// - Throws: ``EngineError/trainingFailed(_:advice:)``, `TensorError`.
+  private func learn(
+    from batch: Kind.Batch,
+    index: Int,
+    share: Double
+  ) throws -> [TrainingStep.NamedValue] {
+    let images = try input.tensor(batch.images)
+    let terms = try forward(images, batch, index: index)
+    let total = try terms.total()
+    let losses = try namedValues(of: terms)
+    try guardFinite(losses, what: "loss", [batch])
+    try (share == 1 ? total : total * share).backward()
+    return losses
   }
 
   /// Each loss, then `loss`, their sum.
@@ -216,9 +278,9 @@ final class Trainer<Kind: VisionTask> {
   }
 
   /// The losses of a batch; what they draw depends on the run's seed and the step alone.
-  private func forward(_ images: Tensor, _ batch: Kind.Batch) throws -> LossTerms {
+  private func forward(_ images: Tensor, _ batch: Kind.Batch, index: Int) throws -> LossTerms {
     do {
-      return try TorchGenerator.seeded(stepSeed(iteration)) {
+      return try TorchGenerator.seeded(drawSeed(iteration, index)) {
         try model.loss(images, batch, precision: precision)
       }
     } catch TensorError.failed("BatchNorm2d", let shapes, let message) {
@@ -229,86 +291,26 @@ final class Trainer<Kind: VisionTask> {
     }
   }
 
-  /// Scores the validation subset and keeps the weights if they are the best so far.
-  ///
-  /// - Returns: Whether training should end.
-  /// - Throws: `CancellationError` when the task is cancelled meanwhile.
-  private func validate(epoch: Int) throws -> Bool {
-    let report: MetricReport
-    do {
-      report = try withInferenceWeights { try self.score(.val) }
-    } catch let error as ModelError {
-      guard case .nonFiniteOutput = error else { throw error }
-      throw EngineError.trainingFailed(
-        "the validation after epoch \(epoch) failed: \(error)",
-        advice: divergenceAdvice
-      )
-    }
-    let isBest = selection.take(report, epoch: epoch)
-    if isBest {
-      info.confidenceThreshold = fixedThreshold ?? report.confidenceThreshold
-      try withInferenceWeights { try self.saveBest() }
-    }
-    tell(.validated(epoch: epoch, report: report, isBest: isBest))
-    guard let score = selection.score(of: report) else {
-      tell(
-        .warning(
-          "\(selection.metric) is not defined on the validation subset (is anything annotated there?); the newest weights count as the best"
-        )
-      )
-      return false
-    }
-    if schedule.report(score: score) {
-      let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
-      tell(
-        .message(
-          "Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience + 1) validations)"
-        )
-      )
-    }
-    return stopping.shouldStop(score: score, iteration: iteration)
+  /// The seed of everything that libtorch draws for a batch of a step: it needs no saving.
+  private func drawSeed(_ iteration: Int, _ index: Int) -> UInt64 {
+    let seed = UInt64(bitPattern: Int64(options.seed))
+    var generator =
+      index == 0
+      ? CounterGenerator(seed: seed, UInt64(iteration), 0x7374_6570)
+      : CounterGenerator(seed: seed, UInt64(iteration), 0x7374_6570, UInt64(index))
+    return generator.next()
   }
 
-  private func score(_ subset: Subset) throws -> MetricReport {
-    var metric = Kind.Score(labels: info.labels)
-    let batches = try data.batches(subset, mode: .evaluation)
-    let count = data.itemCount(subset)
-    var done = 0
-    while let batch = try batches.next() {
-      try Task.checkCancellation()
-      metric.update(try predict(model, info: info, input: input, batch: batch), batch.entities)
-      done += batch.count
-      tell(.validating(done: done, of: count))
-    }
-    return metric.compute(confidenceThreshold: fixedThreshold)
-  }
-
-  /// Runs `body` in evaluation mode, on averaged weights where they are kept.
-  private func withInferenceWeights<Result>(_ body: () throws -> Result) throws -> Result {
-    model.module.setTraining(false)
-    try averaged?.swap()
-    let result = Swift.Result { try body() }
-    try averaged?.swap()
-    model.module.setTraining(true)
-    return try result.get()
-  }
-
-  private func finish(epochs: Int, stopReason: String) throws -> TrainingResult {
-    if selection.best == nil {
-      // Ended before the first validation: what was learned must not be lost.
-      tell(.warning("training ended before the first validation; the last weights are kept"))
-      try withInferenceWeights { try self.saveBest() }
-    }
-    if savedIteration != iteration { try saveLast(epoch: epochs) }
+  private func finish(stopReason: String) -> TrainingResult {
     let result = TrainingResult(
       checkpoint: directory.bestCheckpoint,
       info: info,
-      epochs: epochs,
+      epochs: epoch,
       stepCount: iteration,
       best: selection.best?.report ?? MetricReport(primary: selection.metric, values: [:]),
-      bestEpoch: selection.best?.epoch ?? epochs,
-      imagesPerSecond: trainingTime > 0 ? Double(imageCount) / trainingTime : 0,
-      secondsPerEpoch: epochs > 0 ? trainingTime / Double(epochs) : 0,
+      bestEpoch: selection.best?.epoch ?? epoch,
+      imagesPerSecond: time.seconds > 0 ? Double(time.imageCount) / time.seconds : 0,
+      secondsPerEpoch: time.seconds / Double(epoch),
       peakMemoryBytes: ProcessMemory.peakBytes(),
       precision: precision,
       stopReason: stopReason
@@ -317,54 +319,20 @@ final class Trainer<Kind: VisionTask> {
     return result
   }
 
-  private func saveBest() throws {
-    try Checkpoints.write(
-      model.module,
-      info: info,
-      recipe: directory.recipeText,
-      to: directory.bestCheckpoint
-    )
-  }
-
-  private func saveLast(epoch: Int) throws {
-    try Checkpoints.writeLast(
-      model.module,
-      optimizer: optimizer,
-      averaged: averaged,
-      counters: ["epoch": epoch, "iteration": iteration],
-      info: info,
-      recipe: directory.recipeText,
-      to: directory.lastCheckpoint
-    )
-    savedIteration = iteration
-  }
-
-  /// The seed of everything that libtorch draws in a step: it needs no saving.
-  private func stepSeed(_ iteration: Int) -> UInt64 {
-    var generator = CounterGenerator(
-      seed: UInt64(bitPattern: Int64(options.seed)),
-      UInt64(iteration),
-      0x7374_6570
-    )
-    return generator.next()
-  }
-
   private func guardFinite(
     _ values: [TrainingStep.NamedValue],
     what: String,
-    batch: Kind.Batch,
-    epoch: Int,
-    step: Int
+    _ batches: [Kind.Batch]
   ) throws {
     guard let broken = values.first(where: { !$0.value.isFinite }) else { return }
-    let items = batch.frames.map(\.itemID).joined(separator: ", ")
+    let items = batches.flatMap(\.frames).map(\.itemID).joined(separator: ", ")
     throw EngineError.trainingFailed(
-      "the \(what) '\(broken.name)' became \(broken.value) in epoch \(epoch), step \(step), on the items \(items)",
+      "the \(what) '\(broken.name)' became \(broken.value) in epoch \(epoch), step \(step + 1), on the items \(items)",
       advice: divergenceAdvice
     )
   }
 
-  private var divergenceAdvice: String {
+  var divergenceAdvice: String {
     let kept =
       selection.best.map {
         "The best weights so far, of epoch \($0.epoch), are kept in \(directory.bestCheckpoint.path). "
@@ -375,7 +343,7 @@ final class Trainer<Kind: VisionTask> {
   /// What the settled options say; without a measurement, fp32 is always right.
   private var precision: Precision { options.precision == .auto ? .fp32 : options.precision }
 
-  private func tell(_ event: TrainingEvent) {
+  func tell(_ event: TrainingEvent) {
     for observer in observers { observer.observe(event) }
   }
 }

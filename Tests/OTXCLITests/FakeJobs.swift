@@ -128,6 +128,25 @@ final class FakeJobs: Jobs {
     )
   }
 
+  func resume(
+    _ request: ResumeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainOutcome {
+    let run = request.run?.relativePath ?? "the newest"
+    for observer in observers {
+      observer.observe(.message("resuming \(run) with \(request.overrides.count) changes"))
+    }
+    return try await train(
+      TrainRequest(
+        recipe: RecipeRequest(),
+        data: .root(request.workDirectory, format: nil),
+        workDirectory: request.workDirectory,
+        engine: EngineOptions()
+      ),
+      observers: []
+    )
+  }
+
   func evaluate(
     _ request: EvaluateRequest,
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void

@@ -42,7 +42,10 @@ import Testing
     ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
     ("train / --input-size huge", "HEIGHTxWIDTH"),
     ("train / --weights nothing.pth", "weights: there is nothing at 'nothing.pth'"),
-    ("train / --resume", "this version does not have --resume yet"),
+    ("train --resume nowhere", "--resume: there is no run at 'nowhere'"),
+    ("train atss_mobilenetv2 --resume", "leave 'atss_mobilenetv2' out"),
+    ("train --resume --model resnet18", "leave the recipe out"),
+    ("train / --allow-changed-data", "--allow-changed-data is for --resume only"),
     ("train / --log-level LOUD", "unknown log level 'LOUD'"),
     ("train / --memory-limit lots", "'lots' is no size"),
     (

@@ -65,6 +65,19 @@ public enum AtomicFile {
     synchronize(directory: directory)
   }
 
+  /// Removes what processes that were killed while they wrote have left in a folder.
+  ///
+  /// Files of processes that live, this one's among them, stay.
+  package static func removeLeftovers(in directory: URL) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+    for name in names {
+      guard let match = name.wholeMatch(of: /\.otx-(?:probe-)?(\d+)(?:-\d+\.partial)?/),
+        let process = Int32(match.1), kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      _ = unlink(directory.appending(path: name).path)
+    }
+  }
+
   /// Brings a folder's list of names to disk, so that a rename outlives a power cut.
   ///
   /// Not every file system can; the data itself is safe by then, so failure is no error.

@@ -80,10 +80,19 @@ public struct CheckpointFile: Sendable, Equatable {
   ///
   /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
   public func write(to url: URL) throws {
-    var records: [(name: String, contents: Data)] = []
-    if let info { records.append((CheckpointFile.infoRecord, try info.jsonData())) }
-    if let recipe { records.append((CheckpointFile.recipeRecord, Data(recipe.utf8))) }
+    let records = try CheckpointFile.records(info: info, recipe: recipe)
     try TorchArchive.write(PickleValue(state), ordered: true, records: records, to: url)
+  }
+
+  /// What a file of ours says of its model, beside the weights.
+  fileprivate static func records(
+    info: ModelInfo?,
+    recipe: String?
+  ) throws -> [(name: String, contents: Data)] {
+    var records: [(name: String, contents: Data)] = []
+    if let info { records.append((infoRecord, try info.jsonData())) }
+    if let recipe { records.append((recipeRecord, Data(recipe.utf8))) }
+    return records
   }
 }
 
@@ -96,11 +105,31 @@ public enum PickleFile {
     try readingCheckpoint(url) { try TorchArchive(url).tree() }
   }
 
+  /// An extra record of the archive, without reading the tree; `nil` where it has none.
+  ///
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
+  public static func record(_ name: String, of url: URL) throws -> Data? {
+    try readingCheckpoint(url) { try TorchArchive.record(name, of: url) }
+  }
+
   /// Writes `value`, replacing what is at `url` in one step.
   ///
+  /// - Parameters:
+  ///   - value: The tree.
+  ///   - info: What ``CheckpointFile/readInfo(_:)`` will say of the file.
+  ///   - recipe: What ``CheckpointFile/readRecipe(_:)`` will.
+  ///   - records: Extra records of the archive by name; PyTorch ignores them.
+  ///   - url: The file.
   /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
-  public static func write(_ value: PickleValue, to url: URL) throws {
-    try TorchArchive.write(value, ordered: false, records: [], to: url)
+  public static func write(
+    _ value: PickleValue,
+    info: ModelInfo? = nil,
+    recipe: String? = nil,
+    records: [(name: String, contents: Data)] = [],
+    to url: URL
+  ) throws {
+    let own = try CheckpointFile.records(info: info, recipe: recipe)
+    try TorchArchive.write(value, ordered: false, records: own + records, to: url)
   }
 }
 

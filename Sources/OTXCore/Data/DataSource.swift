@@ -16,6 +16,15 @@ public protocol DataSource<Kind>: Sendable {
   /// the number of threads.
   func batches(_ subset: Subset, mode: BatchMode) throws -> any BatchStream<Kind.Batch>
 
+  /// The batches of one epoch from the one at index `first` on, the same as in the whole epoch.
+  ///
+  /// Unless given, the batches before it are made and dropped.
+  func batches(
+    _ subset: Subset,
+    mode: BatchMode,
+    from first: Int
+  ) throws -> any BatchStream<Kind.Batch>
+
   /// The boxes of a subset's objects, in pixels of the network's input, without augmentation; no
   /// picture is read for it.
   func annotatedBoxes(_ subset: Subset) -> [BoundingBox]
@@ -23,6 +32,16 @@ public protocol DataSource<Kind>: Sendable {
 
 extension DataSource {
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] { [] }
+
+  public func batches(
+    _ subset: Subset,
+    mode: BatchMode,
+    from first: Int
+  ) throws -> any BatchStream<Kind.Batch> {
+    let stream = try batches(subset, mode: mode)
+    for _ in 0..<first { _ = try stream.next() }
+    return stream
+  }
 }
 
 /// How a subset is walked.

@@ -13,6 +13,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var optimizer = OptimizerOptions()
   public var schedule = ScheduleOptions()
   public var earlyStopping = EarlyStoppingOptions()
+  /// Batches whose gradients make one step; a step learns from so many times the batch size.
+  public var gradientAccumulation = 1
   /// Longest allowed gradient norm (L2); 0: no clipping.
   public var gradientClip = 0.0
   /// Decay of the averaged weights; 0: none are kept.
@@ -23,6 +25,16 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var adaptiveScheduling = true
   /// The score that picks the best checkpoint; `auto`: the task's own.
   public var metric = "auto"
+  public var checkpoint = CheckpointOptions()
+  public init() {}
+}
+
+/// When training writes down what it needs to go on after an interruption.
+public struct CheckpointOptions: Codable, Sendable, Equatable {
+  /// Minutes between two checkpoints within an epoch; 0: one after every step.
+  ///
+  /// Each epoch ends with one, too.
+  public var intervalMinutes = 5.0
   public init() {}
 }
 

@@ -10,6 +10,10 @@ public struct RunDirectory: Sendable, Equatable {
   public var cache: URL
   /// The filled recipe, as text; it goes into checkpoints.
   public var recipeText: String
+  /// Whether training begins, or goes on from ``lastCheckpoint``.
+  public var start = RunStart.fresh
+  /// What the data looks like; `nil` where nobody looked.
+  public var data: DataFingerprint?
   public init(root: URL, models: URL, cache: URL, recipeText: String = "") {
     self.root = root
     self.models = models
@@ -22,6 +26,16 @@ public struct RunDirectory: Sendable, Equatable {
   public var initialWeights: URL { root.appending(path: "initial_weights.csv") }
   /// The recipe with every value that the run used.
   public var recipe: URL { root.appending(path: "recipe.yaml") }
+}
+
+/// How a run begins.
+public enum RunStart: Sendable, Equatable {
+  /// With the first step.
+  case fresh
+  /// After the step that the run's last checkpoint was written at, on the same data.
+  case resumed
+  /// The same, whatever became of the data.
+  case resumedOnChangedData
 }
 
 /// What a training run left behind.
@@ -44,6 +58,10 @@ public struct TrainingResult: Codable, Sendable, Equatable {
   /// What `auto` precision became.
   public var precision: Precision
   public var stopReason: String
+  /// Whether training was stopped from outside and can go on.
+  public var isInterrupted: Bool { stopReason == TrainingResult.interrupted }
+  /// The reason to stop of a run that was stopped from outside.
+  public static let interrupted = "interrupted"
 
   public init(
     checkpoint: URL,
@@ -87,6 +105,9 @@ public enum TrainingEvent: Sendable {
   /// What became of each weight of a file that training starts from.
   case weights(WeightTable)
   case started(epochs: Int, stepsPerEpoch: Int, precision: Precision)
+  /// Training goes on after `step`, the last one that is not repeated; so many validations were done
+  /// until then. What was told of later ones before the interruption is void and comes again.
+  case resumed(after: TrainingStep, validationCount: Int)
   case step(TrainingStep)
   case validating(done: Int, of: Int)
   case validated(epoch: Int, report: MetricReport, isBest: Bool)
@@ -116,7 +137,7 @@ public struct TrainingStep: Sendable, Equatable {
   public var imageCount: Int
 
   /// One term of the loss.
-  public struct NamedValue: Sendable, Equatable {
+  public struct NamedValue: Codable, Sendable, Equatable {
     public var name: String
     public var value: Double
     public init(name: String, value: Double) { (self.name, self.value) = (name, value) }

@@ -18,6 +18,8 @@ public enum DataError: Error, Equatable, Sendable {
   case damaged(root: String, problems: [DatasetProblem])
   /// A subset that is needed and has no usable items.
   case emptySubset(Subset, reason: String)
+  /// The data is not what the run began with; each change in words.
+  case changed([String])
 }
 
 extension DataError: LocalizedError, CustomStringConvertible {
@@ -41,6 +43,8 @@ extension DataError: LocalizedError, CustomStringConvertible {
         .joined(separator: "\n")
     case .emptySubset(let subset, let reason):
       "the \(subset.rawValue) subset has no usable items: \(reason)"
+    case .changed(let changes):
+      "the data changed since the run began: \(changes.joined(separator: "; ")). Bring it back, start a new run, or go on with the data as it is now by --allow-changed-data"
     }
   }
 }

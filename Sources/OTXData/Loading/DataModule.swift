@@ -183,11 +183,23 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     _ subset: Subset,
     mode: BatchMode
   ) throws -> any BatchStream<Kind.Batch> {
+    try batches(subset, mode: mode, from: 0)
+  }
+
+  /// The batches of one epoch from the one at index `first` on; those before it are not loaded.
+  ///
+  /// - Throws: As ``batches(_:mode:)``.
+  public func batches(
+    _ subset: Subset,
+    mode: BatchMode,
+    from first: Int
+  ) throws -> any BatchStream<Kind.Batch> {
     let items = try usableItems(of: subset, mode: mode)
     let job = LoadingJob(
       items: items,
       hasTruth: subset != .unlabeled,
       plan: plan(subset, mode),
+      firstBatch: first,
       mode: mode,
       loader: loader,
       isStrict: isStrict,

@@ -7,6 +7,8 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
   /// Whether the items say what is in them; without, they are there to be predicted on.
   let hasTruth: Bool
   let plan: BatchPlan
+  /// Where in the plan to begin.
+  var firstBatch = 0
   let mode: BatchMode
   let loader: SampleLoader<Kind>
   let isStrict: Bool
@@ -136,6 +138,11 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
     self.job = job
     self.batchesAhead = batchesAhead
     self.start = start
+    nextBatch = min(job.firstBatch, job.plan.batches.count)
+    currentBatch = nextBatch
+    if nextBatch < job.plan.batches.count {
+      nextPosition = job.plan.batches[nextBatch].lowerBound
+    }
   }
 
   /// Threads that have not ended.

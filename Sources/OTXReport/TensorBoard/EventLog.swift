@@ -40,6 +40,7 @@ public final class EventLog: TrainingObserver, @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     switch event {
+    case .resumed(let step, _): lastStep = step.iteration
     case .step(let step):
       write(EventLog.scalars(of: step), step: step.iteration)
       lastStep = step.iteration

@@ -1,0 +1,97 @@
+import OTXCore
+import OTXModels
+import OTXNN
+import OTXTensor
+
+extension Trainer {
+  /// Validates where the schedule says so.
+  ///
+  /// - Returns: Why training ends now, or `nil`.
+  func validateIfDue() throws -> String? {
+    let isDue = adaptive.isValidationDue(
+      epoch: epoch,
+      step: step,
+      stepsPerEpoch: stepsPerEpoch,
+      epochCount: options.maxEpochs
+    )
+    guard isDue else {
+      isValidated = true
+      return nil
+    }
+    // A validation takes its time: what was learned until here is not to hang on its end.
+    saveIfDue()
+    do {
+      let ends = try validate()
+      isValidated = true
+      return ends
+        ? "the score has not risen for \(adaptive.earlyStoppingPatience) validations" : nil
+    } catch is CancellationError {
+      return TrainingResult.interrupted
+    }
+  }
+
+  /// Scores the validation subset and keeps the weights if they are the best so far.
+  ///
+  /// - Returns: Whether training should end.
+  /// - Throws: `CancellationError` when the task is cancelled meanwhile.
+  private func validate() throws -> Bool {
+    let report: MetricReport
+    do {
+      report = try withInferenceWeights { try self.score(.val) }
+    } catch let error as ModelError {
+      guard case .nonFiniteOutput = error else { throw error }
+      throw EngineError.trainingFailed(
+        "the validation after epoch \(epoch) failed: \(error)",
+        advice: divergenceAdvice
+      )
+    }
+    validationCount += 1
+    let isBest = selection.take(report, epoch: epoch)
+    if isBest {
+      info.confidenceThreshold = fixedThreshold ?? report.confidenceThreshold
+      try saveBest()
+    }
+    tell(.validated(epoch: epoch, report: report, isBest: isBest))
+    guard let score = selection.score(of: report) else {
+      tell(
+        .warning(
+          "\(selection.metric) is not defined on the validation subset (is anything annotated there?); the newest weights count as the best"
+        )
+      )
+      return false
+    }
+    if schedule.report(score: score) {
+      let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
+      tell(
+        .message(
+          "Update learning rate: \(rate) (the score has not risen for \(adaptive.learningRatePatience + 1) validations)"
+        )
+      )
+    }
+    return stopping.shouldStop(score: score, iteration: iteration)
+  }
+
+  private func score(_ subset: Subset) throws -> MetricReport {
+    var metric = Kind.Score(labels: info.labels)
+    let batches = try data.batches(subset, mode: .evaluation)
+    let count = data.itemCount(subset)
+    var done = 0
+    while let batch = try batches.next() {
+      try Task.checkCancellation()
+      metric.update(try predict(model, info: info, input: input, batch: batch), batch.entities)
+      done += batch.count
+      tell(.validating(done: done, of: count))
+    }
+    return metric.compute(confidenceThreshold: fixedThreshold)
+  }
+
+  /// Runs `body` in evaluation mode, on averaged weights where they are kept.
+  func withInferenceWeights<Result>(_ body: () throws -> Result) throws -> Result {
+    model.module.setTraining(false)
+    try averaged?.swap()
+    let result = Swift.Result { try body() }
+    try averaged?.swap()
+    model.module.setTraining(true)
+    return try result.get()
+  }
+}
