@@ -89,7 +89,7 @@ extension TrainingEvent {
   /// The event as a line of a log; `nil` for what is not worth one.
   public var logLine: String? {
     switch self {
-    case .message(let text): return text
+    case .message(let text), .detail(let text): return text
     case .warning(let text): return "WARNING: \(text)"
     case .weights(let table): return "Initial weights:\n\(table.rendered())"
     case .started(let epochs, let steps, let precision):

@@ -90,6 +90,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
         )
       )
     }
+    if let line = pictures?.summary { observers.tell(.detail(line)) }
     return result
   }
 

@@ -36,6 +36,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       switch event {
       case .message(let text): write(text, .info)
       case .warning(let text): write(text, .warning)
+      case .detail(let text): write(text, .debug)
       case .weights(let table):
         // What was not taken; all of it stands in the log and beside it.
         for line in table.differences(rowCount: 8) { write(line, .info) }

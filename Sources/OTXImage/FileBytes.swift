@@ -20,7 +20,7 @@ package final class ReadableFile {
   /// - Throws: ``DataError/unreadable(file:reason:)`` for a missing file, a folder, no permission.
   package init(_ url: URL) throws {
     name = url.path
-    descriptor = open(name, O_RDONLY | O_CLOEXEC)
+    descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ReadableFile.failure(name) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
@@ -29,7 +29,9 @@ package final class ReadableFile {
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw DataError.unreadable(file: name, reason: "is not a regular file")
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      let reason = isFolder ? "is a folder, not a file" : "is not a regular file"
+      throw DataError.unreadable(file: name, reason: reason)
     }
     byteCount = Int(status.st_size)
   }
@@ -64,8 +66,18 @@ package final class ReadableFile {
   package func allBytes() throws -> [UInt8] { try bytes(at: 0, count: byteCount) }
 
   private static func failure(_ name: String) -> DataError {
-    let code = errno
-    let reason = code == ENOENT ? "the file does not exist" : String(cString: strerror(code))
-    return DataError.unreadable(file: name, reason: reason)
+    DataError.unreadable(file: name, reason: reason(for: errno, opening: name))
+  }
+
+  /// What an error number means for a file, as the end of a sentence about it.
+  static func reason(for code: Int32, opening name: String) -> String {
+    switch code {
+    case ENOENT:
+      let link = try? FileManager.default.destinationOfSymbolicLink(atPath: name)
+      return link.map { "is a link to '\($0)', which does not exist" } ?? "the file does not exist"
+    case ELOOP: return "is a link that leads back to itself"
+    case EACCES, EPERM: return "may not be read: \(String(cString: strerror(code)))"
+    default: return "cannot be read: \(String(cString: strerror(code)))"
+    }
   }
 }

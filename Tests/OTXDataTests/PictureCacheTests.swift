@@ -100,10 +100,10 @@ struct PictureCacheTests {
     #expect(limit(.auto, free: 4000) == 1000)
     #expect(limit(.auto, memory: 2000) == 500)
     #expect(limit(.auto, free: nil) == 0)
-    #expect(PictureCache.memoryLimit(0, lessCache: 0, availableBytes: 1000) == 0)
-    #expect(PictureCache.memoryLimit(1000, lessCache: 200, availableBytes: 5000) == 800)
-    #expect(PictureCache.memoryLimit(0, lessCache: 200, availableBytes: 1000) == 700)
-    #expect(PictureCache.memoryLimit(1000, lessCache: 900, availableBytes: 5000) == 500)
+    #expect(PictureCache.memoryLimit(0, lessCache: 0, attainableBytes: 1000) == 0)
+    #expect(PictureCache.memoryLimit(1000, lessCache: 200, attainableBytes: 5000) == 800)
+    #expect(PictureCache.memoryLimit(0, lessCache: 200, attainableBytes: 1000) == 700)
+    #expect(PictureCache.memoryLimit(1000, lessCache: 900, attainableBytes: 5000) == 500)
   }
 
   @Test("reduced decoding moves boxes with the picture", arguments: [ReducedDecoding.auto, .on])
@@ -183,8 +183,16 @@ struct PictureCacheTests {
     try root.write("30000\n", to: "sys/fs/cgroup/jobs/7/memory.max")
     try root.write("10000\n", to: "sys/fs/cgroup/jobs/7/memory.current")
     #expect(SystemMemory.availableBytes(root: root.url) == 20000)
+    // Files in memory make way.
+    try root.write(
+      "anon 5\ninactive_file 1000\nactive_file 500\n",
+      to: "sys/fs/cgroup/jobs/7/memory.stat"
+    )
+    #expect(SystemMemory.availableBytes(root: root.url) == 21500)
+    #expect(SystemMemory.attainableBytes(root: root.url) == 30000)
     try root.write("9000\n", to: "sys/fs/cgroup/memory/memory.limit_in_bytes")
     #expect(SystemMemory.availableBytes(root: root.url) == 9000)
+    #expect(SystemMemory.attainableBytes(root: root.url) == 9000)
     #expect((SystemMemory.availableBytes() ?? 0) > 0)
   }
 }

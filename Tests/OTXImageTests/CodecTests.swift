@@ -1,7 +1,8 @@
 import Foundation
 import OTXCore
-import OTXImage
 import Testing
+
+@testable import OTXImage
 
 @Suite("Picture files")
 struct CodecTests {
@@ -172,11 +173,20 @@ struct CodecTests {
     let folder = #expect(throws: DataError.self) {
       try ImageFile.read(FileManager.default.temporaryDirectory)
     }
-    #expect(folder?.description.contains("is not a regular file") ?? false)
+    #expect(folder?.description.contains("is a folder, not a file") ?? false)
     let write = #expect(throws: DataError.self) {
       try ImageFile.write(patterned(height: 2, width: 2), to: missing)
     }
     #expect(write?.description.hasPrefix("/nowhere/a.jpg: cannot be written") ?? false)
+  }
+
+  @Test("why a file cannot be opened is said in words")
+  func openingErrors() {
+    func reason(_ code: Int32) -> String { ReadableFile.reason(for: code, opening: "/nowhere/a") }
+    #expect(reason(EACCES).hasPrefix("may not be read: "))
+    #expect(reason(ENOENT) == "the file does not exist")
+    #expect(reason(EIO).hasPrefix("cannot be read: "))
+    #expect(reason(ELOOP) == "is a link that leads back to itself")
   }
 
   @Test("stored pixels can be had without EXIF's turn")

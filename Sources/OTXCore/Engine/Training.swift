@@ -102,6 +102,8 @@ public enum TrainingEvent: Sendable {
   /// A line for people: a decision, a change of schedule.
   case message(String)
   case warning(String)
+  /// A line for those who look closely: shown at the level DEBUG alone.
+  case detail(String)
   /// What became of each weight of a file that training starts from.
   case weights(WeightTable)
   case started(epochs: Int, stepsPerEpoch: Int, precision: Precision)

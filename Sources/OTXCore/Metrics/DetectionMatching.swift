@@ -68,10 +68,10 @@ struct DetectionGroup {
   /// Gives each detection, surest first, the free object that it overlaps most.
   ///
   /// The rule of pycocotools' `evaluateImg`: an overlap counts from the threshold on; each object is
-  /// given away once, a crowd or a difficult object (VOC's protocol) any number of times; objects outside `areas` and crowds are taken
-  /// only where no other fits, and the detection is ignored then. So are detections without an
-  /// object whose own area lies outside `areas`. Greedy by score: what holds for all detections
-  /// holds for the first `n` of them.
+  /// given away once, a crowd or a difficult object (VOC's protocol) any number of times; these and
+  /// objects outside `areas` are taken only where no other fits, and the detection is ignored then.
+  /// So are detections without an object whose own area lies outside `areas`. Greedy by score: what
+  /// holds for all detections holds for the first `n` of them.
   func match(
     thresholds: [Double],
     areas: ClosedRange<Double>,

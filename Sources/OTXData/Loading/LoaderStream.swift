@@ -74,7 +74,7 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
         DatasetProblem(
           kind: "unreadable picture",
           location: item.id,
-          message: "the picture \(reason); \(consequence)",
+          message: "\(reason.aboutPicture); \(consequence)",
           remedy: .leftOut
         )
       )
@@ -289,4 +289,9 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
     let samples = gathering.samples.compactMap { $0 }
     return Result { samples.isEmpty ? nil : try Kind.Batch(collating: samples) }
   }
+}
+
+extension String {
+  /// Why a picture cannot be read, as a sentence.
+  var aboutPicture: String { hasPrefix("the file ") ? self : "the picture \(self)" }
 }

@@ -106,16 +106,16 @@ public final class PictureCache: Sendable {
   /// - Parameters:
   ///   - memoryLimit: Bytes that the whole program may take; 0: what the machine has.
   ///   - byteLimit: The cache's.
-  ///   - availableBytes: Memory that is free now.
+  ///   - attainableBytes: Memory that the process could have in all.
   /// - Returns: A limit for tensors; 0: the machine's, as before.
   package static func memoryLimit(
     _ memoryLimit: Int,
     lessCache byteLimit: Int,
-    availableBytes: Int? = SystemMemory.availableBytes()
+    attainableBytes: Int? = SystemMemory.attainableBytes()
   ) -> Int {
     guard byteLimit > 0 else { return memoryLimit }
-    // The share of free memory that tensors get where nobody sets a limit.
-    let whole = memoryLimit > 0 ? memoryLimit : (availableBytes ?? 0) / 10 * 9
+    // Nine tenths is what tensors get where nobody sets a limit.
+    let whole = memoryLimit > 0 ? memoryLimit : (attainableBytes ?? 0) / 10 * 9
     return max(whole - byteLimit, whole / 2)
   }
 }

@@ -10,6 +10,7 @@ enum DatasetChecker {
     for subset in Subset.allCases {
       guard let stated = reading.items[subset] else { continue }
       let items = merged(stated, &result.problems)
+      noteNamesOfOneSpelling(items, &result.problems)
       let headers = ParallelResults<Result<CheckedPicture, DataError>>(count: items.count)
       WorkerThreads.forEach(items.count) { headers.set($0, Self.header(of: items[$0])) }
       var kept: [DatasetItem] = []
@@ -51,6 +52,25 @@ enum DatasetChecker {
       )
     }
     return result
+  }
+
+  /// Notes names that are one on systems where case does not matter: copied there, one file is lost.
+  private static func noteNamesOfOneSpelling(
+    _ items: [DatasetItem],
+    _ problems: inout [DatasetProblem]
+  ) {
+    var first: [String: String] = [:]
+    for item in items {
+      guard let other = first.updateValue(item.id, forKey: item.id.lowercased()) else { continue }
+      problems.append(
+        DatasetProblem(
+          kind: "names that differ in case alone",
+          location: item.id,
+          message: "the names \(other) and \(item.id) differ in case alone; both are used",
+          remedy: .noted
+        )
+      )
+    }
   }
 
   /// Notes pictures that stand in two subsets: a score on them says nothing.

@@ -20,7 +20,7 @@ extension Dataset {
           DatasetProblem(
             kind: "unreadable picture",
             location: item.origin.isEmpty ? item.id : item.origin,
-            message: "the picture \(reason)",
+            message: reason.aboutPicture,
             remedy: .noted
           )
         )
