@@ -36,6 +36,13 @@ extension TaskModel {
   public func rawOutputs(_ images: Tensor) throws -> [NamedTensor] { try outputs(images) }
 }
 
+/// A model that learns otherwise in the last epochs, when steps that recipes leave out of them
+/// (mosaic, mix-up) no longer change the pictures.
+public protocol FinalPhaseAware: AnyObject {
+  /// Set before each epoch.
+  var isFinalPhase: Bool { get set }
+}
+
 /// A tensor and what it is called in exported models.
 public struct NamedTensor {
   public var name: String

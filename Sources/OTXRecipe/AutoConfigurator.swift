@@ -100,6 +100,7 @@ public struct AutoConfigurator: Sendable {
     if request.recipe == nil, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)
     }
+    if request.recipe == nil { chooseSchedule(&recipe, profile, explicit, &decisions) }
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {
       recipe.normalization.mean = .value(model.preprocessing.mean)
@@ -125,6 +126,49 @@ public struct AutoConfigurator: Sendable {
         value: "adamw, learning rate 0.001",
         reason: "training starts from random weights; give --weights FILE to fine-tune"
       )
+    )
+  }
+
+  /// Up to so many epochs a schedule that ends with them gets further than one that waits.
+  static let fewEpochs = 150
+  /// With fewer steps than this every one has to be a large one: ATSS on drawn shapes reached a
+  /// map_50 of 0.92 in 120 steps of a constant rate, and of 0.85 with a falling one.
+  static let fewSteps = 500
+
+  /// Few epochs from random weights leave no time to find out when to stop.
+  ///
+  /// The rate rises, then falls to nothing over exactly the epochs that there are (Smith and Topin,
+  /// Super-Convergence, 2018), and weights are averaged, which stands for the last small steps.
+  private func chooseSchedule(
+    _ recipe: inout Recipe,
+    _ profile: DatasetProfile,
+    _ explicit: Set<String>,
+    _ decisions: inout [Decision]
+  ) {
+    let epochCount = recipe.training.maxEpochs
+    let stepCount =
+      epochCount * (profile.itemCounts[.train] ?? 0) / max(recipe.training.batchSize, 1)
+    guard ["auto", "none"].contains(recipe.weights), epochCount <= AutoConfigurator.fewEpochs,
+      stepCount >= AutoConfigurator.fewSteps,
+      !explicit.contains(where: { $0.hasPrefix("schedule") || $0.hasPrefix("earlyStopping") })
+    else { return }
+    recipe.training.schedule.name = .oneCycle
+    recipe.training.schedule.warmupSteps = 0
+    recipe.training.schedule.riseShare = 0.1
+    recipe.training.schedule.divFactor = 10
+    recipe.training.schedule.finalDivFactor = 100
+    recipe.training.earlyStopping.enabled = false
+    decisions.append(
+      Decision(
+        setting: "schedule",
+        value: "one_cycle, no early stop",
+        reason: "\(epochCount) epochs from random weights: the rate falls over all of them"
+      )
+    )
+    guard !explicit.contains("emaDecay"), recipe.training.emaDecay == 0 else { return }
+    recipe.training.emaDecay = 0.998
+    decisions.append(
+      Decision(setting: "emaDecay", value: "0.998", reason: "averaged weights score higher early")
     )
   }
 

@@ -159,6 +159,7 @@ final class Trainer<Kind: VisionTask> {
       from: step * group
     )
     model.module.setTraining(true)
+    (model as? any FinalPhaseAware)?.isFinalPhase = data.isFinalPhase(epoch: epoch - 1)
     var clock = Stopwatch()
     while true {
       var taken: [Kind.Batch] = []
@@ -212,7 +213,7 @@ final class Trainer<Kind: VisionTask> {
     let norm = try clipGradients()
     try guardFinite([.init(name: "gradient norm", value: norm)], what: "gradient", batches)
     try optimizer.step(learningRate: rate)
-    try averaged?.update()
+    try averaged?.update(step: iteration)
     lastStep = .init(learningRate: rate, losses: losses, gradientNorm: norm)
     let seconds = dataTime + clock.lap()
     time.imageCount += count

@@ -131,6 +131,15 @@ struct AugmentationContractTests {
       let plain = try entities(dataset, [], epoch: epoch).pixels
       let isPlain = try entities(dataset, [step], epoch: epoch).pixels == plain
       #expect(isPlain == (epoch >= 7), "epoch \(epoch) of 10")
+      for steps in [[], [.hsvJitter()], [step, .hsvJitter()]] as [[Augmentation]] {
+        let module = try DataModule<Detection>(
+          dataset: dataset,
+          preprocessing: Preprocessing(inputSize: ImageSize(height: 48, width: 64)),
+          augmentations: steps,
+          epochCount: 10
+        )
+        #expect(module.isFinalPhase(epoch: epoch) == (steps.count == 2 && epoch >= 7))
+      }
     }
   }
 

@@ -160,7 +160,7 @@ extension Models {
     @Test func yoloxAgreesWithItsTwin() throws {
       let expected = try golden("yolox_tiny", as: Content.self)
       let model = try YOLOX(backbone: CSPDarknet(depth: 0.33, width: 0.375), labelCount: 3)
-      model.usesOffsetLoss = true
+      model.isFinalPhase = true
       try model.module.fillByFormula()
       let batch = try detectionBatch(objects, size: size)
       try noGrad {

@@ -100,6 +100,27 @@ let testModels = [
     #expect(chosen.recipe.training.optimizer.learningRate == 0.004)
   }
 
+  @Test("few epochs from random weights end with a rate of nothing")
+  func schedule() throws {
+    let cells = AutoConfiguratorTests.cells()
+    func configured(_ assignments: String...) throws -> TrainOptions {
+      let overrides = try assignments.map { try RecipeOverride(assignment: $0, source: "--set") }
+      return try configurator.configure(
+        profile: cells,
+        request: RecipeRequest(overrides: overrides)
+      ).recipe.training
+    }
+    let few = try configured("maxEpochs=50")
+    #expect(few.schedule.name == .oneCycle && !few.earlyStopping.enabled && few.emaDecay == 0.998)
+    #expect(try configured("maxEpochs=10").schedule.name == .reduceOnPlateau)
+    let many = try configured("maxEpochs=200")
+    #expect(many.schedule.name == .reduceOnPlateau && many.earlyStopping.enabled)
+    #expect(many.emaDecay == 0)
+    let own = try configured("maxEpochs=50", "schedule.name=cosine", "emaDecay=0.9")
+    #expect(own.schedule.name == .cosine && own.earlyStopping.enabled && own.emaDecay == 0.9)
+    #expect(try configured("maxEpochs=50", "weights=cells.pth").schedule.name == .reduceOnPlateau)
+  }
+
   @Test func theDataChooses() throws {
     let (recipe, decisions) = try configurator.configure(profile: AutoConfiguratorTests.cells())
     #expect(recipe.name == "atss_mobilenetv2")

@@ -25,6 +25,9 @@ public protocol DataSource<Kind>: Sendable {
     from first: Int
   ) throws -> any BatchStream<Kind.Batch>
 
+  /// Whether an epoch (from 0) is one of the last, which go without steps that all before them had.
+  func isFinalPhase(epoch: Int) -> Bool
+
   /// The boxes of a subset's objects, in pixels of the network's input, without augmentation; no
   /// picture is read for it.
   func annotatedBoxes(_ subset: Subset) -> [BoundingBox]
@@ -42,6 +45,8 @@ extension DataSource {
     for _ in 0..<first { _ = try stream.next() }
     return stream
   }
+
+  public func isFinalPhase(epoch: Int) -> Bool { false }
 }
 
 /// How a subset is walked.

@@ -17,7 +17,7 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var gradientAccumulation = 1
   /// Longest allowed gradient norm (L2); 0: no clipping.
   public var gradientClip = 0.0
-  /// Decay of the averaged weights; 0: none are kept.
+  /// Decay of the averaged weights, reached over the first steps; 0: none are kept.
   public var emaDecay = 0.0
   /// Validates every so many epochs; a fraction validates several times an epoch.
   public var validationInterval = 1.0

@@ -126,6 +126,12 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     plan(subset, mode).batches.count
   }
 
+  public func isFinalPhase(epoch: Int) -> Bool {
+    let passing = loader.augmentations.filter { $0.step.lastEpochsWithout > 0 }
+    return !passing.isEmpty
+      && passing.allSatisfy { !$0.isTaken(epoch: epoch, of: loader.epochCount) }
+  }
+
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] {
     var result: [BoundingBox] = []
     for item in items[subset] ?? [] {

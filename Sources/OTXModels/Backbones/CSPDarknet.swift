@@ -52,7 +52,6 @@ final class ConvNormSiLU: Layer {
   static let weightNames = ["normalization": "bn"]
   let conv: Conv2d
   let normalization: BatchNorm2d
-  private let activation = SiLU()
 
   /// The input keeps its size where `stride` is 1.
   init(
@@ -73,7 +72,7 @@ final class ConvNormSiLU: Layer {
   }
 
   func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    try activation(normalization(conv(input)))
+    try normalization(conv(input), then: .silu)
   }
 }
 

@@ -16,7 +16,7 @@ public import OTXTensor
 /// turned around here, in the network, so that everything around it sees RGB like everywhere.
 ///
 /// Checked against a plain PyTorch twin (`Tools/goldens/yolox_reference.py`).
-public final class YOLOX: AdaptedModel {
+public final class YOLOX: AdaptedModel, FinalPhaseAware {
   public typealias Kind = Detection
 
   /// What makes one YOLOX differ from another.
@@ -39,8 +39,8 @@ public final class YOLOX: AdaptedModel {
 
   public let network: Network
   public let labelCount: Int
-  /// Whether the loss has an L1 term too; for the last epochs, when the pictures are as they are.
-  public var usesOffsetLoss = false
+  /// Whether the loss has an L1 term too.
+  public var isFinalPhase = false
   private let configuration: Configuration
   private let assigner = SimOTAAssigner()
 
@@ -92,7 +92,7 @@ public final class YOLOX: AdaptedModel {
       NamedTensor("loss_cls", classLoss), NamedTensor("loss_bbox", boxLoss),
       NamedTensor("loss_obj", objectLoss),
     ]
-    if usesOffsetLoss {
+    if isFinalPhase {
       let difference =
         try targets.positiveRows(output.offsets) - output.offsets(of: targets)
       terms.append(NamedTensor("loss_l1", try difference.abs().sum() / count))

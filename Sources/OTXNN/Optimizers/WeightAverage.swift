@@ -22,7 +22,12 @@ public final class WeightAverage {
   }
 
   /// Moves the average towards the weights; called after each optimizer step.
-  public func update() throws(TensorError) {
+  ///
+  /// - `step`: Steps taken so far, this one included; the decay then rises towards its value as
+  ///   `(1 + step) / (10 + step)` (TensorFlow's `ExponentialMovingAverage`), so that the random
+  ///   weights that training began with are soon forgotten. Without it the decay is constant.
+  public func update(step: Int? = nil) throws(TensorError) {
+    let decay = step.map { min(self.decay, Double(1 + $0) / Double(10 + $0)) } ?? self.decay
     var shadows: [Tensor] = []
     var weights: [Tensor] = []
     var copies: [(Tensor, Tensor)] = []
