@@ -67,6 +67,21 @@ import Testing
     #expect(!stage.text.contains("\r"))
   }
 
+  /// Of the weights of a file, what was not taken is told, and not without end.
+  @Test func weightsThatWereNotTakenAreTold() {
+    let stage = Stage()
+    let reporter = ProgressReporter(console: stage.console, level: .info, now: { stage.now() })
+    var rows = (0..<20).map { WeightTable.Row(.missing, name: "layer\($0).weight", shape: [2, 3]) }
+    rows.append(.init(.matched, name: "taken", fileName: "taken"))
+    reporter.observe(.weights(WeightTable(rows: rows)))
+    reporter.end()
+    let lines = stage.text.split(separator: "\n")
+    #expect(lines.count == 9)
+    #expect(lines.first?.hasSuffix("layer0.weight [2, 3]: missing in the file") == true)
+    #expect(lines.last?.contains("and 12 more") == true)
+    #expect(!stage.text.contains("taken"))
+  }
+
   @Test func terminalsGetABarOnOneLine() throws {
     let stage = Stage()
     let reporter = ProgressReporter(

@@ -85,4 +85,16 @@ struct RunLogTests {
     #expect(text.split(separator: "\n").count == 4)
     #expect(text.contains("best so far"))
   }
+
+  @Test("the log has a row for every weight of a file that training starts from")
+  func weights() throws {
+    let root = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: root) }
+    let log = try RunLog(in: root, now: { Date(timeIntervalSince1970: 0) })
+    let rows = (0..<20).map { WeightTable.Row(.missing, name: "layer\($0).weight", shape: [2, 3]) }
+    log.observe(.weights(WeightTable(rows: rows)))
+    let text = try String(contentsOf: root.appending(path: "train.log"), encoding: .utf8)
+    for row in rows { #expect(text.contains("| missing | \(row.name) ")) }
+  }
 }
