@@ -121,7 +121,7 @@ uninstall() {
   rm -f "$target/$manifest"
   remove_lines "${lines[@]}"
   say "removed from $target: $(printf '%s\n' "${lines[@]}" | grep -c '^f ') files"
-  say "libraries in the cache stay; 'otx cache clean --all' would have removed them: ${XDG_CACHE_HOME:-${HOME:-}/.cache}/otx"
+  say "downloaded libraries stay, for other checkouts: ${XDG_CACHE_HOME:-${HOME:-}/.cache}/otx"
 }
 
 # MARK: - Installing

@@ -135,6 +135,8 @@ make_checkout "$checkout"
 PIP_FIND_LINKS="$wheels/nowhere" check "a second checkout shares the libraries and the shims" set_up
 check "both are complete" complete
 check "without compiling" compiled 2
+check "the cache knows who uses it" bash -c 'sort "$HOME"/.cache/otx/users/* | diff - <(printf "%s\n" "$@" | sort)' _ \
+  "$first/.sdk/shims" "$checkout/.sdk/shims"
 echo "changed" >>"$checkout/Shims/torch/a.cpp"
 check "a changed shim source" set_up
 check "compiles that shim only" compiled 3

@@ -66,7 +66,9 @@ struct DataCommand: ParsableCommand {
       }
       rows.append(["annotations", "\(profile.annotationCount)"])
       for entry in profile.labelCounts { rows.append(["label \(entry.label)", "\(entry.count)"]) }
-      return TextTable(columns: ["WHAT", "FOUND"], rows: rows).rendered()
+      return TextTable(columns: ["WHAT", "FOUND"], rows: rows).rendered(
+        width: Console.current.outputWidth
+      )
     }
   }
 
@@ -79,7 +81,7 @@ struct DataCommand: ParsableCommand {
     @Argument(help: .init("The folder to draw into; it must be empty or new.", valueName: "folder"))
     var folder: String
 
-    @Option(help: .init("The task it is for.", valueName: "task"))
+    @Option(help: .init("The task it is for.", valueName: "task"), completion: .tasks)
     var task = TaskType.detection.rawValue
 
     @Option(help: .init("Pictures to train on.", valueName: "count"))

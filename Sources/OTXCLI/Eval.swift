@@ -39,7 +39,10 @@ struct Eval: AsyncParsableCommand {
   )
   var images: [String] = []
 
-  @Option(help: .init("The subset to score on: train, val or test.", valueName: "name"))
+  @Option(
+    help: .init("The subset to score on: train, val or test.", valueName: "name"),
+    completion: .list(["train", "val", "test"])
+  )
   var subset = "test"
 
   @Flag(help: "Make damaged items an error instead of leaving them out.")
@@ -133,7 +136,7 @@ struct Eval: AsyncParsableCommand {
     if output.json {
       Console.current.print(try json(outcome))
     } else {
-      Console.current.print(outcome.report.summary())
+      Console.current.print(outcome.report.summary(width: Console.current.outputWidth))
       let rate = String(
         format: "%.1f",
         outcome.secondsPerImage > 0 ? 1 / outcome.secondsPerImage : 0
@@ -244,6 +247,9 @@ struct EvaluationOutputArguments: ParsableArguments {
   @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
   var savePerformance: String?
 
-  @Option(help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"))
+  @Option(
+    help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"),
+    completion: .directory
+  )
   var savePredictions: String?
 }

@@ -95,7 +95,11 @@ struct Export: AsyncParsableCommand {
       if let difference = outcome.metricDifference {
         rows.append(["difference of the score", String(format: "%.1e", difference)])
       }
-      Console.current.print(TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered())
+      Console.current.print(
+        TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered(
+          width: Console.current.outputWidth
+        )
+      )
     }
   }
 }

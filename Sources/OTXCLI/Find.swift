@@ -19,16 +19,25 @@ struct Find: ParsableCommand {
       """
   )
 
-  @Option(help: .init("The task to list models of; alone: list the tasks.", valueName: "task"))
+  @Option(
+    help: .init("The task to list models of; alone: list the tasks.", valueName: "task"),
+    completion: .tasks
+  )
   var task: String?
 
-  @Option(help: .init("List the recipes for a task.", valueName: "task"))
+  @Option(help: .init("List the recipes for a task.", valueName: "task"), completion: .tasks)
   var recipe: String?
 
-  @Option(help: .init("List the models that a recipe can train.", valueName: "recipe"))
+  @Option(
+    help: .init("List the models that a recipe can train.", valueName: "recipe"),
+    completion: .recipes
+  )
   var model: String?
 
-  @Option(help: .init("List the backbones that a model can have.", valueName: "model"))
+  @Option(
+    help: .init("List the backbones that a model can have.", valueName: "model"),
+    completion: .models
+  )
   var backbone: String?
 
   @Flag(help: "List the templates of OTX 1.x.")

@@ -62,7 +62,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       guard level <= .info else { return }
       if !result.best.perClass.isEmpty {
         clearBar()
-        console.errors("\n" + result.best.titledTable() + "\n\n")
+        console.errors("\n" + result.best.titledTable(width: console.errorWidth) + "\n\n")
       }
       if let threshold = result.info.confidenceThreshold {
         write("Adjusting the confidence threshold", .info)

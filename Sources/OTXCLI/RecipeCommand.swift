@@ -16,7 +16,7 @@ struct RecipeCommand: ParsableCommand {
       abstract: "Print a recipe with every key filled."
     )
 
-    @Argument(help: .init("The recipe.", valueName: "recipe"))
+    @Argument(help: .init("The recipe.", valueName: "recipe"), completion: .recipes)
     var name: String
 
     @OptionGroup(title: "Results") var workspace: WorkspaceArguments

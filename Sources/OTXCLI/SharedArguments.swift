@@ -60,14 +60,18 @@ struct RecipeArguments: ParsableArguments {
     help: .init(
       "A recipe: its name, a YAML file, or a template of OTX 1.x.",
       valueName: "recipe"
-    )
+    ),
+    completion: .recipes
   )
   var reference: String?
 
-  @Option(help: .init("The model to train, by name.", valueName: "name"))
+  @Option(help: .init("The model to train, by name.", valueName: "name"), completion: .models)
   var model: String?
 
-  @Option(help: .init("The task, where the data allows several.", valueName: "task"))
+  @Option(
+    help: .init("The task, where the data allows several.", valueName: "task"),
+    completion: .tasks
+  )
   var task: String?
 
   @OptionGroup var changes: OverrideArguments
@@ -140,32 +144,33 @@ extension TaskType {
 struct DataArguments: ParsableArguments {
   @Option(
     name: [.customLong("data"), .customLong("data-cfg")],
-    help: .init("A data.yaml, or the folder of the data.", valueName: "path")
+    help: .init("A data.yaml, or the folder of the data.", valueName: "path"),
+    completion: .file(extensions: ["yaml"])
   )
   var data: String?
 
-  @Option(help: .init("The folder of the data.", valueName: "folder"))
+  @Option(help: .init("The folder of the data.", valueName: "folder"), completion: .directory)
   var dataRoot: String?
 
   @Option(help: .init("The format, where it is not recognised.", valueName: "name"))
   var dataFormat: String?
 
-  @Option(help: .init("Annotations to train on.", valueName: "file"))
+  @Option(help: .init("Annotations to train on.", valueName: "file"), completion: .file())
   var trainAnnFiles: String?
 
-  @Option(help: .init("Pictures to train on.", valueName: "folder"))
+  @Option(help: .init("Pictures to train on.", valueName: "folder"), completion: .directory)
   var trainDataRoots: String?
 
-  @Option(help: .init("Annotations to validate on.", valueName: "file"))
+  @Option(help: .init("Annotations to validate on.", valueName: "file"), completion: .file())
   var valAnnFiles: String?
 
-  @Option(help: .init("Pictures to validate on.", valueName: "folder"))
+  @Option(help: .init("Pictures to validate on.", valueName: "folder"), completion: .directory)
   var valDataRoots: String?
 
-  @Option(help: .init("Annotations to test on.", valueName: "file"))
+  @Option(help: .init("Annotations to test on.", valueName: "file"), completion: .file())
   var testAnnFiles: String?
 
-  @Option(help: .init("Pictures to test on.", valueName: "folder"))
+  @Option(help: .init("Pictures to test on.", valueName: "folder"), completion: .directory)
   var testDataRoots: String?
 
   /// Where the data is.
@@ -224,7 +229,8 @@ extension URL {
 struct WorkspaceArguments: ParsableArguments {
   @Option(
     name: [.customLong("work-dir"), .customLong("workspace")],
-    help: .init("The folder of runs; each run gets a folder in it.", valueName: "folder")
+    help: .init("The folder of runs; each run gets a folder in it.", valueName: "folder"),
+    completion: .directory
   )
   var workDirectory = "otx-workspace"
 
@@ -235,7 +241,8 @@ struct WorkspaceArguments: ParsableArguments {
 struct ModelOutputArguments: ParsableArguments {
   @Option(
     name: [.customLong("save-model-to"), .customLong("output"), .customShort("o")],
-    help: .init("The folder for model files.", valueName: "folder")
+    help: .init("The folder for model files.", valueName: "folder"),
+    completion: .directory
   )
   var saveModelTo: String?
 
@@ -244,10 +251,16 @@ struct ModelOutputArguments: ParsableArguments {
 
 /// On what, and how exactly, it is computed.
 struct ComputeArguments: ParsableArguments {
-  @Option(help: .init("auto, cpu, or cuda[:N].", valueName: "name"))
+  @Option(
+    help: .init("auto, cpu, or cuda[:N].", valueName: "name"),
+    completion: .list(["auto", "cpu"])
+  )
   var device: String?
 
-  @Option(help: .init("auto, fp32, bf16 or fp16.", valueName: "name"))
+  @Option(
+    help: .init("auto, fp32, bf16 or fp16.", valueName: "name"),
+    completion: .list(["auto", "fp32", "bf16", "fp16"])
+  )
   var precision: String?
 
   @Option(help: .init("Threads that compute; 0: one for each core.", valueName: "count"))

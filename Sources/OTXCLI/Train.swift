@@ -21,7 +21,10 @@ struct Train: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: .init("The recipe and the data, in any order.", valueName: "recipe|data"))
+  @Argument(
+    help: .init("The recipe and the data, in any order.", valueName: "recipe|data"),
+    completion: .recipesAndFiles
+  )
   var inputs: [String] = []
 
   @OptionGroup(title: "Recipe") var recipe: RecipeArguments
@@ -151,7 +154,9 @@ struct Train: AsyncParsableCommand {
       ("multiply-adds (G)", "\(model.gigaMultiplyAdds)"),
     ]
     Console.current.print(
-      TextTable(columns: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).rendered()
+      TextTable(columns: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).rendered(
+        width: Console.current.outputWidth
+      )
     )
   }
 
@@ -185,7 +190,9 @@ struct Train: AsyncParsableCommand {
       ["images/s", String(format: "%.1f", result.imagesPerSecond)],
       ["peak memory", String(format: "%.2f GiB", Double(result.peakMemoryBytes) / 0x1p30)],
     ]
-    return TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered()
+    return TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered(
+      width: Console.current.outputWidth
+    )
   }
 }
 
@@ -236,7 +243,8 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     name: [.customLong("weights"), .customLong("load-weights"), .customLong("checkpoint")],
-    help: .init("Weights to start from: a file, auto or none.", valueName: "file")
+    help: .init("Weights to start from: a file, auto or none.", valueName: "file"),
+    completion: .file(extensions: ["pth", "safetensors"])
   )
   var weights: String?
 

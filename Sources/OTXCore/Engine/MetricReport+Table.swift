@@ -5,8 +5,8 @@ extension MetricReport {
   ///
   /// Detection: `class | gts | dets | recall | ap`, at an overlap of 0.5. Classification:
   /// `class | gts | preds | precision | recall | f1`. A score that does not exist, because a label
-  /// has no objects, is `-`.
-  public func table() -> String {
+  /// has no objects, is `-`. On terminals narrower than the table, each label is a block of lines.
+  public func table(width: Int? = nil) -> String {
     let scores = isDetection ? ["recall", "ap"] : ["precision", "recall", "f1"]
     let rows = perClass.map { row in
       [row.label, "\(row.groundTruthCount)", "\(row.detectionCount)"]
@@ -21,21 +21,21 @@ extension MetricReport {
       columns: ["class", "gts", isDetection ? "dets" : "preds"] + scores,
       rows: rows,
       footers: [footer]
-    ).rendered()
+    ).rendered(width: width)
   }
 
-  /// ``table()``; that of a detection below the line that says its overlap, as in the logs of
+  /// ``table(width:)``; that of a detection below the line that says its overlap, as in the logs of
   /// earlier versions.
-  public func titledTable() -> String {
-    isDetection ? "---------------iou_thr: 0.5---------------\n\n" + table() : table()
+  public func titledTable(width: Int? = nil) -> String {
+    (isDetection ? "---------------iou_thr: 0.5---------------\n\n" : "") + table(width: width)
   }
 
-  /// All scores for people: ``titledTable()`` where there are labels, and every score of the whole.
-  public func summary() -> String {
+  /// All scores for people: ``titledTable(width:)`` where there are labels, and every score of the whole.
+  public func summary(width: Int? = nil) -> String {
     let rows = values.sorted { $0.key < $1.key }
       .map { [$0.key, String(format: "%.4f", $0.value)] }
-    let whole = TextTable(columns: ["metric", "value"], rows: rows).rendered()
-    return perClass.isEmpty ? whole : titledTable() + "\n" + whole
+    let whole = TextTable(columns: ["metric", "value"], rows: rows).rendered(width: width)
+    return perClass.isEmpty ? whole : titledTable(width: width) + "\n" + whole
   }
 
   /// Whether the scores are a detector's; without any object it has no `map_50` and no `ap`.
