@@ -45,3 +45,12 @@ int otx_cv_average(otx_cv_view picture, otx_cv_view other, char *message, size_t
     }
   });
 }
+
+int otx_cv_blend(otx_cv_view picture, otx_cv_view other, double share, char *message,
+                 size_t capacity) {
+  return guarded(message, capacity, [&] {
+    cv::Mat to = mat(picture);
+    cv::addWeighted(to, 1 - share, mat(other), share, 0, to);
+    require_in_place(to, picture);
+  });
+}

@@ -231,6 +231,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       preprocessing: info.preprocessing,
       augmentations: recipe.augmentations,
       epochCount: recipe.training.maxEpochs,
+      multiScale: recipe.data.multiScale,
       batchSize: recipe.training.batchSize,
       seed: recipe.training.seed,
       workerCount: recipe.data.workerCount > 0 ? recipe.data.workerCount : nil,

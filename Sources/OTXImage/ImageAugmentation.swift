@@ -38,6 +38,15 @@ extension Image {
     }
   }
 
+  /// Becomes a mixture with a picture of the same size, of which `share` (0…1) is taken; rounded.
+  public mutating func blend(with other: Image, share: Double) throws {
+    try withView { view in
+      try other.withReadView { from in
+        try checked { otx_cv_blend(view, from, share, $0, $1) }
+      }
+    }
+  }
+
   /// Copies the part of `other` that lies on this picture, with its top left corner at (`x`, `y`).
   public mutating func paste(_ other: Image, y: Int, x: Int) {
     let (left, right) = (max(x, 0), min(x + other.width, width))

@@ -113,7 +113,7 @@ extension Image {
   }
 
   /// The picture turned and mirrored as EXIF's `orientation` (1…8) asks.
-  func oriented(_ orientation: Int) throws -> Image {
+  package func oriented(_ orientation: Int) throws -> Image {
     let turned =
       orientation >= 5 ? ImageSize(height: size.width, width: size.height) : size
     var result = Image(size: turned)

@@ -131,6 +131,8 @@ public struct DataOptions: Codable, Sendable, Equatable {
   ///
   /// A large picture costs a fraction of the time then. `auto`: in training only.
   public var reducedDecoding = ReducedDecoding.auto
+  /// Training at several sizes of the network's input.
+  public var multiScale = MultiScaleOptions()
   public init() {}
 }
 

@@ -92,6 +92,9 @@ private struct Limit {
     .within(0..<1, "emaDecay") { $0.training.emaDecay },
     .above(0, "validationInterval") { $0.training.validationInterval },
     .atLeast(0, "data.workerCount") { Double($0.data.workerCount) },
+    .within(0..<1000, "data.multiScale.range") { Double($0.data.multiScale.range) },
+    .within(1..<1000, "data.multiScale.stride") { Double($0.data.multiScale.stride) },
+    .atLeast(1, "data.multiScale.interval") { Double($0.data.multiScale.interval) },
     .share("postprocessing.iouThreshold") { Double($0.postprocessing.iouThreshold) },
     .share("postprocessing.confidenceThreshold") {
       Double($0.postprocessing.confidenceThreshold.resolved(0))

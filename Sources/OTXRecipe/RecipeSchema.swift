@@ -10,7 +10,7 @@ public enum RecipeSchema {
   public static func json() throws -> String {
     let example = Recipe(name: "", task: .detection, model: ModelOptions(""))
     var root = Section()
-    for key in keyExpectations(of: example) { root.insert(key.path[...], property(key)) }
+    for key in keyExpectations(of: example) { root.insert(key.path[...], try property(key)) }
     root.properties["base"] = .object([
       "type": .string("string"),
       "description": .string("the recipe this one stands on; otherwise that of its model"),
@@ -26,20 +26,20 @@ public enum RecipeSchema {
     return String(decoding: try encoder.encode(schema), as: UTF8.self)
   }
 
-  private static func property(_ key: KeyExpectation) -> Value {
+  private static func property(_ key: KeyExpectation) throws -> Value {
     var members: [String: Value] = [:]
     if let text = expectationText(of: key.type) { members["description"] = .string(text) }
     if let setting = key.type as? any OpenSetting.Type {
       members["anyOf"] = .array([
-        .object(["const": .string("auto")]), .object(shape(of: setting.valueType)),
+        .object(["const": .string("auto")]), .object(try shape(of: setting.valueType)),
       ])
     } else {
-      members.merge(shape(of: key.type)) { old, _ in old }
+      members.merge(try shape(of: key.type)) { old, _ in old }
     }
     return .object(members)
   }
 
-  private static func shape(of type: any Decodable.Type) -> [String: Value] {
+  private static func shape(of type: any Decodable.Type) throws -> [String: Value] {
     if let choices = choices(of: type) {
       // `true` and `false` may stand without quotes.
       let words = choices.map(Value.string)
@@ -78,13 +78,72 @@ public enum RecipeSchema {
             .object(["enum": .array(Augmentation.names.map(Value.string))]),
             .object([
               "type": .string("object"),
-              "propertyNames": .object(["enum": .array(Augmentation.names.map(Value.string))]),
+              "properties": .object(
+                Dictionary(
+                  uniqueKeysWithValues: try Augmentation.all.map {
+                    ($0.name, try parameters(of: $0.step))
+                  }
+                )
+              ),
+              "additionalProperties": .bool(false),
+              "minProperties": .integer(1),
               "maxProperties": .integer(1),
             ]),
           ])
         ]),
       ]
     default: [:]
+    }
+  }
+
+  /// The parameters of one augmentation, with their limits and defaults.
+  private static func parameters<Step: AugmentationStep>(of step: Step) throws -> Value {
+    var properties: [String: Value] = [:]
+    let text = try JSONEncoder().encode(step.augmentation)
+    let defaults = try JSONDecoder().decode([String: [String: Value]].self, from: text)[Step.name]
+    for parameter in Step.parameters {
+      var members = shape(of: parameter.form)
+      members["description"] = .string(parameter.summary)
+      members["default"] = defaults?[parameter.key]
+      properties[parameter.key] = .object(members)
+    }
+    return .object([
+      "type": .string("object"), "properties": .object(properties),
+      "additionalProperties": .bool(false),
+    ])
+  }
+
+  private static func shape(of form: ParameterForm) -> [String: Value] {
+    func number(_ bounds: ClosedRange<Float>) -> [String: Value] {
+      [
+        "type": .string("number"), "minimum": .number(bounds.lowerBound),
+        "maximum": .number(bounds.upperBound),
+      ]
+    }
+    func integer(_ bounds: ClosedRange<Int>) -> [String: Value] {
+      [
+        "type": .string("integer"), "minimum": .integer(bounds.lowerBound),
+        "maximum": .integer(bounds.upperBound),
+      ]
+    }
+    switch form {
+    case .number(let bounds): return number(bounds)
+    case .integer(let bounds): return integer(bounds)
+    case .numbers(let bounds, let count):
+      var members: [String: Value] = ["type": .string("array"), "items": .object(number(bounds))]
+      if let count {
+        members["minItems"] = .integer(count)
+        members["maxItems"] = .integer(count)
+      }
+      return members
+    case .flag: return ["type": .string("boolean")]
+    case .choice(let words): return ["enum": .array(words.map(Value.string))]
+    case .color:
+      let level = Value.object(integer(0...255))
+      let levels: [String: Value] = [
+        "type": .string("array"), "items": level, "minItems": .integer(3), "maxItems": .integer(3),
+      ]
+      return ["anyOf": .array([level, .object(levels)])]
     }
   }
 
@@ -118,12 +177,30 @@ public enum RecipeSchema {
   }
 
   /// A value of JSON.
-  private enum Value: Encodable {
+  private enum Value: Codable {
     case string(String)
     case bool(Bool)
     case integer(Int)
+    case number(Float)
     case array([Value])
     case object([String: Value])
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let value = try? container.decode(Bool.self) {
+        self = .bool(value)
+      } else if let value = try? container.decode(Int.self) {
+        self = .integer(value)
+      } else if let value = try? container.decode(Float.self) {
+        self = .number(value)
+      } else if let value = try? container.decode(String.self) {
+        self = .string(value)
+      } else if let value = try? container.decode([Value].self) {
+        self = .array(value)
+      } else {
+        self = .object(try container.decode([String: Value].self))
+      }
+    }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.singleValueContainer()
@@ -131,6 +208,7 @@ public enum RecipeSchema {
       case .string(let value): try container.encode(value)
       case .bool(let value): try container.encode(value)
       case .integer(let value): try container.encode(value)
+      case .number(let value): try container.encode(value)
       case .array(let value): try container.encode(value)
       case .object(let value): try container.encode(value)
       }

@@ -11,6 +11,17 @@ import Testing
 struct AugmentationContractTests {
   private let input = ImageSize(height: 32, width: 40)
 
+  private static func list(for subject: AugmentationSubject) -> [Augmentation] {
+    Augmentation.all.filter { [.all, subject].contains(type(of: $0.step).subject) }
+  }
+  private static let forBoxes = list(for: .boxes)
+  private static let forWholePictures = list(for: .wholePictures)
+
+  /// The picture with half of the contrast, so that there is something to stretch.
+  private func dim(_ image: Image) -> Image {
+    Image(size: image.size, pixels: image.pixels.map { 60 + $0 / 2 })
+  }
+
   /// Pictures in memory with two boxes each; some have none.
   private func dataset(_ sizes: [ImageSize], boxes: Bool = true) throws -> Dataset {
     let items = sizes.enumerated().map { index, size in
@@ -21,7 +32,7 @@ struct AugmentationContractTests {
       ]
       return DatasetItem(
         id: "item \(index)",
-        image: .memory(.patterned(size)),
+        image: .memory(dim(.patterned(size))),
         size: size,
         annotations: boxes && index % 4 != 3 ? objects : []
       )
@@ -64,7 +75,7 @@ struct AugmentationContractTests {
     ImageSize(height: 500, width: 2), ImageSize(height: 64, width: 64),
   ]
 
-  @Test("the same bytes with any number of threads", arguments: Augmentation.all)
+  @Test("the same bytes with any number of threads", arguments: forBoxes)
   func threads(_ augmentation: Augmentation) throws {
     let dataset = try dataset(odd + odd)
     let alone = try entities(dataset, [augmentation], workerCount: 1)
@@ -74,7 +85,7 @@ struct AugmentationContractTests {
     #expect(alone.entities.count == 12)
   }
 
-  @Test("boxes stay inside, on odd pictures too", arguments: Augmentation.all)
+  @Test("boxes stay inside, on odd pictures too", arguments: forBoxes)
   func boxes(_ augmentation: Augmentation) throws {
     let dataset = try dataset(odd + odd)
     var count = 0
@@ -92,7 +103,7 @@ struct AugmentationContractTests {
     #expect(count > 0)
   }
 
-  @Test("pictures without objects", arguments: Augmentation.all)
+  @Test("pictures without objects", arguments: forBoxes)
   func empty(_ augmentation: Augmentation) throws {
     // One picture must have something to learn from.
     var dataset = try dataset(odd, boxes: false)
@@ -101,9 +112,9 @@ struct AugmentationContractTests {
     #expect(try entities(dataset, [augmentation]).entities.count == 7)
   }
 
-  @Test("each changes a picture, for some draws", arguments: Augmentation.all)
+  @Test("each changes a picture, for some draws", arguments: forBoxes)
   func effect(_ augmentation: Augmentation) throws {
-    let dataset = try dataset(Array(repeating: ImageSize(height: 48, width: 64), count: 4))
+    let dataset = try dataset(Array(repeating: ImageSize(height: 230, width: 250), count: 4))
     let plain = try entities(dataset, []).pixels
     let changed = try (0..<10).contains { epoch in
       let plain = epoch == 0 ? plain : try entities(dataset, [], epoch: epoch).pixels
@@ -169,12 +180,105 @@ struct AugmentationContractTests {
     #expect(error("[mosiac]".replacing("mosiac", with: "\"mosiac\"")).contains("'mosaic'"))
   }
 
-  @Test("what needs boxes is refused where there are none")
-  func needsBoxes() {
-    for augmentation in [Augmentation.mosaic(), .mixUp()] {
-      #expect(throws: ConfigurationError.self) {
-        try augmentation.check(for: MultiClassClassification.self)
-      }
+  @Test("what is for another kind of task is refused")
+  func subjects() {
+    #expect(throws: ConfigurationError.self) {
+      try Augmentation.mosaic().check(for: MultiClassClassification.self)
     }
+    #expect(throws: ConfigurationError.self) {
+      try Augmentation.cutMix().check(for: Detection.self)
+    }
+  }
+
+  private func classified(
+    _ augmentations: [Augmentation],
+    workerCount: Int = 1
+  ) throws -> (entities: [MultiClassClassification.Entity], pixels: [[UInt8]]) {
+    var dataset = try dataset(odd + odd)
+    dataset.items[.train] = dataset.items[.train]?.enumerated().map { index, item in
+      var item = item
+      item.annotations = [.label(index % 2 == 0 ? "a" : "b")]
+      return item
+    }
+    let module = try DataModule<MultiClassClassification>(
+      dataset: dataset,
+      preprocessing: Preprocessing(inputSize: input),
+      augmentations: augmentations,
+      batchSize: 3,
+      workerCount: workerCount
+    )
+    let stream = try module.batches(.train, mode: .training(epoch: 0))
+    var result: ([MultiClassClassification.Entity], [[UInt8]]) = ([], [])
+    while let batch = try stream.next() {
+      result.0 += batch.entities
+      result.1.append(batch.images.pixels)
+    }
+    return result
+  }
+
+  @Test(
+    "whole pictures: labels' shares add up, with any number of threads",
+    arguments: forWholePictures
+  )
+  func wholePictures(_ augmentation: Augmentation) throws {
+    let alone = try classified([.horizontalFlip(), augmentation])
+    let many = try classified([.horizontalFlip(), augmentation], workerCount: 4)
+    #expect(alone.pixels == many.pixels)
+    #expect(alone.entities.map(\.labelShares) == many.entities.map(\.labelShares))
+    for entity in alone.entities {
+      expectClose(entity.labelShares.reduce(0) { $0 + $1.share }, 1)
+      #expect(entity.labelShares.allSatisfy { (0...1).contains($0.share) })
+    }
+    let isMixed = alone.entities.contains { !$0.mixedLabels.isEmpty }
+    #expect(isMixed == [.mixUp(), .cutMix()].contains(augmentation))
+  }
+
+  @Test("Beta(1, 1) is uniform; a small alpha leaves most pictures nearly alone")
+  func beta() {
+    var generator = CounterGenerator(seed: 1)
+    let even = (0..<4000).map { _ in generator.beta(1) }
+    #expect(even.allSatisfy { (0...1).contains($0) })
+    #expect((0.47...0.53).contains(even.reduce(0, +) / 4000))
+    #expect((900...1100).contains(even.count { $0 < 0.25 }))
+    let extreme = (0..<4000).map { _ in generator.beta(0.2) }
+    // The distribution function of Beta(0.2, 0.2) at 0.1 is 0.3367 (scipy).
+    #expect((1230...1460).contains(extreme.count { $0 < 0.1 }))
+  }
+
+  @Test("sizes change every so many steps, as a function of seed and step")
+  func multiScale() throws {
+    var options = MultiScaleOptions()
+    let base = ImageSize(height: 416, width: 640)
+    #expect(options.size(base, seed: 3, step: 70) == base)
+    options.range = 5
+    let sizes = (0..<2000).map { options.size(base, seed: 3, step: $0) }
+    for (step, size) in sizes.enumerated() {
+      #expect(size == sizes[step / 10 * 10])
+      #expect(size.height % 32 == 0 && (256...576).contains(size.height))
+      #expect(size.width == size.height / 32 * 20 / 13 * 32)
+    }
+    #expect(Set(sizes).count == 11)
+    #expect(sizes != (0..<2000).map { options.size(base, seed: 4, step: $0) })
+
+    options.range = 1
+    options.stride = 8
+    options.interval = 2
+    let module = try DataModule<Detection>(
+      dataset: try dataset(odd + odd),
+      preprocessing: Preprocessing(inputSize: input),
+      augmentations: [.mosaic(), .randomAffine()],
+      multiScale: options,
+      batchSize: 2,
+      seed: 5
+    )
+    var seen: [ImageSize] = []
+    for epoch in 0..<3 {
+      let stream = try module.batches(.train, mode: .training(epoch: epoch))
+      while let batch = try stream.next() { seen.append(batch.images.size) }
+    }
+    #expect(seen == (0..<18).map { options.size(input, seed: 5, step: $0) })
+    #expect(Set(seen).count > 1)
+    let evaluation = try module.batches(.train, mode: .evaluation)
+    while let batch = try evaluation.next() { #expect(batch.images.size == input) }
   }
 }

@@ -42,10 +42,44 @@ struct AugmentationGoldens: Decodable {
     var pixels: Data
   }
 
+  struct Operation: Decodable {
+    var name: String
+    var value: Double
+    var source: String
+    var pixels: Data
+  }
+
+  struct Policy: Decodable {
+    struct Case: Decodable {
+      var name: String
+      var bin: Int
+      var magnitude: Double
+      var signed: Bool
+      var pixels: Data
+    }
+    struct Choice: Decodable, Equatable {
+      var name: String
+      var probability: Float
+      var bin: Int
+    }
+    var operations: [Case]
+    var imageNet: [[Choice]]
+    var randAugment: [String]
+  }
+
+  struct Erasing: Decodable {
+    var size: [Int]
+    var draws: [Double]
+    var region: [Int]
+  }
+
   var affine: [Affine]
   var hsv: [HSV]
   var mosaic: [MosaicCase]
   var mixUp: [MixUpCase]
+  var operations: [Operation]
+  var policy: Policy
+  var erasing: [Erasing]
 
   static func read() throws -> AugmentationGoldens {
     let url = Bundle.module.bundleURL.appending(path: "Goldens/augmentations.json")

@@ -261,5 +261,14 @@ private struct Folder {
     #expect(properties["precision"]?["enum"] as? [String] == ["auto", "fp32", "bf16", "fp16"])
     #expect(properties["batchSize"]?["type"] as? String == "integer")
     #expect(schema["additionalProperties"] as? Bool == false)
+    // Every augmentation with the limits and defaults of its parameters.
+    let items = try #require(properties["augmentations"]?["items"] as? [String: Any])
+    let forms = try #require(items["anyOf"] as? [[String: Any]])
+    let steps = try #require(forms.last?["properties"] as? [String: [String: Any]])
+    #expect(Set(steps.keys) == Set(Augmentation.names))
+    let affine = try #require(steps["randomAffine"]?["properties"] as? [String: [String: Any]])
+    #expect(affine["maxRotateDegree"]?["maximum"] as? Double == 180)
+    #expect(affine["maxRotateDegree"]?["default"] as? Double == 10)
+    #expect(affine["scalingRatioRange"]?["minItems"] as? Int == 2)
   }
 }

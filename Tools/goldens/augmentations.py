@@ -1,4 +1,5 @@
-"""Reference results for augmentations: OpenCV's kernels, and mmdetection's formulas on top of them.
+"""Reference results for augmentations: OpenCV's kernels, mmdetection's formulas on top of them, and
+torchvision's functions on bytes.
 
     python Tools/goldens/augmentations.py
 
@@ -10,8 +11,13 @@ import math
 
 import cv2
 import numpy as np
+import torch
+import torchvision.transforms.v2 as v2
+import torchvision.transforms.v2._augment as augment
+import torchvision.transforms.v2.functional as F
+from torchvision.transforms import AutoAugmentPolicy
 
-from image import picture, smooth, text, write
+from image import Draws, picture, smooth, text, write
 
 
 def affine_matrix(rotation, scale, shear, shift, height, width):
@@ -132,7 +138,94 @@ def mix_up():
     return cases
 
 
+def operations():
+    """torchvision's functions on bytes, by the names of our own."""
+    functions = {
+        "brightness": (F.adjust_brightness, [0, 0.5, 1.3, 2]),
+        "contrast": (F.adjust_contrast, [0, 0.6, 1.7]),
+        "saturation": (F.adjust_saturation, [0, 0.3, 1.9]),
+        "hue": (F.adjust_hue, [-0.5, -0.07, 0.1, 0.31]),
+        "sharpness": (F.adjust_sharpness, [0, 0.4, 1.9]),
+        "posterize": (F.posterize, [1, 4, 8]),
+        "solarize": (F.solarize, [0, 100.5, 128, 255]),
+        "grayscale": (lambda image, _: F.rgb_to_grayscale(image, 3), [0]),
+        "invert": (lambda image, _: F.invert(image), [0]),
+        "autoContrast": (lambda image, _: F.autocontrast(image), [0]),
+        "equalize": (lambda image, _: F.equalize(image), [0]),
+        "blur3": (lambda image, sigma: F.gaussian_blur(image, [3, 3], [sigma, sigma]), [0.5]),
+        "blur5": (lambda image, sigma: F.gaussian_blur(image, [5, 5], [sigma, sigma]), [1.7]),
+    }
+    cases = []
+    for source, pixels in [("picture", picture(17, 18)), ("smooth", smooth(17, 18))]:
+        image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+        for name, (function, values) in functions.items():
+            for value in values:
+                # Whole numbers would make torchvision multiply bytes.
+                result = function(image, value if name == "posterize" else float(value)).permute(1, 2, 0).numpy()
+                cases.append({"name": name, "value": value, "source": source,
+                              "pixels": text(result.tobytes())})
+    return cases
+
+
+def policy():
+    """Operations of AutoAugment and RandAugment at one strength, and their magnitudes."""
+    rand, auto = v2.RandAugment(), v2.AutoAugment()
+    source = picture(12, 16)
+    image = torch.from_numpy(source.copy()).permute(2, 0, 1)
+    cases = []
+    for name, (magnitudes, signed) in auto._AUGMENTATION_SPACE.items():
+        values = magnitudes(31, 12, 16)
+        for bin, sign in ((9, 1), (30, -1)):
+            if values is None and bin != 9:
+                continue
+            magnitude = 0.0 if values is None else float(values[bin]) * (sign if signed else 1)
+            result = rand._apply_image_or_video_transform(
+                image, name, magnitude, v2.InterpolationMode.NEAREST, {torch.Tensor: None})
+            cases.append({"name": name, "bin": bin, "magnitude": magnitude, "signed": signed,
+                          "pixels": text(result.permute(1, 2, 0).numpy().tobytes())})
+    table = [[[name, probability, bin or 0] for name, probability, bin in pair]
+             for pair in auto._get_policies(AutoAugmentPolicy.IMAGENET)]
+    return {
+        "operations": cases,
+        "imageNet": [[{"name": n, "probability": p, "bin": b} for n, p, b in pair]
+                     for pair in table],
+        "randAugment": list(rand._AUGMENTATION_SPACE),
+    }
+
+
+class ErasingDraws(Draws):
+    def empty(self, count):
+        draws = self
+
+        class Empty:
+            def uniform_(self, low, high):
+                low, high = float(low), float(high)
+                return torch.tensor(low + (high - low) * draws.next(), dtype=torch.float64)
+
+        return Empty()
+
+
+def erasing():
+    generator = np.random.default_rng(3)
+    transform = v2.RandomErasing(p=1)
+    transform._log_ratio = transform._log_ratio.to(torch.float64)
+    cases = []
+    for _ in range(20):
+        height, width = (int(v) for v in generator.integers(2, 200, 2))
+        draws = generator.random(64).tolist()
+        augment.torch = ErasingDraws(draws)
+        region = transform.make_params([torch.zeros(3, height, width)])
+        used = 64 - len(augment.torch.numbers)
+        augment.torch = torch
+        cases.append({
+            "size": [height, width], "draws": draws[:used],
+            "region": [] if region["v"] is None else [region[k] for k in "ijhw"],
+        })
+    return cases
+
+
 if __name__ == "__main__":
     write("OTXDataTests", "augmentations.json", {
         "affine": affine(), "hsv": hsv(), "mosaic": mosaic(), "mixUp": mix_up(),
+        "operations": operations(), "policy": policy(), "erasing": erasing(),
     })

@@ -71,6 +71,46 @@ int otx_cv_shift_hsv(otx_cv_view picture, int hue, int saturation, int value, ch
 /// The mean of both, rounded down, written into `picture`; both have one size.
 int otx_cv_average(otx_cv_view picture, otx_cv_view other, char *message, size_t capacity);
 
+/// `other` times `share` plus `picture` times the rest, rounded; both have one size.
+int otx_cv_blend(otx_cv_view picture, otx_cv_view other, double share, char *message,
+                 size_t capacity);
+
+/// Replaces each level by its table's: three tables of 256, red, green and blue.
+int otx_cv_apply_tables(otx_cv_view picture, const uint8_t *tables, char *message,
+                        size_t capacity);
+
+/// Counts levels: three histograms of 256, red, green and blue.
+int otx_cv_histograms(otx_cv_view picture, int64_t *counts, char *message, size_t capacity);
+
+/// The mean of the grey levels (0.2989, 0.587, 0.114), each rounded down.
+int otx_cv_mean_grey(otx_cv_view picture, float *mean, char *message, size_t capacity);
+
+/// Makes all channels the grey level, rounded down.
+int otx_cv_grey(otx_cv_view picture, char *message, size_t capacity);
+
+/// Mixes each pixel with its grey level; `factor` 0: grey, 1: as it is (torchvision's
+/// adjust_saturation).
+int otx_cv_saturate(otx_cv_view picture, double factor, char *message, size_t capacity);
+
+/// Turns the hue by a share of the circle (torchvision's adjust_hue).
+int otx_cv_turn_hue(otx_cv_view picture, double turn, char *message, size_t capacity);
+
+/// Mixes each pixel with its smoothed neighbourhood; `factor` 0: smooth, 1: as it is (torchvision's
+/// adjust_sharpness).
+int otx_cv_sharpen(otx_cv_view picture, double factor, char *message, size_t capacity);
+
+/// Gaussian blur in 32-bit floats, the borders reflected; `size` is odd.
+int otx_cv_blur(otx_cv_view picture, int size, double sigma, char *message, size_t capacity);
+
+/// Adds normal noise to each level, in units of 0…255; drawn from `seed`, in whole steps.
+int otx_cv_noise(otx_cv_view picture, uint64_t seed, double mean, double sigma, char *message,
+                 size_t capacity);
+
+/// Fills `destination` with the nearest pixels of `source`: `inverse` (two rows, three columns) says
+/// where a point of the destination comes from; the middle of the first pixel is (0.5, 0.5).
+int otx_cv_warp_nearest(otx_cv_view source, otx_cv_view destination, const double *inverse,
+                        otx_cv_color fill, char *message, size_t capacity);
+
 /// Draws a rectangle; `thickness` below 0 fills it. Parts outside the picture are not drawn.
 int otx_cv_rectangle(otx_cv_view picture, int x1, int y1, int x2, int y2, otx_cv_color color,
                      int thickness, char *message, size_t capacity);

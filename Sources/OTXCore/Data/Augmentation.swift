@@ -15,6 +15,24 @@ public enum Augmentation: Sendable, Equatable {
   case hsvJitter(HSVJitter = HSVJitter())
   case mosaic(Mosaic = Mosaic())
   case mixUp(MixUp = MixUp())
+  case cutMix(CutMix = CutMix())
+  case centerCrop(CenterCrop = CenterCrop())
+  case randomCrop(RandomCrop = RandomCrop())
+  case verticalFlip(VerticalFlip = VerticalFlip())
+  case randomRotate90(RandomRotate90 = RandomRotate90())
+  case colorJitter(ColorJitter = ColorJitter())
+  case randomGrayscale(RandomGrayscale = RandomGrayscale())
+  case randomAutoContrast(RandomAutoContrast = RandomAutoContrast())
+  case randomEqualize(RandomEqualize = RandomEqualize())
+  case randomInvert(RandomInvert = RandomInvert())
+  case randomPosterize(RandomPosterize = RandomPosterize())
+  case randomSolarize(RandomSolarize = RandomSolarize())
+  case randomSharpness(RandomSharpness = RandomSharpness())
+  case gaussianBlur(GaussianBlur = GaussianBlur())
+  case gaussianNoise(GaussianNoise = GaussianNoise())
+  case randomErasing(RandomErasing = RandomErasing())
+  case autoAugment(AutoAugment = AutoAugment())
+  case randAugment(RandAugment = RandAugment())
 
   /// A left-right flip with its probability.
   public static func horizontalFlip(probability: Float) -> Augmentation {
@@ -26,7 +44,11 @@ public enum Augmentation: Sendable, Equatable {
   /// Every augmentation there is, each with its default parameters.
   public static let all: [Augmentation] = [
     .minIoURandomCrop(), .randomResizedCrop(), .pad(), .randomAffine(), .horizontalFlip(),
-    .photometricDistortion(), .hsvJitter(), .mosaic(), .mixUp(),
+    .photometricDistortion(), .hsvJitter(), .mosaic(), .mixUp(), .cutMix(), .centerCrop(),
+    .randomCrop(),
+    .verticalFlip(), .randomRotate90(), .colorJitter(), .randomGrayscale(), .randomAutoContrast(),
+    .randomEqualize(), .randomInvert(), .randomPosterize(), .randomSolarize(), .randomSharpness(),
+    .gaussianBlur(), .gaussianNoise(), .randomErasing(), .autoAugment(), .randAugment(),
   ]
 
   /// The names that recipes may use.
@@ -47,6 +69,24 @@ public enum Augmentation: Sendable, Equatable {
     case .hsvJitter(let step): step
     case .mosaic(let step): step
     case .mixUp(let step): step
+    case .cutMix(let step): step
+    case .centerCrop(let step): step
+    case .randomCrop(let step): step
+    case .verticalFlip(let step): step
+    case .randomRotate90(let step): step
+    case .colorJitter(let step): step
+    case .randomGrayscale(let step): step
+    case .randomAutoContrast(let step): step
+    case .randomEqualize(let step): step
+    case .randomInvert(let step): step
+    case .randomPosterize(let step): step
+    case .randomSolarize(let step): step
+    case .randomSharpness(let step): step
+    case .gaussianBlur(let step): step
+    case .gaussianNoise(let step): step
+    case .randomErasing(let step): step
+    case .autoAugment(let step): step
+    case .randAugment(let step): step
     }
   }
 
@@ -61,11 +101,18 @@ public enum Augmentation: Sendable, Equatable {
 
   /// Throws where the step means nothing for a task.
   ///
-  /// - Throws: ``ConfigurationError/invalid(_:)`` for one that needs boxes, and a task without.
+  /// - Throws: ``ConfigurationError/invalid(_:)`` for one that needs boxes, and a task without, or
+  ///   the other way round.
   public func check<Kind: VisionTask>(for kind: Kind.Type) throws {
-    guard type(of: step).needsBoxes, !Kind.Entity.hasBoxes else { return }
+    let hasBoxes = Kind.Entity.hasBoxes
+    let tasks: String
+    switch type(of: step).subject {
+    case .boxes where !hasBoxes: tasks = "tasks with boxes"
+    case .wholePictures where hasBoxes: tasks = "labels of whole pictures"
+    default: return
+    }
     throw ConfigurationError.invalid(
-      "augmentation \(name) is for tasks with boxes, not for \(Kind.title); leave it out"
+      "augmentation \(name) is for \(tasks), not for \(Kind.title); leave it out"
     )
   }
 

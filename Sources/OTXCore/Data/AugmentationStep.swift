@@ -10,14 +10,14 @@ public protocol AugmentationStep: Sendable, Equatable {
   var augmentation: Augmentation { get }
   /// How many of the last epochs do without the step.
   var lastEpochsWithout: Int { get }
-  /// Whether the step is only for tasks that know of boxes.
-  static var needsBoxes: Bool { get }
+  /// Which tasks the step is for.
+  static var subject: AugmentationSubject { get }
   init()
 }
 
 extension AugmentationStep {
   public var lastEpochsWithout: Int { 0 }
-  public static var needsBoxes: Bool { false }
+  public static var subject: AugmentationSubject { .all }
 
   /// What is wrong with the first parameter that has no sense; `nil` where all have.
   package var mistake: String? {
@@ -26,6 +26,15 @@ extension AugmentationStep {
     }
     return nil
   }
+}
+
+/// Which tasks a step of augmentation is for.
+public enum AugmentationSubject: Sendable {
+  case all
+  /// Tasks that know of boxes.
+  case boxes
+  /// Tasks whose labels are of whole pictures.
+  case wholePictures
 }
 
 /// A key of a recipe that is only known at run time.

@@ -32,6 +32,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///   - augmentations: Steps of training, in order.
   ///   - epochCount: Epochs that the whole training may have; some steps are left out in the last
   ///     ones.
+  ///   - multiScale: Sizes that training batches have instead of the one of `preprocessing`.
   ///   - batchSize: Items of a batch, at least 1.
   ///   - seed: Decides order and augmentation.
   ///   - workerCount: Decoding threads; `nil` for the machine's cores, at most 8.
@@ -51,6 +52,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     preprocessing: Preprocessing,
     augmentations: [Augmentation] = [],
     epochCount: Int = .max,
+    multiScale: MultiScaleOptions = MultiScaleOptions(),
     batchSize: Int = 8,
     seed: Int = 0,
     workerCount: Int? = nil,
@@ -84,7 +86,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       seed: self.seed,
       epochCount: epochCount,
       reducedDecoding: reducedDecoding,
-      cache: cache.flatMap { $0.byteLimit > 0 ? $0 : nil }
+      cache: cache.flatMap { $0.byteLimit > 0 ? $0 : nil },
+      multiScale: multiScale
     )
     (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
     self.sampler = EpochSampler(sampler, labels: (items[.train] ?? []).map(\.labelNames))

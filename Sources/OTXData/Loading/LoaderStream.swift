@@ -15,14 +15,15 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
   let reporter: ProblemReporter
 
   /// The sample at a position of the plan; `nil` for a damaged one that is left out.
-  func entity(at position: Int) throws -> Kind.Entity? {
+  func entity(at position: Int, ofBatch batch: Int) throws -> Kind.Entity? {
     switch mode {
     case .evaluation:
       let item = items[plan.order[position]]
       return try readable(item) { try loader.evaluationEntity(item, hasTruth: hasTruth) }
     case .training(let epoch):
+      let step = epoch * plan.batches.count + batch
       let surroundings = SampleSurroundings(
-        inputSize: loader.preprocessing.inputSize,
+        inputSize: loader.inputSize(ofStep: step),
         partnerCount: items.count,
         hasObjects: { Kind.usableAnnotationCount(of: items[$0]) > 0 },
         partner: { index in
@@ -232,7 +233,7 @@ final class LoaderQueue<Kind: VisionTask>: @unchecked Sendable {
   private func workOnce() -> Bool {
     guard let (batch, position) = takeSample() else { return false }
     let offset = position - job.plan.batches[batch].lowerBound
-    let result = Result { try job.entity(at: position) }
+    let result = Result { try job.entity(at: position, ofBatch: batch) }
     guard let complete = put(result, batch: batch, offset: offset) else { return true }
     let collated = LoaderQueue.collate(complete)
     condition.withLock {

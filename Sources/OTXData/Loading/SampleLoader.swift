@@ -13,6 +13,12 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   var reducedDecoding = ReducedDecoding.off
   /// `nil`: every picture is decoded anew.
   var cache: PictureCache?
+  var multiScale = MultiScaleOptions()
+
+  /// Size of the pictures that training takes at a step, counted from 0 over the whole training.
+  func inputSize(ofStep step: Int) -> ImageSize {
+    multiScale.size(preprocessing.inputSize, seed: seed, step: step)
+  }
 
   /// A sample for training: its annotations lie in the network's input.
   ///
@@ -34,17 +40,25 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   ) throws -> Kind.Entity {
     var generator = CounterGenerator(seed: seed, UInt64(epoch), UInt64(key))
     var sample = TrainingSample(try entity(of: item))
-    for augmentation in augmentations where augmentation.isTaken(epoch: epoch, of: epochCount) {
-      try augmentation.apply(to: &sample, in: surroundings, using: &generator)
+    let steps = augmentations.filter { $0.isTaken(epoch: epoch, of: epochCount) }
+    var input = preprocessing
+    input.inputSize = surroundings.inputSize
+    for (number, step) in steps.enumerated() {
+      if !Kind.Entity.hasBoxes, let mixing = LabelMixing(step) {
+        try mixing.apply(to: &sample, steps[..<number], input, in: surroundings, using: &generator)
+      } else {
+        try step.apply(to: &sample, in: surroundings, using: &generator)
+      }
     }
-    return try sample.resized(preprocessing)
+    return try sample.resized(input)
   }
 
   /// An item as it stands in the dataset, decoded; made smaller where nothing is lost by it.
   func entity(of item: DatasetItem) throws -> Kind.Entity {
+    var largest = preprocessing
+    largest.inputSize = multiScale.largestSize(preprocessing.inputSize)
     let smallest =
-      reducedDecoding == .off
-      ? nil : preprocessing.smallestDecodedSize(before: augmentations)
+      reducedDecoding == .off ? nil : largest.smallestDecodedSize(before: augmentations)
     let picture = try picture(of: item, keeping: smallest)
     var entity = try Kind.entity(from: item, image: picture.image, labels: labels)
     if let transform = picture.reducingTransform {
@@ -200,6 +214,8 @@ extension Preprocessing {
     // pixels, only shares of the picture.
     let scaleFree = [
       "horizontalFlip", "photometricDistortion", "hsvJitter", "randomAffine", "mosaic", "mixUp",
+      "verticalFlip", "randomRotate90", "colorJitter", "randomGrayscale", "randomAutoContrast",
+      "randomInvert", "randomPosterize", "randomSolarize", "randomErasing", "cutMix",
     ]
     for augmentation in augmentations {
       if case .minIoURandomCrop(let step) = augmentation {

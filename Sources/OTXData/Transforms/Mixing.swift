@@ -147,20 +147,3 @@ extension MixUp {
     return (layer, transforms)
   }
 }
-
-extension HSVJitter {
-  func apply<Entity>(
-    to sample: inout TrainingSample<Entity>,
-    using generator: inout CounterGenerator
-  ) throws {
-    // Each in turn: how much, and whether; always as many draws.
-    let shifts = [hue, saturation, value].map { bound in
-      let shift = Int(generator.uniform(-1, 1) * Double(bound))
-      return generator.chance(0.5) ? shift : 0
-    }
-    guard shifts != [0, 0, 0] else { return }
-    try sample.changePixels {
-      try $0.shiftHSV(hue: shifts[0], saturation: shifts[1], value: shifts[2])
-    }
-  }
-}

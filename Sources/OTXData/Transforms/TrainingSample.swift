@@ -55,14 +55,13 @@ struct TrainingSample<Entity: DataEntity> {
     let image = try make(takePixels())
     setPixels(image)
     move(by: transform, keeping: filter)
-    isCanvas = false
   }
 
   /// Adds what is known about a picture that was put into this one.
   mutating func join(_ other: Entity, share: Float) { entity.join(other, share: share) }
 
-  /// Notes that the picture is a mosaic's canvas.
-  mutating func becomeCanvas() { isCanvas = true }
+  /// Notes whether the picture is a mosaic's canvas.
+  mutating func becomeCanvas(_ isCanvas: Bool = true) { self.isCanvas = isCanvas }
 
   /// The sample as the network takes it.
   consuming func resized(_ preprocessing: Preprocessing) throws -> Entity {

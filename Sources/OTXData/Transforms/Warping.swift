@@ -54,6 +54,7 @@ extension TrainingSample {
     fill: Color,
     keeping filter: BoxFilter
   ) throws {
+    becomeCanvas(false)
     try remake(transform, keeping: filter) { image in
       // OpenCV's tables of coordinates hold 16-bit numbers.
       let limit = 32_000
@@ -92,5 +93,94 @@ extension Pad {
       result.paste(image, y: 0, x: 0)
       return result
     }
+  }
+}
+
+/// A turn or mirroring of whole pixels; raw values are EXIF's orientations.
+enum QuarterTurn: Int {
+  case half = 3
+  case upsideDown = 4
+  case right = 6
+  case left = 8
+
+  /// Where points of a picture of `size` go.
+  func transform(of size: ImageSize) -> SpatialTransform {
+    let (height, width) = (Float(size.height), Float(size.width))
+    let turned = ImageSize(height: size.width, width: size.height)
+    func turning(_ x: Float, _ y: Float, _ shear: Float) -> SpatialTransform {
+      SpatialTransform(
+        scaleX: 0,
+        scaleY: 0,
+        offsetX: x,
+        offsetY: y,
+        shearX: shear,
+        shearY: -shear,
+        size: turned
+      )
+    }
+    return switch self {
+    case .half:
+      SpatialTransform(scaleX: -1, scaleY: -1, offsetX: width, offsetY: height, size: size)
+    case .upsideDown: .verticalFlip(size)
+    case .right: turning(height, 0, -1)
+    case .left: turning(0, width, 1)
+    }
+  }
+}
+
+extension TrainingSample {
+  /// Turns or mirrors the picture by whole pixels; every object stays.
+  mutating func turn(_ turn: QuarterTurn) throws {
+    try remake(turn.transform(of: size), keeping: BoxFilter(minimumSide: 0)) {
+      try $0.oriented(turn.rawValue)
+    }
+  }
+}
+
+extension CenterCrop {
+  func apply<Entity>(to sample: inout TrainingSample<Entity>) {
+    let size = sample.size
+    let part = ImageSize(height: min(height, size.height), width: min(width, size.width))
+    guard part != size else { return }
+    // Halves are rounded to the even number, as torchvision does.
+    func offset(_ space: Int) -> Int { Int((Double(space) / 2).rounded(.toNearestOrEven)) }
+    sample.crop(
+      to: PixelRegion(
+        y: offset(size.height - part.height),
+        x: offset(size.width - part.width),
+        height: part.height,
+        width: part.width
+      ),
+      keeping: BoxFilter(minimumSide: minimumBoxSide, minimumVisibility: minimumVisibility)
+    )
+  }
+}
+
+extension RandomCrop {
+  func apply<Entity>(
+    to sample: inout TrainingSample<Entity>,
+    using generator: inout CounterGenerator
+  ) throws {
+    if padding > 0 {
+      let size = ImageSize(
+        height: sample.size.height + 2 * padding,
+        width: sample.size.width + 2 * padding
+      )
+      let shift = SpatialTransform(offsetX: Float(padding), offsetY: Float(padding), size: size)
+      try sample.remake(shift, keeping: BoxFilter(minimumSide: 0)) { image in
+        var result = Image(size: size, color: fill.color)
+        result.paste(image, y: padding, x: padding)
+        return result
+      }
+    }
+    let size = sample.size
+    let part = ImageSize(height: min(height, size.height), width: min(width, size.width))
+    let y = generator.index(below: size.height - part.height + 1)
+    let x = generator.index(below: size.width - part.width + 1)
+    guard part != size else { return }
+    sample.crop(
+      to: PixelRegion(y: y, x: x, height: part.height, width: part.width),
+      keeping: BoxFilter(minimumSide: minimumBoxSide, minimumVisibility: minimumVisibility)
+    )
   }
 }

@@ -24,12 +24,26 @@ public final class ImageClassifier: TaskModel {
     _ images: Tensor,
     _ batch: MultiClassClassification.Batch
   ) throws -> LossTerms {
-    let labels = try Tensor(
-      batch.entities.map(\.label),
-      shape: [batch.count]
-    ).to(images.device)
     let logits = try network.logits(images).to(.float32)
-    return LossTerms([NamedTensor("loss_cls", try crossEntropy(logits, labels))])
+    let targets = try ImageClassifier.targets(of: batch, labelCount: logits.shape[1])
+    return LossTerms([NamedTensor("loss_cls", try crossEntropy(logits, targets.to(images.device)))])
+  }
+
+  /// Classes `[N]`, or probabilities `[N, K]` where pictures were mixed.
+  private static func targets(
+    of batch: MultiClassClassification.Batch,
+    labelCount: Int
+  ) throws -> Tensor {
+    guard batch.entities.contains(where: { !$0.mixedLabels.isEmpty }) else {
+      return try Tensor(batch.entities.map(\.label), shape: [batch.count])
+    }
+    var shares = [Float](repeating: 0, count: batch.count * labelCount)
+    for (row, entity) in batch.entities.enumerated() {
+      for part in entity.labelShares where (0..<labelCount).contains(part.label) {
+        shares[row * labelCount + part.label] += part.share
+      }
+    }
+    return try Tensor(shares, shape: [batch.count, labelCount])
   }
 
   public func outputs(_ images: Tensor) throws -> [NamedTensor] {

@@ -40,3 +40,118 @@ public struct HSVJitter: AugmentationStep {
   ]
   public var augmentation: Augmentation { .hsvJitter(self) }
 }
+
+/// Brightness, contrast, saturation and hue by random factors, in a random order (torchvision's
+/// `ColorJitter`).
+public struct ColorJitter: AugmentationStep {
+  public var probability: Float = 1
+  /// The brightness is multiplied by a factor from 1 less this to 1 more; so is the contrast, and
+  /// the saturation.
+  public var brightness: Float = 0.4
+  public var contrast: Float = 0.4
+  public var saturation: Float = 0.4
+  /// Most that the hue turns either way, as a share of the circle.
+  public var hue: Float = 0.1
+  public init() {}
+
+  public static let name = "colorJitter"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability),
+    .number("brightness", \.brightness, 0...10, "Factors go from 1 less this (or 0) to 1 more."),
+    .number("contrast", \.contrast, 0...10, "Factors go from 1 less this (or 0) to 1 more."),
+    .number("saturation", \.saturation, 0...10, "Factors go from 1 less this (or 0) to 1 more."),
+    .number("hue", \.hue, 0...0.5, "Most that the hue turns either way, as a share of the circle."),
+  ]
+  public var augmentation: Augmentation { .colorJitter(self) }
+}
+
+/// Takes the colours away (torchvision's `RandomGrayscale`).
+public struct RandomGrayscale: AugmentationStep {
+  public var probability: Float = 0.1
+  public init() {}
+
+  public static let name = "randomGrayscale"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability)
+  ]
+  public var augmentation: Augmentation { .randomGrayscale(self) }
+}
+
+/// Stretches each channel's levels to 0…255 (torchvision's `RandomAutocontrast`).
+public struct RandomAutoContrast: AugmentationStep {
+  public var probability: Float = 0.5
+  public init() {}
+
+  public static let name = "randomAutoContrast"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability)
+  ]
+  public var augmentation: Augmentation { .randomAutoContrast(self) }
+}
+
+/// Makes all levels of a channel about as frequent (torchvision's `RandomEqualize`).
+public struct RandomEqualize: AugmentationStep {
+  public var probability: Float = 0.5
+  public init() {}
+
+  public static let name = "randomEqualize"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability)
+  ]
+  public var augmentation: Augmentation { .randomEqualize(self) }
+}
+
+/// Inverts every level (torchvision's `RandomInvert`).
+public struct RandomInvert: AugmentationStep {
+  public var probability: Float = 0.5
+  public init() {}
+
+  public static let name = "randomInvert"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability)
+  ]
+  public var augmentation: Augmentation { .randomInvert(self) }
+}
+
+/// Keeps the highest bits of each level (torchvision's `RandomPosterize`).
+public struct RandomPosterize: AugmentationStep {
+  public var probability: Float = 0.5
+  public var bits = 4
+  public init() {}
+
+  public static let name = "randomPosterize"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability),
+    .integer("bits", \.bits, 0...8, "How many bits of each level are kept."),
+  ]
+  public var augmentation: Augmentation { .randomPosterize(self) }
+}
+
+/// Inverts bright levels (torchvision's `RandomSolarize`).
+public struct RandomSolarize: AugmentationStep {
+  public var probability: Float = 0.5
+  public var threshold: Float = 128
+  public init() {}
+
+  public static let name = "randomSolarize"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability),
+    .number("threshold", \.threshold, 0...255, "Levels from it on are inverted."),
+  ]
+  public var augmentation: Augmentation { .randomSolarize(self) }
+}
+
+/// Sharpens or smooths (torchvision's `RandomAdjustSharpness`).
+public struct RandomSharpness: AugmentationStep {
+  public var probability: Float = 0.5
+  /// 0: smooth, 1: as it is, 2: twice as sharp.
+  public var factor: Float = 2
+  public init() {}
+
+  public static let name = "randomSharpness"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .probability(\.probability),
+    .number("factor", \.factor, 0...100, "0: smooth, 1: as it is, 2: twice as sharp."),
+  ]
+  public var augmentation: Augmentation { .randomSharpness(self) }
+}

@@ -60,3 +60,48 @@ public struct Pad: AugmentationStep {
   ]
   public var augmentation: Augmentation { .pad(self) }
 }
+
+/// The middle of the picture.
+///
+/// A side that is shorter than asked for stays as it is; `pad` makes it longer.
+public struct CenterCrop: AugmentationStep {
+  public var height = 224
+  public var width = 224
+  public var minimumBoxSide: Float = 1
+  public var minimumVisibility: Float = 0
+  public init() {}
+
+  public static let name = "centerCrop"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .integer("height", \.height, 1...32_000, "Height of the part."),
+    .integer("width", \.width, 1...32_000, "Width of the part."),
+    .minimumBoxSide(\.minimumBoxSide),
+    .minimumVisibility(\.minimumVisibility),
+  ]
+  public var augmentation: Augmentation { .centerCrop(self) }
+}
+
+/// A random part of the picture, of a fixed size, after padding.
+///
+/// A side that is shorter than asked for stays as it is.
+public struct RandomCrop: AugmentationStep {
+  public var height = 224
+  public var width = 224
+  /// Pixels added on every side before.
+  public var padding = 0
+  public var fill = FillColor(0)
+  public var minimumBoxSide: Float = 1
+  public var minimumVisibility: Float = 0
+  public init() {}
+
+  public static let name = "randomCrop"
+  public static let parameters: [AugmentationParameter<Self>] = [
+    .integer("height", \.height, 1...32_000, "Height of the part."),
+    .integer("width", \.width, 1...32_000, "Width of the part."),
+    .integer("padding", \.padding, 0...10_000, "Pixels added on every side before."),
+    .fill(\.fill),
+    .minimumBoxSide(\.minimumBoxSide),
+    .minimumVisibility(\.minimumVisibility),
+  ]
+  public var augmentation: Augmentation { .randomCrop(self) }
+}

@@ -8,6 +8,26 @@ public struct HorizontalFlip: AugmentationStep {
   public var augmentation: Augmentation { .horizontalFlip(self) }
 }
 
+/// A top-bottom flip.
+public struct VerticalFlip: AugmentationStep {
+  public var probability: Float = 0.5
+  public init() {}
+
+  public static let name = "verticalFlip"
+  public static let parameters: [AugmentationParameter<Self>] = [.probability(\.probability)]
+  public var augmentation: Augmentation { .verticalFlip(self) }
+}
+
+/// A turn by 90, 180 or 270 degrees.
+public struct RandomRotate90: AugmentationStep {
+  public var probability: Float = 0.5
+  public init() {}
+
+  public static let name = "randomRotate90"
+  public static let parameters: [AugmentationParameter<Self>] = [.probability(\.probability)]
+  public var augmentation: Augmentation { .randomRotate90(self) }
+}
+
 /// A random rotation, scaling, shear and shift, with the names and defaults of mmdetection's
 /// `RandomAffine`.
 ///

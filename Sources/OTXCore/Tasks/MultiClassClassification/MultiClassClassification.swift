@@ -10,10 +10,19 @@ public enum MultiClassClassification: VisionTask {
   public static let selectionMetric = "accuracy"
   public static let performanceMetric = "accuracy"
 
+  /// A label and how much of a picture it stands for, 0…1.
+  public struct LabelShare: Sendable, Equatable {
+    public var label: LabelIndex
+    public var share: Float
+    public init(label: LabelIndex, share: Float) { (self.label, self.share) = (label, share) }
+  }
+
   public struct Entity: DataEntity {
     public var image: Image
     public var frame: ImageFrame
     public var label: LabelIndex
+    /// Labels of pictures that were mixed into this one, in training; ``label`` has the rest.
+    public var mixedLabels: [LabelShare] = []
     public init(image: Image, frame: ImageFrame, label: LabelIndex) {
       self.image = image
       self.frame = frame
@@ -27,9 +36,16 @@ public enum MultiClassClassification: VisionTask {
     /// A label is the whole picture's: nothing moves.
     public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
 
-    /// The label of whichever picture makes up more.
+    /// Takes over the other picture's labels, as much of them as of the picture.
     public mutating func join(_ other: Entity, share: Float) {
-      if share > 0.5 { label = other.label }
+      for index in mixedLabels.indices { mixedLabels[index].share *= 1 - share }
+      mixedLabels += other.labelShares.map { LabelShare(label: $0.label, share: $0.share * share) }
+    }
+
+    /// Every label with its share of the picture; the shares add up to 1.
+    public var labelShares: [LabelShare] {
+      let rest = mixedLabels.reduce(1) { $0 - $1.share }
+      return [LabelShare(label: label, share: rest)] + mixedLabels
     }
   }
 
