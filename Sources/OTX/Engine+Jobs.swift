@@ -8,16 +8,28 @@ extension Engine {
   /// - Parameters:
   ///   - subset: `.test` falls back to `.val` where the data has no test subset.
   ///   - threshold: The confidence threshold; `nil` takes the one chosen on the validation subset.
+  ///   - report: The HTML file to write with what there is to see beyond the scores: curves,
+  ///     confusion, pictures; `nil` writes none.
   ///   - progress: Told how many items are done, and of how many.
   /// - Returns: The scores, and the subset they are of.
   /// - Throws: ``DataError`` for data that cannot be read, ``ModelError/mismatch(_:)`` for labels
-  ///   that the model does not know.
+  ///   that the model does not know, ``FileError`` for a report that cannot be written.
   public func evaluate(
     on subset: Subset = .test,
     confidenceThreshold threshold: Float? = nil,
+    report: URL? = nil,
     progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
   ) async throws -> Evaluation {
-    try await job.evaluate(on: subset, confidenceThreshold: threshold, progress: progress)
+    guard let report else {
+      return try await job.evaluate(on: subset, confidenceThreshold: threshold, progress: progress)
+    }
+    let (evaluation, details) = try await evaluateInDetail(
+      on: subset,
+      confidenceThreshold: threshold,
+      progress: progress
+    )
+    try await writePage(evaluation, details, to: report)
+    return evaluation
   }
 
   /// Predicts on picture files, handing over one after the other.

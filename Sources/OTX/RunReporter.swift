@@ -1,9 +1,9 @@
-import Foundation
-public import OTXCore
+public import Foundation
+import OTXCore
 import OTXData
 import OTXImage
 import OTXRecipe
-public import OTXReport
+import OTXReport
 import OTXTensor
 
 /// Leaves in a run's folder what its report is made of, and the report.
@@ -51,15 +51,15 @@ struct RunReporter {
       var summary = summary
       summary.result = result
       try summary.write(to: run)
+      guard engine.recipe.report == .html else { return }
       // Who interrupts a training does not want to wait for an evaluation.
       if result != nil, !Task.isCancelled {
-        let evaluation = try await engine.evaluationReport(on: .test) { done, count in
+        let (evaluation, details) = try await engine.evaluateInDetail(on: .test) { done, count in
           for observer in observers { observer.observe(.validating(done: done, of: count)) }
         }
-        try evaluation.write(to: run)
+        try EvaluationReport(evaluation, details).write(to: run)
       }
-      let report = try RunReport(directory: run).page()
-      try report.write(to: run.appending(path: RunReport.fileName))
+      try Engine.writeReport(ofRun: run)
     } catch {
       for observer in observers {
         observer.observe(.warning("\(RunReport.fileName) could not be written: \(error)"))
@@ -69,29 +69,66 @@ struct RunReporter {
 }
 
 extension Engine {
-  /// Scores the model as ``evaluate(on:confidenceThreshold:progress:)`` does, with what a report
-  /// shows beyond the scores: curves, confusion, pictures.
-  public func evaluationReport(
-    on subset: Subset = .test,
+  /// Writes the report of a run from the files in its folder, whatever became of the run.
+  ///
+  /// - Parameters:
+  ///   - run: The run's folder.
+  ///   - file: Where to; `nil`: `report.html` in the run's folder.
+  /// - Returns: The file.
+  /// - Throws: ``ConfigurationError/invalid(_:)`` for a folder that holds no run, ``FileError``.
+  @discardableResult
+  public static func writeReport(ofRun run: URL, to file: URL? = nil) throws -> URL {
+    let file = file ?? run.appending(path: RunReport.fileName)
+    try RunReport(directory: run).page().write(to: file)
+    return file
+  }
+
+  /// Scores the model with what a report shows beyond the scores: curves, confusion, pictures.
+  func evaluateInDetail(
+    on subset: Subset,
     confidenceThreshold threshold: Float? = nil,
-    progress: @Sendable (_ done: Int, _ of: Int) -> Void = { _, _ in }
-  ) async throws -> EvaluationReport {
+    progress: @Sendable (_ done: Int, _ of: Int) -> Void
+  ) async throws -> (Evaluation, EvaluationDetails) {
     let (evaluation, found) = try await job.evaluateInDetail(
       on: subset,
       confidenceThreshold: threshold,
       progress: progress
     )
     var details = found
-    let items = dataset?.items[evaluation.subset] ?? []
-    let known = Dictionary(items.map { ($0.id, $0) }) { first, _ in first }
-    func illustrated(_ picture: ReportPicture) -> ReportPicture {
-      var picture = picture
-      picture.encoded = known[picture.name].flatMap { try? Thumbnail.jpeg(of: $0) } ?? Data()
-      return picture
+    let wanted = Set((details.samples + details.worst).map(\.name))
+    var thumbnails: [String: Data] = [:]
+    for item in dataset?.items[evaluation.subset] ?? [] where wanted.contains(item.id) {
+      // A picture that is gone by now is left out; its marks are shown.
+      thumbnails[item.id] = try? Thumbnail.jpeg(of: item)
     }
-    details.samples = details.samples.map(illustrated)
-    details.worst = details.worst.map(illustrated)
-    return EvaluationReport(
+    for index in details.samples.indices {
+      details.samples[index].encoded = thumbnails[details.samples[index].name] ?? Data()
+    }
+    for index in details.worst.indices {
+      details.worst[index].encoded = thumbnails[details.worst[index].name] ?? Data()
+    }
+    return (evaluation, details)
+  }
+
+  /// Writes a page about an evaluation alone.
+  func writePage(
+    _ evaluation: Evaluation,
+    _ details: EvaluationDetails,
+    to file: URL
+  ) async throws {
+    let info = await info
+    let page = EvaluationReport(evaluation, details).page(
+      model: models.first { $0.name == info.model }?.title ?? info.model,
+      data: dataset?.root.lastPathComponent ?? "",
+      date: Date()
+    )
+    try page.write(to: file)
+  }
+}
+
+extension EvaluationReport {
+  init(_ evaluation: Evaluation, _ details: EvaluationDetails) {
+    self.init(
       subset: evaluation.subset,
       scores: evaluation.report,
       performanceMetric: evaluation.performanceMetric,

@@ -97,7 +97,8 @@ struct Eval: AsyncParsableCommand {
         data: try data.location(positional: inputs.data),
         subset: subset,
         confidenceThreshold: threshold,
-        isStrict: strict
+        isStrict: strict,
+        report: results.report.map { URL(filePath: $0) }
       )
     )
   }
@@ -114,7 +115,9 @@ struct Eval: AsyncParsableCommand {
 
   private func evaluate(_ request: EvaluateRequest, _ log: ProgressReporter) async throws {
     // Not after hours of scoring.
-    if let file = results.savePerformance { try ResultFile.check(file) }
+    for file in [results.savePerformance, results.report].compactMap({ $0 }) {
+      try ResultFile.check(file)
+    }
     let outcome: EvaluateOutcome
     do {
       outcome = try await CurrentJobs.value.evaluate(request) { done, count in
@@ -246,6 +249,12 @@ struct UniqueNames {
 struct EvaluationOutputArguments: ParsableArguments {
   @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
   var savePerformance: String?
+
+  @Option(
+    help: .init("Write curves, confusion and pictures to an HTML file.", valueName: "file"),
+    completion: .file(extensions: ["html"])
+  )
+  var report: String?
 
   @Option(
     help: .init("Draw the predictions on the pictures, into a folder.", valueName: "folder"),

@@ -34,6 +34,9 @@ protocol Jobs: Sendable {
 
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
+
+  /// Writes the report of a run from its files; `nil`: into the run's folder.
+  func writeReport(ofRun run: URL, to file: URL?) throws -> URL
 }
 
 /// The jobs of the command that runs.
@@ -91,6 +94,8 @@ struct EvaluateRequest: Sendable, Equatable {
   /// `nil`: the model's own.
   var confidenceThreshold: Float?
   var isStrict: Bool
+  /// Where a page about the scores goes; `nil`: nowhere.
+  var report: URL?
 }
 
 struct EvaluateOutcome: Sendable {

@@ -15,8 +15,8 @@ public struct OTXCommand: AsyncParsableCommand {
       """,
     version: OTXVersion.current,
     subcommands: [
-      Find.self, Train.self, Eval.self, Export.self, DataCommand.self, RecipeCommand.self,
-      Doctor.self, CacheCommand.self,
+      Find.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
+      RecipeCommand.self, Doctor.self, CacheCommand.self,
     ]
   )
 

@@ -79,6 +79,7 @@ struct StandardJobs: Jobs {
     let result = try await engine.evaluate(
       on: request.subset,
       confidenceThreshold: request.confidenceThreshold,
+      report: request.report,
       progress: progress
     )
     return EvaluateOutcome(
@@ -162,6 +163,10 @@ struct StandardJobs: Jobs {
       .first { $0.split(separator: "/").last?.hasPrefix(loaded) == true }
       .map { URL(filePath: $0).deletingLastPathComponent().path }
     return report
+  }
+
+  func writeReport(ofRun run: URL, to file: URL?) throws -> URL {
+    try Engine.writeReport(ofRun: run, to: file)
   }
 
   private func engine(

@@ -262,6 +262,11 @@ struct TrainingArguments: ParsableArguments {
   @Option(help: .init("The score that picks the best weights.", valueName: "name"))
   var metric: String?
 
+  @Option(
+    help: .init("The page about the run: html (report.html) or none.", valueName: "format")
+  )
+  var report: String?
+
   @Flag(help: "Make damaged items an error instead of leaving them out.")
   var strict = false
 
@@ -280,6 +285,7 @@ struct TrainingArguments: ParsableArguments {
       ("inputSize", "input-size", inputSize), ("weights", "weights", weights),
       ("method", "method", method), ("deterministic", "deterministic", deterministic),
       ("validationInterval", "val-check-interval", valCheckInterval), ("metric", "metric", metric),
+      ("report", "report", report),
     ]
     if strict { given.append(("data.strict", "strict", "true")) }
     return given.compactMap { key, option, value in

@@ -23,6 +23,8 @@ public struct Recipe: Sendable, Equatable {
   /// Steps that training pictures go through, in order; resizing and normalisation follow.
   public var augmentations: [Augmentation] = []
   public var data = DataOptions()
+  /// The page that a run leaves for people.
+  public var report = ReportFormat.html
   public var postprocessing = PostprocessingOptions()
 
   /// A recipe in which everything but these is at its default.
@@ -116,6 +118,13 @@ public struct NormalizationOptions: Codable, Sendable, Equatable {
   public init() {}
 }
 
+/// What a run leaves for people besides its files.
+public enum ReportFormat: String, Codable, CaseIterable, Sendable {
+  /// `report.html`, after the best weights were scored once more, in detail.
+  case html
+  case none
+}
+
 /// How data is read.
 public struct DataOptions: Codable, Sendable, Equatable {
   /// Whether a damaged item ends the run instead of being left out with a warning.
@@ -148,7 +157,7 @@ public struct PostprocessingOptions: Codable, Sendable, Equatable {
 extension Recipe: Codable {
   private enum CodingKeys: String, CodingKey {
     case name, task, model, weights, method, inputSize, resize, normalization, augmentations, data,
-      postprocessing
+      report, postprocessing
   }
 
   public init(from decoder: any Decoder) throws {
@@ -164,6 +173,7 @@ extension Recipe: Codable {
     training = try TrainOptions(from: decoder)
     augmentations = try container.decode([Augmentation].self, forKey: .augmentations)
     data = try container.decode(DataOptions.self, forKey: .data)
+    report = try container.decode(ReportFormat.self, forKey: .report)
     postprocessing = try container.decode(PostprocessingOptions.self, forKey: .postprocessing)
   }
 
@@ -180,6 +190,7 @@ extension Recipe: Codable {
     try training.encode(to: encoder)
     try container.encode(augmentations, forKey: .augmentations)
     try container.encode(data, forKey: .data)
+    try container.encode(report, forKey: .report)
     try container.encode(postprocessing, forKey: .postprocessing)
   }
 }

@@ -193,6 +193,10 @@ final class FakeJobs: Jobs {
     }
   }
 
+  func writeReport(ofRun run: URL, to file: URL?) throws -> URL {
+    file ?? run.appending(path: "report.html")
+  }
+
   func export(_ request: ExportRequest) async throws -> ExportOutcome {
     ExportOutcome(
       xml: URL(filePath: "/runs/1/openvino/openvino.xml"),

@@ -38,16 +38,24 @@ import Testing
     #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
   }
 
+  private static let events = [
+    RunEvent(wallTime: 1.5, step: 0, .fileVersion(RunEvent.version)),
+    RunEvent(wallTime: 2, step: 7, .sessionStart),
+    RunEvent(
+      wallTime: 1e9,
+      step: 300,
+      .scalars([.init(tag: "train/loss", value: -0.5), .init(tag: "lr", value: 1e-5)])
+    ),
+  ]
+
+  /// Byte by byte what TensorBoard's own writer makes of the same events.
+  @Test func bytesEqualTensorBoards() throws {
+    let bytes = EventFileTests.events.flatMap { EventFile.record($0.encoded()) }
+    try Golden("events", in: .module).expect("file", bytes.map(Double.init), rtol: 0, atol: 0)
+  }
+
   @Test func eventsReadBack() throws {
-    let events = [
-      RunEvent(wallTime: 1.5, step: 0, .fileVersion(RunEvent.version)),
-      RunEvent(wallTime: 2, step: 7, .sessionStart),
-      RunEvent(
-        wallTime: 1e9,
-        step: 300,
-        .scalars([.init(tag: "train/ß", value: -0.5), .init(tag: "lr", value: 1e-5)])
-      ),
-    ]
+    let events = EventFileTests.events
     let bytes = events.flatMap { EventFile.record($0.encoded()) }
     #expect(EventFile.events(in: bytes) == events)
     // Killed in the middle of the last record, at any byte of it.

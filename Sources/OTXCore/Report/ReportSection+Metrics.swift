@@ -125,8 +125,8 @@ extension Double {
 }
 
 extension Int {
-  /// With commas between thousands.
-  var grouped: String {
+  /// With commas between thousands: `12,345`.
+  package var grouped: String {
     let digits = Array(String(magnitude))
     var result = self < 0 ? "-" : ""
     for (index, digit) in digits.enumerated() {

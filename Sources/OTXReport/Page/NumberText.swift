@@ -1,16 +1,11 @@
 import Foundation
+import OTXCore
 
 /// Numbers for people, the same in every locale.
 package enum NumberText {
   /// `1,234,567`.
   package static func count(_ value: Int) -> String {
-    let digits = Array(String(value.magnitude))
-    var result = value < 0 ? "-" : ""
-    for (index, digit) in digits.enumerated() {
-      if index > 0, (digits.count - index) % 3 == 0 { result += "," }
-      result.append(digit)
-    }
-    return result
+    value.grouped
   }
 
   /// Three decimals for a share of 1.
@@ -28,6 +23,11 @@ package enum NumberText {
     return String(format: "%.1e", value)
   }
 
+  /// One decimal for small rates: `2.0`, `12.5`, `1,234`.
+  package static func rate(_ value: Double) -> String {
+    value < 100 ? String(format: "%.1f", value) : figure(value)
+  }
+
   /// A value of an axis whose values are `step` apart.
   static func tick(_ value: Double, step: Double) -> String {
     let value = abs(value) < step / 1e6 ? 0 : value
@@ -38,13 +38,14 @@ package enum NumberText {
     return decimals == 0 ? count(Int(value.rounded())) : String(format: "%.\(decimals)f", value)
   }
 
-  /// `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 10 min`.
+  /// `850 ms`, `12.3 s`, `4 min 5 s`, `44 min`, `2 h 10 min`.
   package static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "-" }
     if seconds < 0.9995 { return "\(Int((seconds * 1000).rounded())) ms" }
     if seconds < 59.95 { return String(format: "%.1f s", seconds) }
     let total = Int(seconds.rounded())
-    if total < 3600 { return "\(total / 60) min \(total % 60) s" }
+    if total < 600 { return "\(total / 60) min \(total % 60) s" }
+    if total < 3600 { return "\(Int((seconds / 60).rounded())) min" }
     return "\(count(total / 3600)) h \(total / 60 % 60) min"
   }
 

@@ -3,12 +3,12 @@ enum PageStyle {
   static let css = """
     :root{--bg:#fbfbfa;--card:#fff;--ink:#1c1f24;--soft:#5d6470;--line:#e4e5e8;--grid:#ebecef;
     --accent:#2f6bd8;--on:#fff;--warn:#a4570a;--warnbg:#fff6e8;--bad:#d3342b;
-    --c0:#4269d0;--c1:#e08a00;--c2:#e0533d;--c3:#2fa48c;--c4:#3a9c4e;--c5:#d8588f;--c6:#8f55d9;
-    --c7:#4b9bd0;--c8:#9c6b4e;--c9:#808691}
+    --c0:#4269d0;--c1:#e08a00;--c2:#1d9e86;--c3:#8f55d9;--c4:#5f9e2f;--c5:#d8588f;--c6:#9c6b4e;
+    --c7:#4b9bd0;--c8:#a39413;--c9:#808691}
     @media(prefers-color-scheme:dark){:root{--bg:#121418;--card:#1a1d23;--ink:#e6e8ec;--soft:#9aa2ae;
     --line:#2b3038;--grid:#272b33;--accent:#6c9bf0;--on:#0b1222;--warn:#f0b35e;--warnbg:#2a2216;--bad:#ff7368;
-    --c0:#7596f0;--c1:#efb118;--c2:#ff725c;--c3:#6cc5b0;--c4:#5cc26f;--c5:#ff8ab7;--c6:#b58af5;
-    --c7:#97bbf5;--c8:#c08d6d;--c9:#a5abb5}}
+    --c0:#7596f0;--c1:#efb118;--c2:#5fd0ba;--c3:#b58af5;--c4:#8fce5a;--c5:#ff8ab7;--c6:#c99a7b;
+    --c7:#97bbf5;--c8:#d8cb57;--c9:#a5abb5}}
     .c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}.c4{--c:var(--c4)}
     .c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}.c8{--c:var(--c8)}.c9{--c:var(--c9)}
     *{box-sizing:border-box}
@@ -25,7 +25,7 @@ enum PageStyle {
     .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));gap:1px;margin:24px 0 0;
     background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
     .tiles div{background:var(--card);padding:13px 16px}
-    .tiles dd{margin:0;font-size:21px;font-weight:600;letter-spacing:-.01em}
+    .tiles dd{margin:0;white-space:nowrap;font-size:21px;font-weight:600;letter-spacing:-.01em}
     .tiles div:first-child dd{color:var(--accent)}
     .tiles dt{color:var(--soft);font-size:13px}
     nav{position:sticky;top:0;z-index:2;background:var(--bg);border-bottom:1px solid var(--line);
@@ -51,7 +51,7 @@ enum PageStyle {
     .legend .dashed::before{border-top-style:dashed}
     .ylabel,.xlabel{font-size:12px;color:var(--soft)}
     .ylabel{margin:8px 0 9px}
-    .xlabel{text-align:right;margin-top:24px}
+    .xlabel{text-align:right;margin:24px 16px 0 0}
     .area{position:relative;height:230px;margin:0 16px 0 50px;border-bottom:1px solid var(--soft)}
     .area svg{position:absolute;inset:0;width:100%;height:100%;overflow:hidden}
     .area path{fill:none;stroke:var(--c);vector-effect:non-scaling-stroke;stroke-linejoin:round;
@@ -85,7 +85,8 @@ enum PageStyle {
     .matrix td.none{color:var(--soft)}
     .matrix tbody th{font-weight:500;white-space:nowrap}
     .matrix thead th{text-align:right;vertical-align:bottom}
-    .matrix thead .corner{text-align:left;font-size:12px;white-space:nowrap}
+    .matrix thead .corner{text-align:left;font-size:12px;min-width:84px}
+    .matrix tbody th,.matrix .corner{position:sticky;left:0;background:var(--card);padding-left:2px}
     .matrix.wide{font-size:12px;border-spacing:1px}
     .matrix.wide td,.matrix.wide th{padding:3px 5px}
     .matrix.wide td{min-width:26px;border-radius:2px}
@@ -93,7 +94,7 @@ enum PageStyle {
     .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:0 34px;
     margin:4px 0 0;font-size:14px}
     .facts div{display:flex;gap:14px;padding:6px 0;border-bottom:1px solid var(--line)}
-    .facts dt{color:var(--soft);flex:0 0 40%}
+    .facts dt{color:var(--soft);flex:0 0 46%}
     .facts dd{margin:0;flex:1;min-width:0;overflow-wrap:anywhere}
     .bars{margin-top:8px;font-size:14px}
     .bars div{display:grid;grid-template-columns:minmax(70px,180px) 1fr 64px;gap:12px;align-items:center;
@@ -127,7 +128,11 @@ enum PageStyle {
     @media(max-width:600px){header,main{padding-left:14px;padding-right:14px}header{padding-top:22px}
     h1{font-size:22px}section{padding:14px 14px 16px}.area{height:200px;margin-left:44px;margin-right:10px}
     .tiles{grid-template-columns:repeat(auto-fit,minmax(104px,1fr))}.tiles div{padding:10px 12px}
-    .tiles dd{font-size:18px}nav{padding:0 4px}th,td{padding:5px 8px}
+    .tiles dd{font-size:16px}nav{padding:0 4px}th,td{padding:5px 6px}.matrix tbody th{white-space:normal;overflow-wrap:anywhere}.matrix td{min-width:44px}
+    .xlabel{margin-right:10px}.words thead{display:none}
+    .words tr{display:grid;grid-template-columns:max-content 1fr;gap:0 12px;padding:7px 0;
+    border-bottom:1px solid var(--line)}.words td{border:0;padding:0;overflow-wrap:anywhere}
+    .words td:first-child{font-weight:600}.words td:nth-child(n+3){grid-column:1/-1;color:var(--soft)}
     .bars div{grid-template-columns:minmax(60px,100px) 1fr 52px}}
     @media print{:root{--bg:#fff}body{font-size:11pt}nav{display:none}section,figure{break-inside:avoid}
     details::details-content{content-visibility:visible}h2{break-after:avoid}

@@ -36,7 +36,8 @@ struct PlotView {
 
   private func legend() -> String {
     let named = plot.series.filter { $0.style != .faint && !$0.name.isEmpty }
-    guard !named.isEmpty else { return "" }
+    // One curve is what the title says.
+    guard named.count > 1 else { return "" }
     let items = named.map {
       "<li class=\"c\($0.colorIndex % 10) \($0.style.rawValue)\">\(HTML.escaped($0.name))</li>"
     }

@@ -27,7 +27,7 @@ struct SectionView {
       let cards = pictures.enumerated().map { index, picture in
         PictureView(picture: picture, name: "p\(number)-\(index)").html()
       }
-      return "<div class=\"gallery\">\(cards.joined())</div>"
+      return PictureView.legend(of: pictures) + "<div class=\"gallery\">\(cards.joined())</div>"
     case .facts(let facts):
       let items = facts.map {
         "<div><dt>\(HTML.escaped($0.name))</dt><dd>\(HTML.escaped($0.value))</dd></div>"
@@ -53,7 +53,9 @@ struct SectionView {
       return "<tr>\(cells.joined())</tr>"
     }
     func html(_ rows: ArraySlice<[String]>, _ footers: [[String]]) -> String {
-      var html = "<div class=\"scroll\"><table><thead>"
+      // Words are stacked on narrow screens; numbers keep their columns.
+      let kind = table.columns.contains(where: \.isNumeric) ? "" : " class=\"words\""
+      var html = "<div class=\"scroll\"><table\(kind)><thead>"
       html += cells(table.columns.map(\.title), "th") + "</thead><tbody>"
       html += rows.map { cells($0, "td") }.joined() + "</tbody>"
       if !footers.isEmpty {
@@ -119,7 +121,20 @@ struct PictureView {
   let name: String
 
   /// Captions of more boxes than this would hide the picture.
-  private static let captionedCount = 12
+  private static let captionedCount = 8
+
+  /// What the colours of boxes mean, by the captions of what is true.
+  static func legend(of pictures: [ReportPicture]) -> String {
+    var names: [Int: String] = [:]
+    for mark in pictures.flatMap(\.truth) where mark.box != nil {
+      names[mark.colorIndex] = mark.caption
+    }
+    guard !names.isEmpty else { return "" }
+    let items = names.sorted { $0.key < $1.key }.prefix(20).map {
+      "<li class=\"c\($0.key % 10)\">\(HTML.escaped($0.value))</li>"
+    }
+    return "<ul class=\"legend\">\(items.joined())</ul>"
+  }
 
   func html() -> String {
     var html = "<figure class=\"picture\"><figcaption><code>\(HTML.escaped(picture.name))</code>"

@@ -64,7 +64,7 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
       notices: notes,
       tiles: tiles + [ReportFact("images", NumberText.count(itemCount))]
         + (secondsPerImage > 0
-          ? [ReportFact("images/s", NumberText.figure(1 / secondsPerImage))] : []),
+          ? [ReportFact("images/s", NumberText.rate(1 / secondsPerImage))] : []),
       groups: groups
     )
   }
@@ -108,7 +108,8 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
   }
 
   private var scoreSection: ReportSection {
-    let facts = scores.values.sorted { $0.key < $1.key }
+    let facts = scores.values
+      .sorted { (ScoreName.rank($0.key), $0.key) < (ScoreName.rank($1.key), $1.key) }
       .map { ReportFact(ScoreName.title($0.key), NumberText.score($0.value)) }
     var note =
       "Best checkpoint on the \(subset.rawValue) subset, "
@@ -123,6 +124,14 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
 
 /// Scores' names for people.
 enum ScoreName {
+  /// The order to read them in; others follow.
+  private static let order = [
+    "accuracy", "balanced_accuracy", "f-measure", "f1", "precision", "recall", "map_50", "map_75",
+    "map", "map_small", "map_medium", "map_large", "mar_1", "mar_10", "mar_100",
+  ]
+
+  static func rank(_ name: String) -> Int { order.firstIndex(of: name) ?? order.count }
+
   private static let known = [
     "map": "mAP", "map_50": "mAP50", "map_75": "mAP75", "map_small": "mAP, small objects",
     "map_medium": "mAP, medium objects", "map_large": "mAP, large objects", "f1": "F1",

@@ -4,13 +4,13 @@ import OTXCore
 /// The curves of a run.
 struct RunCurves {
   private let history: RunHistory
-  private let result: TrainingResult?
   private let performanceMetric: String?
+  private let selectionMetric: String?
 
   init(_ report: RunReport) {
     history = report.history
-    result = report.summary?.result
     performanceMetric = report.summary?.task.kind.performanceMetric
+    selectionMetric = report.selectionMetric
   }
 
   var sections: [ReportSection] {
@@ -43,7 +43,7 @@ struct RunCurves {
     }
     return ReportSection(
       "Loss",
-      note: "Pale: each step. Line: exponential moving average.",
+      note: "Pale: each step. Line: moving average.",
       .plots(plots)
     )
   }
@@ -73,9 +73,8 @@ struct RunCurves {
   }
 
   private var validation: ReportSection? {
-    let known = result?.best.primary
     let all = history.tags.filter { $0.hasPrefix("val/") }.map { String($0.dropFirst(4)) }
-    let primary = known ?? performanceMetric ?? all.first
+    let primary = selectionMetric ?? performanceMetric ?? all.first
     guard let primary, !all.isEmpty else { return nil }
     // The score that picks the checkpoint first, then those users know best.
     let preferred = [primary, performanceMetric, "map", "map_50", "precision", "recall", "f1"]
@@ -120,15 +119,21 @@ struct RunCurves {
     history[tag].map { ReportPlot.Point(Double($0.step), $0.value) }
   }
 
-  /// An exponential moving average over about a fiftieth of the points, free of the bias of its
-  /// start (Kingma, Ba: Adam, 2015, section 3).
+  /// An exponential moving average over about a fortieth of the points, free of the bias of its
+  /// start (Kingma, Ba: Adam, 2015, section 3), forwards and then backwards, so that it does not lag.
   static func smoothed(_ points: [ReportPlot.Point]) -> [ReportPlot.Point] {
-    let weight = max(0, 1 - 50 / Double(max(points.count, 1)))
+    let weight = max(0, 1 - 40 / Double(max(points.count, 1)))
+    let forwards = averages(points.map(\.y), weight: weight)
+    let both = averages(forwards.reversed(), weight: weight).reversed()
+    return zip(points, both).map { ReportPlot.Point($0.x, $1) }
+  }
+
+  private static func averages(_ values: [Double], weight: Double) -> [Double] {
     var (average, bias) = (0.0, 1.0)
-    return points.map { point in
-      average = weight * average + (1 - weight) * point.y
+    return values.map { value in
+      average = weight * average + (1 - weight) * value
       bias *= weight
-      return ReportPlot.Point(point.x, average / (1 - bias))
+      return average / (1 - bias)
     }
   }
 }

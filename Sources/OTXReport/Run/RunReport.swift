@@ -66,6 +66,11 @@ public struct RunReport {
     if summary?.result == nil {
       notices.append("This run has not ended, or was ended from outside: here is what it left.")
     }
+    if evaluation == nil {
+      notices.append(
+        "Not evaluated; otx eval --report FILE scores the weights and shows where they err."
+      )
+    }
     return notices + (evaluation?.notes ?? [])
   }
 
@@ -75,17 +80,29 @@ public struct RunReport {
       tiles.append(
         ReportFact("\(ScoreName.title(best.primary)), val", NumberText.score(best.primaryValue))
       )
+    } else if tiles.isEmpty, let name = selectionMetric,
+      let best = history["val/\(name)"].map(\.value).max()
+    {
+      tiles.append(ReportFact("\(ScoreName.title(name)), best on val", NumberText.score(best)))
     }
     if let result = summary?.result {
-      tiles.append(ReportFact("best of \(result.epochs) epochs", "\(result.bestEpoch)"))
+      tiles.append(ReportFact("best epoch of \(result.epochs)", "\(result.bestEpoch)"))
     }
     let timing = RunTiming(history)
     if timing.totalSeconds > 0 {
       tiles.append(ReportFact("training", NumberText.duration(timing.totalSeconds)))
-      tiles.append(ReportFact("images/s", NumberText.figure(timing.imagesPerSecond)))
+      tiles.append(ReportFact("images/s", NumberText.rate(timing.imagesPerSecond)))
     }
     if peakMemory > 0 { tiles.append(ReportFact("peak memory", NumberText.bytes(peakMemory))) }
     return tiles
+  }
+
+  /// The score that picks the checkpoint.
+  var selectionMetric: String? {
+    if let result = summary?.result { return result.best.primary }
+    let line = recipe.split(separator: "\n").first { $0.hasPrefix("metric: ") }
+    let named = line.map { String($0.dropFirst("metric: ".count)) }
+    return named.flatMap { $0 == "auto" ? nil : $0 } ?? summary?.task.kind.selectionMetric
   }
 
   /// Bytes.

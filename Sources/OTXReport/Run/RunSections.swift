@@ -98,7 +98,7 @@ extension RunReport {
     if timing.stepSeconds > 0 {
       func share(_ seconds: Double) -> String {
         "\(NumberText.duration(seconds)) "
-          + "(\(NumberText.figure(100 * seconds / timing.totalSeconds))%)"
+          + String(format: "(%.1f%%)", 100 * seconds / timing.totalSeconds)
       }
       let full = timing.epochs.map(\.stepSeconds).sorted()
       let facts = [
@@ -106,7 +106,7 @@ extension RunReport {
         ReportFact("waiting for data", share(timing.dataSeconds)),
         ReportFact("validation", share(timing.validationSeconds)),
         ReportFact("one epoch (median)", NumberText.duration(full[full.count / 2])),
-        ReportFact("images/s in steps", NumberText.figure(timing.imagesPerSecond)),
+        ReportFact("images/s in steps", NumberText.rate(timing.imagesPerSecond)),
         ReportFact("peak memory", peakMemory > 0 ? NumberText.bytes(peakMemory) : "-"),
       ]
       sections.append(ReportSection("Where the time went", .facts(facts)))
@@ -125,7 +125,9 @@ extension RunReport {
       _ color: Int,
       _ value: (RunTiming.Epoch) -> Double
     ) -> ReportPlot.Series {
-      let points = timing.epochs.map { ReportPlot.Point(Double($0.number), value($0)) }
+      // Not every epoch has a validation.
+      let points = timing.epochs.filter { value($0) > 0 }
+        .map { ReportPlot.Point(Double($0.number), value($0)) }
       return .init(name, points, colorIndex: color)
     }
     let memory = history[RunHistory.memory]

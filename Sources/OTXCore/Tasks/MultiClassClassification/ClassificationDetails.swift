@@ -5,11 +5,12 @@ struct JudgedPicture: Sendable {
   var frame: ImageFrame
   var truth: LabelIndex
   var prediction: LabelIndex
-  var probabilities: [Float]
+  var truthProbability: Float
+  var predictionProbability: Float
 
   var isRight: Bool { truth == prediction }
   /// The cross-entropy of the truth.
-  var loss: Double { -log(max(Double(probabilities[truth]), 1e-12)) }
+  var loss: Double { -log(max(Double(truthProbability), 1e-12)) }
 }
 
 extension ClassificationScore {
@@ -58,13 +59,21 @@ extension ClassificationScore {
   }
 
   private func curves(_ judged: [JudgedPicture]) -> ReportSection? {
+    guard labels.count > 0 else { return nil }
+    let known = judged.prefix(probabilities.count / labels.count)
     let curves = labels.names.indices.map { label in
-      PrecisionRecallCurve(judged.map { ($0.probabilities[label], $0.truth == label) })
+      PrecisionRecallCurve(
+        known.enumerated().map { row, picture in
+          (probabilities[row * labels.count + label], picture.truth == label)
+        }
+      )
     }
+    let part =
+      known.count < judged.count ? " Of the first \(known.count.grouped) pictures." : ""
     guard curves.contains(where: { $0 != nil }) else { return nil }
     let choice = CurveChoice(labels: labels.names, scores: curves.map { $0?.averagePrecision })
     let recalls = AveragePrecision.recalls
-    let scores = report(judged)
+    let scores = labelScores(judged)
     let plot = choice.plot(
       ReportPlot("Precision over recall", x: "recall", y: "precision", series: []),
       x: recalls,
@@ -74,12 +83,12 @@ extension ClassificationScore {
     return ReportSection(
       "Precision and recall",
       note: "Each class against all others, over its probability. "
-        + "Dots: where the likeliest class is taken." + choice.note,
+        + "Dots: where the likeliest class is taken." + choice.note + part,
       .plots([plot])
     )
   }
 
-  private func report(_ judged: [JudgedPicture]) -> [ConfusionMatrix.LabelScore] {
+  private func labelScores(_ judged: [JudgedPicture]) -> [ConfusionMatrix.LabelScore] {
     var matrix = ConfusionMatrix(labelCount: labels.count)
     for picture in judged { matrix.add(truth: picture.truth, prediction: picture.prediction) }
     return matrix.labelScores()
@@ -96,7 +105,7 @@ extension ClassificationScore {
       prediction: [
         .init(
           box: nil,
-          caption: "\(found) \(judged.probabilities[judged.prediction].percentText)",
+          caption: "\(found) \(judged.predictionProbability.percentText)",
           colorIndex: judged.prediction,
           isError: !judged.isRight
         )

@@ -12,6 +12,10 @@ public struct ClassificationScore: Metric {
   private var confusion: ConfusionMatrix
   /// What the report shows of each picture; `nil` where nobody asked for it.
   private(set) var judged: [JudgedPicture]?
+  /// Of the first pictures, row by row.
+  private(set) var probabilities: [Float] = []
+  /// A quarter of a gigabyte.
+  static let maximumProbabilityCount = 1 << 26
 
   public init(labels: LabelInfo) {
     self.labels = labels
@@ -30,12 +34,17 @@ public struct ClassificationScore: Metric {
     where target.label != MultiClassClassification.noLabel {
       guard let label = prediction.label else { continue }
       confusion.add(truth: target.label, prediction: label)
+      // What takes memory for each label of each picture has an end.
+      if judged != nil, probabilities.count < ClassificationScore.maximumProbabilityCount {
+        probabilities += prediction.probabilities
+      }
       judged?.append(
         JudgedPicture(
           frame: target.frame,
           truth: target.label,
           prediction: label,
-          probabilities: prediction.probabilities
+          truthProbability: prediction.probabilities[target.label],
+          predictionProbability: prediction.probabilities[label]
         )
       )
     }
