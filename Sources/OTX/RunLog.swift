@@ -5,6 +5,11 @@ public import OTXCore
 ///
 /// Lines are appended as things happen, so what was logged survives whatever ends the program. When
 /// a run goes on, the log grows, and rows of validations that come again are taken out of the table.
+///
+/// `metrics.csv` has one row a validation: `epoch`, `iteration`, `lr`; `train/<loss>`, each loss of the
+/// last step, and `train/loss`, their sum; `val/<score>`, each score of the validation subset (`nan`:
+/// not defined). It holds nothing of the clock, so that a run that is repeated, or goes on, leaves the
+/// same bytes; times, rates and memory of each step are in TensorBoard's events.
 public final class RunLog: TrainingObserver, @unchecked Sendable {
   // Guarded by `lock`, hence the unchecked conformance.
   private let lock = NSLock()

@@ -122,6 +122,21 @@ extension Facade {
         encoding: .utf8
       )
       #expect(table.hasPrefix("epoch,iteration,lr,train/loss"))
+      let rows = table.split(separator: "\n").map { $0.split(separator: ",") }
+      #expect(rows.count > 1 && rows.allSatisfy { $0.count == rows[0].count })
+
+      // The page about the run: scores of the test subset, pictures inside.
+      let page = try String(
+        contentsOf: run.directory.appending(path: "report.html"),
+        encoding: .utf8
+      )
+      #expect(page.contains(", test</dt>") && page.contains("data:image/jpeg;base64,"))
+      for title in ["Loss", "Validation", "By class", "Confusion", "Samples", "Filled recipe"] {
+        #expect(page.contains("<h3>\(title)</h3>"))
+      }
+      let again = place.folder.url.appending(path: "again.html")
+      try Engine.writeReport(ofRun: run.directory, to: again)
+      #expect(try String(contentsOf: again, encoding: .utf8) == page)
 
       // The recipe stands in the run's folder and in the checkpoint, every value settled.
       let recipe = try Recipe(contentsOf: run.recipe)
