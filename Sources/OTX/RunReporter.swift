@@ -53,7 +53,7 @@ struct RunReporter {
       try summary.write(to: run)
       guard engine.recipe.report == .html else { return }
       // Who interrupts a training does not want to wait for an evaluation.
-      if result != nil, !Task.isCancelled {
+      if result?.isInterrupted == false, !Task.isCancelled {
         let (evaluation, details) = try await engine.evaluateInDetail(on: .test) { done, count in
           for observer in observers { observer.observe(.validating(done: done, of: count)) }
         }

@@ -109,12 +109,15 @@ import Testing
     let folder = try TemporaryFolder()
     let first = EventLog(in: folder.url, host: "a") { Date(timeIntervalSince1970: 1000) }
     for iteration in 1...6 { first.observe(.step(EventFileTests.step(iteration))) }
+    first.observe(.validated(epoch: 2, report: EventFileTests.report(0.25), isBest: true))
     let second = EventLog(in: folder.url, host: "a") { Date(timeIntervalSince1970: 2000) }
+    second.observe(.resumed(after: EventFileTests.step(6), validationCount: 0))
     second.observe(.validated(epoch: 2, report: EventFileTests.report(0.5), isBest: true))
     second.observe(.step(EventFileTests.step(7)))
     let history = RunHistory(directory: folder.url)
     #expect(history["train/loss"].map(\.step) == Array(1...7))
     #expect(history["val/accuracy"].map(\.step) == [6])
+    #expect(history["val/accuracy"].map(\.value) == [0.5])
   }
 
   /// A folder that cannot be written to costs the events and nothing else.

@@ -78,13 +78,9 @@ struct RunLogTests {
     }
     let table = try String(contentsOf: root.appending(path: "metrics.csv"), encoding: .utf8)
     let rows = table.split(separator: "\n")
-    #expect(
-      rows.first
-        == "epoch,iteration,lr,train/loss_cls,train/loss,val/map,val/map_50,step_seconds,data_seconds,images_per_second,memory_mib"
-    )
+    #expect(rows.first == "epoch,iteration,lr,train/loss_cls,train/loss,val/map,val/map_50")
     #expect(rows.count == 3)
-    let last = try #require(rows.last)
-    #expect(last.contains(",1.1113,2.26,0.25,0.5,0.402,0.012,19.9") && last.hasSuffix(",512.0"))
+    #expect(rows.last?.hasSuffix(",1.1113,2.26,0.25,0.5") == true)
     let text = try String(contentsOf: root.appending(path: "train.log"), encoding: .utf8)
     #expect(text.split(separator: "\n").count == 4)
     #expect(text.contains("best so far"))

@@ -36,6 +36,8 @@ struct RunHistory: Equatable {
             wallTime: event.wallTime,
             value: Double(scalar.value)
           )
+          // A validation that was killed before its checkpoint comes again.
+          if scalars[scalar.tag]?.last?.step == event.step { scalars[scalar.tag]?.removeLast() }
           scalars[scalar.tag, default: []].append(value)
         }
       case .fileVersion, .other: break

@@ -65,6 +65,8 @@ public struct RunReport {
     var notices: [String] = []
     if summary?.result == nil {
       notices.append("This run has not ended, or was ended from outside: here is what it left.")
+    } else if summary?.result?.isInterrupted == true {
+      notices.append("This run was interrupted: here is what it left.")
     }
     if evaluation == nil {
       notices.append(
@@ -124,12 +126,15 @@ public struct RunReport {
   private var nextSections: [ReportSection] {
     let weights = summary?.result?.checkpoint.path ?? directory.appending(path: "weights.pth").path
     let model = ShellText.quoted(weights)
-    let commands = [
-      "otx eval \(model)            # score it on the test subset",
-      "otx predict \(model) FOLDER  # look at what it says of other pictures",
-      "otx export \(model)          # write it as an OpenVINO model",
-      "tensorboard --logdir \(ShellText.quoted(directory.path))",
-    ]
+    let hasEnded = summary?.result.map { !$0.isInterrupted } ?? false
+    let goingOn = "otx train --resume \(ShellText.quoted(directory.path))"
+    let commands =
+      (hasEnded ? [] : [goingOn]) + [
+        "otx eval \(model)            # score it on the test subset",
+        "otx predict \(model) FOLDER  # look at what it says of other pictures",
+        "otx export \(model)          # write it as an OpenVINO model",
+        "tensorboard --logdir \(ShellText.quoted(directory.path))",
+      ]
     return [ReportSection("Commands", .code(commands.joined(separator: "\n")))]
   }
 }

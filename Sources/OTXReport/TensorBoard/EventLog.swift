@@ -53,7 +53,7 @@ public final class EventLog: TrainingObserver, @unchecked Sendable {
         let seconds = now().timeIntervalSince(validationStart)
         scalars.append(.init(tag: RunHistory.validationSeconds, value: Float(max(seconds, 0))))
       }
-      write(scalars, step: lastStep)
+      write(scalars, step: lastStep, isValidation: true)
       validationStart = nil
     default: break
     }
@@ -74,9 +74,9 @@ public final class EventLog: TrainingObserver, @unchecked Sendable {
   }
 
   /// Appends an event; a disk that is full must not end the training it describes.
-  private func write(_ scalars: [RunEvent.Scalar], step: Int) {
-    guard let file = opened(before: step) else { return }
-    let step = step > 0 ? step : lastStep
+  private func write(_ scalars: [RunEvent.Scalar], step: Int, isValidation: Bool = false) {
+    // A run that goes on with a validation keeps the step that is validated.
+    guard let file = opened(before: isValidation ? step + 1 : step) else { return }
     append(RunEvent(wallTime: now().timeIntervalSince1970, step: step, .scalars(scalars)), to: file)
   }
 
@@ -95,10 +95,6 @@ public final class EventLog: TrainingObserver, @unchecked Sendable {
     if let file { return file }
     guard !isBroken else { return nil }
     let earlier = EventFile.files(in: directory)
-    if step == 0, !earlier.isEmpty {
-      // It goes on with a validation, of the last step there was.
-      lastStep = RunHistory(directory: directory)[RunHistory.epoch].last?.step ?? 0
-    }
     let time = now()
     let name = EventFile.name(at: time, host: host)
     for attempt in 0..<100 {
@@ -110,7 +106,7 @@ public final class EventLog: TrainingObserver, @unchecked Sendable {
       file = handle
       let seconds = time.timeIntervalSince1970
       append(RunEvent(wallTime: seconds, step: 0, .fileVersion(RunEvent.version)), to: handle)
-      if step > 0, !earlier.isEmpty, file != nil {
+      if !earlier.isEmpty, file != nil {
         append(RunEvent(wallTime: seconds, step: step, .sessionStart), to: handle)
       }
       return file
