@@ -23,8 +23,8 @@ enum PageStyle {
     .notice{margin:14px 0 0;padding:9px 13px;background:var(--warnbg);color:var(--warn);
     border-radius:7px;overflow-wrap:anywhere}
     .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));gap:1px;margin:24px 0 0;
-    background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
-    .tiles div{background:var(--card);padding:13px 16px}
+    background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+    .tiles div{box-shadow:0 0 0 1px var(--line);padding:13px 16px}
     .tiles dd{margin:0;white-space:nowrap;font-size:21px;font-weight:600;letter-spacing:-.01em}
     .tiles div:first-child dd{color:var(--accent)}
     .tiles dt{color:var(--soft);font-size:13px}
