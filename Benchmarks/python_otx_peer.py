@@ -26,11 +26,10 @@ import torch.utils.model_zoo  # noqa: E402
 torch.hub.load_state_dict_from_url = lambda *_, **__: {}
 torch.utils.model_zoo.load_url = lambda *_, **__: {}
 
-import pytorchcv.model_provider  # noqa: E402,F401
+# Patched before OTX imports it by name.
+import pytorchcv.models.model_store  # noqa: E402
 
-for module in list(sys.modules.values()):
-    if getattr(module, "__name__", "").startswith("pytorchcv") and hasattr(module, "download_model"):
-        module.download_model = lambda *_, **__: None
+pytorchcv.models.model_store.download_model = lambda *_, **__: None
 
 import lightning.pytorch as lightning  # noqa: E402
 
