@@ -19,6 +19,7 @@
 #include <cmath>
 #include <vector>
 
+#include "batch_norm.h"
 #include "parallel.h"
 
 namespace otx {
@@ -110,6 +111,25 @@ struct Line {
   std::vector<float> scale, shift;
 };
 
+/// `activation(input * scale + shift + residual)`.
+template <typename T>
+at::Tensor applied(
+    const at::Tensor &input, const Line &line, const at::Tensor &residual, Activation kind) {
+  const int64_t channels = input.size(1), rows = input.numel() / channels;
+  const auto run = kernels<T>(kind);
+  auto output = at::empty_like(input);
+  const T *x = input.const_data_ptr<T>();
+  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
+  T *y = output.mutable_data_ptr<T>();
+  overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
+    const int64_t start = first * channels;
+    run.apply(
+        x + start, r ? r + start : nullptr, y + start, last - first, channels, line.scale.data(),
+        line.shift.data());
+  });
+  return output;
+}
+
 template <typename T>
 at::Tensor forward(
     const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, at::Tensor runningMean,
@@ -138,17 +158,7 @@ at::Tensor forward(
     movingVariance[c] = static_cast<float>((1 - momentum) * movingVariance[c] + momentum * unbiased);
   }
 
-  const Line line(weight, bias, mean, inverse);
-  auto output = at::empty_like(input);
-  T *y = output.mutable_data_ptr<T>();
-  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
-  overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
-    const int64_t start = first * channels;
-    run.apply(
-        x + start, r ? r + start : nullptr, y + start, last - first, channels, line.scale.data(),
-        line.shift.data());
-  });
-  return output;
+  return applied<T>(input, Line(weight, bias, mean, inverse), residual, kind);
 }
 
 struct Gradients {
@@ -297,7 +307,26 @@ at::Tensor batchNormActivation(
   return result;
 }
 
+using Normalization = torch::autograd::CppNode<BatchNormActivation>;
+
 }  // namespace
+
+bool isRecomputable(const at::Tensor &values) {
+  const auto *node = dynamic_cast<Normalization *>(values.grad_fn().get());
+  // With something added, the sum would have to be kept instead: nothing is gained.
+  return node && !node->ctx_.saved_data.at("adds").toBool();
+}
+
+at::Tensor recomputed(torch::autograd::Node &maker) {
+  auto *node = dynamic_cast<Normalization *>(&maker);
+  TORCH_CHECK(node, "not the output of a normalisation");
+  const auto saved = node->ctx_.get_saved_variables();
+  const auto kind = static_cast<Activation>(node->ctx_.saved_data["kind"].toInt());
+  const Line line(saved[1], saved[2], saved[3], saved[4]);
+  const auto run = saved[0].scalar_type() == at::kBFloat16 ? &applied<c10::BFloat16> : &applied<float>;
+  at::NoGradGuard noGrad;
+  return run(saved[0].detach(), line, {}, kind);
+}
 
 TORCH_LIBRARY_FRAGMENT(otx, library) {
   library.def(

@@ -157,4 +157,38 @@ import Testing
     nested.setTraining(false)
     _ = try nested(input, adding: input)
   }
+
+  /// A convolution after a normalisation computes its input again: the same bits, without keeping it.
+  @Test(arguments: [false, true]) func convolutionsForgetWhatCanBeComputedAgain(
+    isHalf: Bool
+  ) throws {
+    let shape = [4, 16, 24, 20]
+    let first = try Conv2d(16, 32, kernelSize: 3, padding: 1, bias: false)
+    let norm = try BatchNorm2d(32)
+    let second = try Conv2d(32, 8, kernelSize: 1)
+    let input = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast).requiresGrad_()
+    let parameters = [first.weight, norm.weight, norm.bias, second.weight]
+
+    func gradients(_ last: (Tensor) throws -> Tensor) throws -> (bytes: Int, values: [[Float]]) {
+      for parameter in parameters { try parameter.value.setGrad(nil) }
+      try input.setGrad(nil)
+      let before = try Torch.memory().inUse
+      func forward() throws -> Tensor { try last(norm(first(input), then: .silu)) }
+      let output = isHalf ? try autocast(.bfloat16) { try forward() } : try forward()
+      let bytes = try Torch.memory().inUse - before
+      try output.to(.float32).sum().backward()
+      var values: [[Float]] = []
+      for tensor in parameters.map(\.value) + [input] {
+        values.append(try #require(try tensor.grad).floats())
+      }
+      return (bytes, values)
+    }
+    let kept = try gradients { x in
+      try x.conv2d(second.weight.value, bias: second.bias?.value)
+    }
+    let forgotten = try gradients { x in try second(x) }
+    #expect(forgotten.values == kept.values)
+    let activation = 4 * 32 * 24 * 20 * (isHalf ? 2 : 4)
+    #expect(kept.bytes - forgotten.bytes >= activation)
+  }
 }

@@ -67,7 +67,18 @@ public final class Conv2d: Layer {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    try input.conv2d(
+    // Only what has a history can have come from a normalisation of a training batch.
+    if input.requiresGrad {
+      return try input.recomputingConv2d(
+        weight.value,
+        bias: bias?.value,
+        stride: stride,
+        padding: padding,
+        dilation: dilation,
+        groups: groups
+      )
+    }
+    return try input.conv2d(
       weight.value,
       bias: bias?.value,
       stride: stride,
