@@ -33,11 +33,10 @@ if [ -z "$folder" ]; then
 fi
 mkdir -p "$folder"
 cd "$folder"
-export XDG_CACHE_HOME="$folder/cache"
 RANDOM=$((seed + 1))
 
 # What is trained: each with averaged weights and augmentation.
-common="--set emaDecay=0.9 --set checkpoint.intervalMinutes=0.01 --threads 1 --quiet"
+common="--set emaDecay=0.9 --set checkpoint.intervalMinutes=0.01 --precision fp32 --threads 1 --quiet"
 declare -A kinds=(
   # Adaptive intervals, reduction on a plateau, early stopping within reach.
   [classifier]="--data-root pictures --model mobilenet_v3_large --input-size 32x32 --batch-size 4 --max-epochs 5 --set earlyStopping.warmupEpochs=1 --set earlyStopping.warmupSteps=1"

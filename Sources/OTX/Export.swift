@@ -49,13 +49,16 @@ extension TaskEngine {
         "the OpenVINO model's outputs differ from the checkpoint's by \(parity.maxRelativeDifference) (relative; allowed \(options.tolerance))"
       )
     }
+    try Task.checkCancellation()
     var exported = try OpenVINOExporter().export(
       graph: try await recorder.recordGraph(),
       info: info,
       to: aside,
       halfPrecision: options.halfPrecision
     )
+    try Task.checkCancellation()
     try await compareScores(of: exported, into: &parity, options: options)
+    try Task.checkCancellation()
     try AtomicFile.write(
       try JSONEncoder.pretty.encode(parity),
       to: aside.appending(path: "parity.json")

@@ -57,11 +57,11 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     }
     let damage = Notes()
     let pictures = cacheByteLimit > 0 ? PictureCache(byteLimit: cacheByteLimit) : nil
-    let data = try await dataModule(cache: pictures) { problem in
+    let onProblem: @Sendable (DatasetProblem) -> Void = { problem in
       let line = "\(problem.location): \(problem.message)"
-      damage.add(line)
-      observers.tell(.warning(line))
+      if damage.add(line) { observers.tell(.warning(line)) }
     }
+    var data = try await dataModule(cache: pictures, onProblem: onProblem)
     for line in data.problems.summary { observers.tell(.warning(line)) }
     var (recipe, run) = (recipe, run)
     // Written before and after, so that a run that fails between has left its recipe, too.
@@ -70,6 +70,10 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
       for decision in settled.decisions { observers.tell(.message(decision.description)) }
       recipe.training = settled.options
+      if data.batchSize != recipe.training.batchSize {
+        let size = recipe.training.batchSize
+        data = try await dataModule(batchSize: size, cache: pictures, onProblem: onProblem)
+      }
       try recipe.keep(in: run.recipe, decisions: decisions + settled.decisions)
     }
     run.recipeText = try recipe.yaml()
@@ -207,11 +211,13 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   /// The dataset as this model wants it.
   ///
   /// - Parameters:
+  ///   - batchSize: Items of a batch; `nil`: the recipe's.
   ///   - cache: Where decoded pictures are kept; worth it where pictures are used several times.
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded.
   /// - Returns: Its subsets, in batches.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
   func dataModule(
+    batchSize: Int? = nil,
     cache: PictureCache? = nil,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) async throws -> DataModule<Kind> {
@@ -232,7 +238,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       augmentations: recipe.augmentations,
       epochCount: recipe.training.maxEpochs,
       multiScale: recipe.data.multiScale,
-      batchSize: recipe.training.batchSize,
+      batchSize: batchSize ?? recipe.training.batchSize,
       seed: recipe.training.seed,
       workerCount: recipe.data.workerCount > 0 ? recipe.data.workerCount : nil,
       strict: recipe.data.strict,
@@ -275,7 +281,15 @@ private final class Scored<Kind: VisionTask>: Sendable {
 /// Lines for people, gathered from several threads.
 private final class Notes: Sendable {
   private let state = Mutex<[String]>([])
-  func add(_ line: String) { state.withLock { $0.append(line) } }
+  /// - Returns: Whether it is new.
+  @discardableResult
+  func add(_ line: String) -> Bool {
+    state.withLock { lines in
+      if lines.contains(line) { return false }
+      lines.append(line)
+      return true
+    }
+  }
   var lines: [String] { state.withLock { $0 } }
 }
 

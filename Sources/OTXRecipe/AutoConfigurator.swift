@@ -96,6 +96,10 @@ public struct AutoConfigurator: Sendable {
       // An interval that the user gave is not to be lengthened.
       recipe.training.adaptiveScheduling = false
     }
+    if explicit.contains("batchSize"), !explicit.contains("adaptiveBatchSize") {
+      // A batch that the user gave is never lowered.
+      recipe.training.adaptiveBatchSize = .none
+    }
     if !explicit.contains("batchSize") { chooseBatchSize(&recipe, model, profile, &decisions) }
     if request.recipe == nil, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)

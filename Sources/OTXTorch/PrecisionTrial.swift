@@ -107,6 +107,7 @@ struct PrecisionTrial {
     func seconds(_ precision: Precision) throws -> Double {
       var times: [Double] = []
       for _ in 0..<2 {
+        try Task.checkCancellation()
         var clock = Stopwatch()
         let terms = try TorchGenerator.seeded(seed) {
           try copy.loss(images, small, precision: precision)

@@ -68,24 +68,38 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   ) async throws -> (options: TrainOptions, decisions: [Decision]) {
     // As above: `async` although nothing suspends.
     try reportingMemory {
-      guard options.precision == .auto else { return (options, []) }
+      var (settled, decisions) = (options, [Decision]())
       let model = try model().model
-      let decision = try PrecisionTrial(info: info, cache: cache)
-        .decide(model: model, data: data, seed: options.seed) { [models] info in
-          try ModelZoo.make(info, Kind.self, among: models)
-        }
-      var settled = options
-      settled.precision = decision.precision
-      return (
-        settled,
-        [
+      let make: (ModelInfo) throws -> any TaskModel<Kind> = { [models] info in
+        try ModelZoo.make(info, Kind.self, among: models)
+      }
+      if options.precision == .auto {
+        let decision = try PrecisionTrial(info: info, cache: cache)
+          .decide(model: model, data: data, seed: options.seed, make: make)
+        settled.precision = decision.precision
+        decisions.append(
           Decision(
             setting: "precision",
             value: decision.precision.rawValue,
             reason: decision.reason
           )
-        ]
+        )
+      }
+      let fitting = try BatchTrial.settle(
+        settled,
+        info: info,
+        model: model,
+        data: data,
+        limit: self.options.memoryLimit,
+        make: make
       )
+      if let fitting {
+        settled = fitting.options
+        decisions.append(fitting.decision)
+      }
+      // Whoever runs the run's recipe again measures nothing.
+      settled.adaptiveBatchSize = .none
+      return (settled, decisions)
     }
   }
 

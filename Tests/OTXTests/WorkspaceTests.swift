@@ -1,6 +1,7 @@
 import Foundation
 import OTX
 import OTXCore
+import OTXTesting
 import Testing
 
 @Suite("Workspace")
@@ -96,5 +97,24 @@ struct RunLogTests {
     log.observe(.weights(WeightTable(rows: rows)))
     let text = try String(contentsOf: root.appending(path: "train.log"), encoding: .utf8)
     for row in rows { #expect(text.contains("| missing | \(row.name) ")) }
+  }
+
+  @Test("a table that goes on loses the rows that come again, and half a row")
+  func resumedTable() throws {
+    let folder = try TemporaryFolder()
+    let table = try folder.write(
+      "epoch,iteration,lr,train/loss,val/map\n1,4,0.1,2.0,0.25\n2,8,0.1,1.5,0.5\n3,1",
+      to: "metrics.csv"
+    )
+    try folder.write("before\n", to: "train.log")
+    let log = try RunLog(in: folder.url, isResumed: true, now: { Date(timeIntervalSince1970: 0) })
+    log.observe(.resumed(after: step(5), validationCount: 1))
+    let report = MetricReport(primary: "map", values: ["map": 0.75])
+    log.observe(.validated(epoch: 2, report: report, isBest: true))
+    let rows = try String(contentsOf: table, encoding: .utf8).split(separator: "\n")
+    #expect(rows.count == 3 && rows[1] == "1,4,0.1,2.0,0.25" && rows[2].hasPrefix("2,5,"))
+    #expect(rows[2].hasSuffix(",2.26,0.75"))
+    let text = try String(contentsOf: folder.url.appending(path: "train.log"), encoding: .utf8)
+    #expect(text.hasPrefix("before\n") && text.contains("Going on in epoch 1 after step 5 of 32"))
   }
 }

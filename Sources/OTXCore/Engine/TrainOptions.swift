@@ -4,6 +4,8 @@
 public struct TrainOptions: Codable, Sendable, Equatable {
   public var maxEpochs = 200
   public var batchSize = 8
+  /// Whether the batch may be made smaller to fit the memory, once, before training.
+  public var adaptiveBatchSize = AdaptiveBatchSize.safe
   public var precision = Precision.auto
   public var device = "auto"
   /// Compute threads; 0: the machine's cores.
@@ -36,6 +38,14 @@ public struct CheckpointOptions: Codable, Sendable, Equatable {
   /// Each epoch ends with one, too.
   public var intervalMinutes = 5.0
   public init() {}
+}
+
+/// Whether a batch is made to fit the memory there is.
+public enum AdaptiveBatchSize: String, Codable, CaseIterable, Sendable {
+  /// The batch is as it is given.
+  case none
+  /// Smaller, with a smaller learning rate, where it takes too much.
+  case safe
 }
 
 /// The arithmetic of training.
