@@ -213,7 +213,7 @@ extension Training {
       let error = #expect(throws: EngineError.self) { try train(failed, options()) }
       #expect(error?.description.contains("otx train --resume") == true)
       try Resumption.block(false, in: failed.directory.root)
-      try train(failed, options(), start: .resumed)
+      try train(failed, options(), start: .resumed, observer: Listener())
       #expect(try contents(failed) == contents(whole))
     }
 
