@@ -52,6 +52,7 @@ public struct WeightTable: Sendable, Equatable {
 
   public init(rows: [Row]) { self.rows = rows }
 
+  /// How many weights had this fate.
   public func count(_ status: Status) -> Int { rows.count { $0.status == status } }
 
   /// Lines for what was not copied: skipped first, then unused, then missing.

@@ -71,6 +71,7 @@ public struct ReportPlot: Codable, Sendable, Equatable {
     case dashed
   }
 
+  /// A point of a line, in the units of its axes.
   public struct Point: Codable, Sendable, Equatable {
     public var x: Double
     public var y: Double
@@ -116,6 +117,7 @@ public struct ReportTable: Codable, Sendable, Equatable {
   /// Rows of the whole, set apart below.
   public var footers: [[String]]
 
+  /// A column: its title, and how its cells line up.
   public struct Column: Codable, Sendable, Equatable {
     public var title: String
     /// Whether its cells are numbers, which line up at the right.
