@@ -122,6 +122,8 @@ for number in $(seq 1 "$count"); do
       otx "${command[@]}" 2>>log.txt || status=$?
     fi
     [ $status -eq 0 ] && break
+    # Killed after its last file was written: there is nothing left to do.
+    if [ $status -ne 137 ] && tail -1 log.txt | grep -q "is at its end"; then break; fi
     if [ $status -ne 137 ]; then
       echo "run $number ($name), killed after$instants ms: $(tail -1 log.txt)"
       break

@@ -112,6 +112,10 @@ extension Engine {
     }
     try await finish(result, in: run)
     await report.finish(result, observers: observers)
+    // Last, so that a run that is killed before has its missing files written by going on.
+    if !result.isInterrupted {
+      try record(of: run, stopReason: result.stopReason).write(to: run.root)
+    }
     withExtendedLifetime(lock) {}
     return TrainingRun(directory: run.root, recipe: run.recipe, result: result)
   }
@@ -149,7 +153,7 @@ extension Engine {
     return record
   }
 
-  /// Writes what belongs beside the weights, and at last that the run is at its end.
+  /// Writes what belongs beside the weights.
   private func finish(_ result: TrainingResult, in run: RunDirectory) async throws {
     try LabelSchema(labels: result.info.labels, task: task)
       .write(to: run.models.appending(path: "label_schema.json"))
@@ -165,9 +169,6 @@ extension Engine {
         at: run.root.appending(path: "weights.pth"),
         withDestinationURL: run.bestCheckpoint.absoluteURL
       )
-    }
-    if !result.isInterrupted {
-      try record(of: run, stopReason: result.stopReason).write(to: run.root)
     }
   }
 }
