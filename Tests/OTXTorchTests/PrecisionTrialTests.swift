@@ -150,6 +150,7 @@ extension Training {
       for given in [Precision.fp32, .bf16] {
         var options = plainOptions(epochs: 1)
         options.precision = given
+        options.adaptiveBatchSize = .none
         let settled = try await engine.settle(options, on: data, cache: folder.url)
         #expect(settled.options == options && settled.decisions.isEmpty)
       }
