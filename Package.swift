@@ -69,7 +69,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary("opencv_core"), .linkedLibrary("opencv_imgproc")]
     ),
     module("OTXImage", ["OTXCore", "COpenCV", "CTurboJPEG", "CPNG", "CTIFF", "CWebP"]),
-    module("OTXData", ["OTXCore", "OTXImage", yams]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    module("OTXData", ["CZlib", "OTXCore", "OTXImage", yams]),
 
     // libtorch, reached through a table of functions that is loaded at first use.
     .target(name: "CTorch"),

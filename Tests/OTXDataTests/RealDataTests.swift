@@ -33,7 +33,7 @@ struct RealDataTests {
       try folder.copy(root.appending(path: "bccd_voc/\(part)"), to: part)
     }
     for item in coco.items.values.joined() {
-      guard case .file(let url) = item.image else { continue }
+      guard let url = item.image.url else { continue }
       let name = url.lastPathComponent
       try folder.copy(url, to: "JPEGImages/\(name)")
     }

@@ -24,7 +24,7 @@ struct SampleDatasetTests {
       guard case .memory(let image) = item.image else { continue }
       #expect(!item.annotations.isEmpty)
       for annotation in item.annotations {
-        guard case .box(let box, let label, _, _) = annotation else { continue }
+        guard let box = annotation.box, let label = annotation.label else { continue }
         labels.insert(label)
         #expect(box == box.clipped(to: image.size) && box.area > 100)
         let middle = (Int(box.y1 + box.y2) / 2 * image.width + Int(box.x1 + box.x2) / 2) * 3

@@ -37,9 +37,7 @@ extension BoundingBox {
 extension Dataset {
   func boxes(_ subset: Subset, _ index: Int) -> [BoundingBox] {
     guard let items = items[subset], items.indices.contains(index) else { return [] }
-    return items[index].annotations.compactMap { annotation in
-      if case .box(let box, _, _, _) = annotation { box } else { nil }
-    }
+    return items[index].annotations.compactMap(\.box)
   }
 
   func kinds(_ remedy: DatasetProblem.Remedy) -> [String] {

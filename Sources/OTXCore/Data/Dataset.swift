@@ -26,6 +26,10 @@ public struct Dataset: Sendable {
   public var root: URL
   /// Every label that an annotation uses, in the order of the dataset's own list.
   public var labels: LabelInfo
+  /// Every label that the dataset lists, used or not, in its order.
+  public var declaredLabels: [String]
+  /// What the dataset says of labels besides their names.
+  public var labelDetails: LabelDetails
   public var items: [Subset: [DatasetItem]]
   public var problems: [DatasetProblem]
 
@@ -33,12 +37,16 @@ public struct Dataset: Sendable {
     format: String,
     root: URL,
     labels: LabelInfo,
+    declaredLabels: [String]? = nil,
+    labelDetails: LabelDetails = LabelDetails(),
     items: [Subset: [DatasetItem]],
     problems: [DatasetProblem] = []
   ) {
     self.format = format
     self.root = root
     self.labels = labels
+    self.declaredLabels = declaredLabels ?? labels.names
+    self.labelDetails = labelDetails
     self.items = items
     self.problems = problems
   }

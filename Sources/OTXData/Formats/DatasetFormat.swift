@@ -23,13 +23,57 @@ public protocol DatasetFormat: Sendable {
   /// - Throws: ``DataError/unreadable(file:reason:)`` for a file that cannot be used at all.
   func read(_ location: DataLocation) throws -> FormatReading
 
+  /// Other names that users may know it by.
+  var aliases: [String] { get }
+
+  /// The format narrowed to a part of what it holds, by names of their own: `coco_captions`.
+  ///
+  /// They are found by name only; the format itself chooses between them when it recognises a folder.
+  var variants: [any DatasetFormat] { get }
+}
+
+extension DatasetFormat {
+  public var aliases: [String] { [] }
+  public var variants: [any DatasetFormat] { [] }
+}
+
+/// A format that datasets can be written in too.
+public protocol WritableDatasetFormat: DatasetFormat {
   /// Writes items in this format.
   ///
+  /// What the format has no place for is left out by the rules of its own documentation; what it
+  /// cannot hold at all is an error before anything is written.
+  ///
   /// - Parameters:
-  ///   - dataset: What to write; pictures are copied or encoded.
+  ///   - dataset: What to write.
   ///   - root: A folder; it is made where it is missing.
-  /// - Throws: ``DataError/unreadable(file:reason:)`` when something cannot be read or written.
-  func write(_ dataset: Dataset, to root: URL) throws
+  ///   - options: What becomes of the pictures.
+  /// - Throws: ``DataError/unreadable(file:reason:)`` when something cannot be read or written,
+  ///   ``DataError/invalidItem(_:reason:)`` for an item that the format cannot hold.
+  func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws
+}
+
+extension WritableDatasetFormat {
+  /// Writes items in this format, with copies of their pictures.
+  public func write(_ dataset: Dataset, to root: URL) throws {
+    try write(dataset, to: root, options: DatasetWriteOptions())
+  }
+}
+
+/// How a dataset is written.
+public struct DatasetWriteOptions: Sendable {
+  /// What becomes of picture files; pictures in memory or inside other files are always written.
+  public enum Pictures: String, Sendable, CaseIterable {
+    /// Copied byte for byte.
+    case copy
+    /// Hard links, copies where the file system has none: no space is used, and nothing is lost
+    /// when one of the two folders is removed.
+    case link
+  }
+
+  public var pictures: Pictures
+
+  public init(pictures: Pictures = .copy) { self.pictures = pictures }
 }
 
 /// How sure a format is that a folder is its own.
@@ -46,6 +90,8 @@ public enum Recognition: Sendable, Equatable {
 public struct FormatReading: Sendable {
   /// The labels that the dataset declares, in its order; used or not.
   public var labels: [String]
+  /// What the dataset says of labels besides their names.
+  public var labelDetails = LabelDetails()
   public var items: [Subset: [DatasetItem]]
   public var problems: [DatasetProblem]
 
@@ -65,7 +111,7 @@ extension FormatReading {
   mutating func noteUnusedPictures(base: URL) {
     var known: [String: Set<String>] = [:]
     for item in items.values.joined() {
-      guard case .file(let url) = item.image else { continue }
+      guard let url = item.image.url else { continue }
       known[url.deletingLastPathComponent().path, default: []].insert(url.lastPathComponent)
     }
     for (path, names) in known.sorted(by: { $0.key < $1.key }) {

@@ -2,7 +2,7 @@ public import Foundation
 public import OTXCore
 
 /// Classification by folders: one folder of pictures for each label, as ImageNet has it.
-public struct ImageFolderFormat: DatasetFormat {
+public struct ImageFolderFormat: WritableDatasetFormat {
   public let name = "imagenet"
   public let title = "ImageNet folders"
   public let layouts = [
@@ -84,13 +84,15 @@ public struct ImageFolderFormat: DatasetFormat {
     return reading
   }
 
-  public func write(_ dataset: Dataset, to root: URL) throws {
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
     for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       var writers: [String: PictureWriter] = [:]
       for item in items {
-        let labels = item.annotations.compactMap { annotation in
-          if case .label(let label) = annotation { label } else { nil }
-        }
+        let labels = item.annotations.filter { $0.kind == .label }.compactMap(\.label)
         guard labels.count == 1 else {
           throw DataError.invalidItem(
             item.id,
@@ -99,7 +101,9 @@ public struct ImageFolderFormat: DatasetFormat {
         }
         let folder = root.appending(path: "\(subset.rawValue)/\(labels[0])")
         if writers[labels[0]] == nil { try PictureWriter.makeFolder(folder) }
-        _ = try writers[labels[0], default: PictureWriter(folder: folder)].write(item)
+        _ = try writers[labels[0], default: PictureWriter(folder: folder, options: options)].write(
+          item
+        )
       }
     }
   }

@@ -141,8 +141,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       guard let size = item.size else { continue }
       let transform = Placement(size, preprocessing)
         .transform(of: size, into: preprocessing.inputSize)
-      for case .box(let box, _, let isCrowd, _) in item.annotations where !isCrowd {
-        result.append(transform(box))
+      for annotation in item.annotations where !annotation.isCrowd {
+        if let box = annotation.box { result.append(transform(box)) }
       }
     }
     return result

@@ -150,11 +150,8 @@ extension DatasetItem {
   /// Names of the labels that the item's annotations have, crowds left out.
   var labelNames: Set<String> {
     var names: Set<String> = []
-    for annotation in annotations {
-      switch annotation {
-      case .label(let name): names.insert(name)
-      case .box(_, let name, let isCrowd, _): if !isCrowd { names.insert(name) }
-      }
+    for annotation in annotations where !annotation.isCrowd {
+      if let label = annotation.label { names.insert(label) }
     }
     return names
   }

@@ -94,7 +94,8 @@ public final class PictureCache: Sendable {
     var needed = 0
     for subset in [Subset.train, .val] {
       for item in dataset.items[subset] ?? [] {
-        guard case .file = item.image, let size = item.size else { continue }
+        if case .memory = item.image { continue }
+        guard let size = item.size else { continue }
         needed += size.height * size.width * Image.channelCount
       }
     }

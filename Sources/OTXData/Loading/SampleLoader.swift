@@ -115,8 +115,13 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
 
   /// What an item's picture is kept as; `nil` for one that is in memory anyway.
   private static func key(of item: DatasetItem, isPrepared: Bool) -> PictureCache.Key? {
-    guard case .file(let url) = item.image else { return nil }
-    return PictureCache.Key(path: url.path, statedSize: item.size, isPrepared: isPrepared)
+    let path: String
+    switch item.image {
+    case .memory: return nil
+    case .path(let file): path = file.path
+    case .embedded(let picture): path = "\(picture.url.path)/\(picture.name)"
+    }
+    return PictureCache.Key(path: path, statedSize: item.size, isPrepared: isPrepared)
   }
 
   private static func decoded(
@@ -125,8 +130,10 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   ) throws -> DecodedPicture {
     switch item.image {
     case .memory(let image): DecodedPicture(image: image, originalSize: image.size)
-    case .file(let url):
-      try PictureFile.decode(url, statedSize: item.size, keeping: smallest)
+    case .path(let path):
+      try PictureFile.decode(path.url, statedSize: item.size, keeping: smallest)
+    case .embedded(let picture):
+      try PictureFile.decode(picture)
     }
   }
 
@@ -157,6 +164,12 @@ struct DecodedPicture: Sendable {
 
 /// Decodes picture files as a dataset means them.
 enum PictureFile {
+  /// A picture that is a part of a file, in full.
+  static func decode(_ picture: EmbeddedPicture) throws -> DecodedPicture {
+    let image = try picture.image()
+    return DecodedPicture(image: image, originalSize: image.size)
+  }
+
   /// Decodes a file.
   ///
   /// Turned as EXIF asks, but where the dataset states the size of the pixels as they are stored,

@@ -28,23 +28,26 @@ extension Dataset {
 }
 
 extension ImageSource {
+  private static func byteCount(_ path: String) -> UInt64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt64(status.st_size) : 0
+  }
+
   /// Bytes of the file, or of the pixels in memory; 0 for a file that is not there.
   fileprivate var byteCount: UInt64 {
     switch self {
     case .memory(let image): return UInt64(image.pixels.count)
-    case .file(let url):
-      var status = stat()
-      return stat(url.path, &status) == 0 ? UInt64(status.st_size) : 0
+    case .path(let path): return ImageSource.byteCount(path.path)
+    case .embedded(let picture): return ImageSource.byteCount(picture.url.path)
     }
   }
 }
 
 extension Annotation {
+  /// Labels alone and boxes are hashed as they always were: runs of earlier releases go on.
   fileprivate func add(to hash: inout StableHash) {
-    switch self {
-    case .label(let label): hash.add(label)
-    case .box(let box, let label, let isCrowd, let isDifficult):
-      hash.add(label)
+    hash.add(label ?? "")
+    if let box {
       for number in [box.x1, box.y1, box.x2, box.y2] { hash.add(UInt64(number.bitPattern)) }
       hash.add((isCrowd ? 1 : 0) + (isDifficult ? 2 : 0))
     }

@@ -40,7 +40,6 @@ enum DatasetChecker {
       }
       let new = item.annotations.filter { !result[place].annotations.contains($0) }
       result[place].annotations += new
-      result[place].outlines += item.outlines.filter { !result[place].outlines.contains($0) }
       problems.append(
         DatasetProblem(
           kind: "duplicate picture",
@@ -101,10 +100,13 @@ enum DatasetChecker {
       switch item.image {
       case .memory(let image):
         return .success(CheckedPicture(size: image.size, storedSize: image.size))
-      case .file(let url):
-        let header = try ImageHeader(of: url)
+      case .embedded(let picture):
+        let size = try picture.size()
+        return .success(CheckedPicture(size: size, storedSize: size))
+      case .path(let path):
+        let header = try ImageHeader(of: path.url)
         // A file whose end is missing is decoded once: some programs leave the end out.
-        if !header.hasEnd { _ = try ImageFile.read(url) }
+        if !header.hasEnd { _ = try ImageFile.read(path.url) }
         return .success(
           CheckedPicture(
             size: header.size,
@@ -169,9 +171,7 @@ enum DatasetChecker {
     }
     guard let size = result.size else { return nil }
     result.annotations = item.annotations.enumerated().compactMap { index, annotation in
-      guard case .box(let box, let label, let isCrowd, let isDifficult) = annotation else {
-        return annotation
-      }
+      guard let box = annotation.box else { return annotation }
       switch BoxCheck(box, in: size) {
       case .good: return annotation
       case .clipped(let clipped, let beyond):
@@ -183,7 +183,9 @@ enum DatasetChecker {
             .corrected
           )
         }
-        return .box(clipped, label: label, isCrowd: isCrowd, isDifficult: isDifficult)
+        var corrected = annotation
+        corrected.box = clipped
+        return corrected
       case .bad(let kind, let reason):
         report(kind, "box \(index + 1), \(BoxCheck.text(box)), \(reason)", .leftOut)
         return nil

@@ -26,13 +26,13 @@ extension Dataset {
     }
     let train = items[.train] ?? []
     var labelCounts: [String: Int] = [:]
-    for annotation in train.flatMap(\.annotations) {
-      labelCounts[annotation.labelName, default: 0] += 1
+    for label in train.lazy.flatMap(\.annotations).compactMap(\.label) {
+      labelCounts[label, default: 0] += 1
     }
     let sample = Dataset.sample(of: train, count: 1000)
     let sizes = sample.compactMap(\.size)
     let sides = sample.flatMap(\.annotations).compactMap { annotation -> Double? in
-      guard case .box(let box, _, false, _) = annotation else { return nil }
+      guard let box = annotation.box, !annotation.isCrowd else { return nil }
       return Double(box.area).squareRoot()
     }
     let heights = DatasetProfile.SideStatistics(of: sizes.map { Double($0.height) })

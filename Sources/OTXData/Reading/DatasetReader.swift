@@ -51,6 +51,7 @@ public enum DatasetReader {
       )
     }
     reading.items = reading.items.filter { !$0.value.isEmpty }
+    let declared = reading.labels
     keepUsedLabels(&reading, root: root)
     noteUntrainedLabels(&reading, root: root)
     Splitter.completeSubsets(&reading, root: root, seed: seed)
@@ -58,6 +59,8 @@ public enum DatasetReader {
       format: format.name,
       root: root,
       labels: LabelInfo(names: reading.labels),
+      declaredLabels: declared,
+      labelDetails: reading.labelDetails,
       items: reading.items,
       problems: reading.problems
     )
@@ -121,7 +124,7 @@ public enum DatasetReader {
   /// Notes labels that can be scored but not learned: most likely a name is mistyped.
   private static func noteUntrainedLabels(_ reading: inout FormatReading, root: URL) {
     func labels(_ subset: Subset) -> Set<String> {
-      Set((reading.items[subset] ?? []).flatMap(\.annotations).map(\.labelName))
+      Set((reading.items[subset] ?? []).flatMap(\.annotations).compactMap(\.label))
     }
     let trained = labels(.train)
     guard !trained.isEmpty else { return }
@@ -145,9 +148,7 @@ public enum DatasetReader {
   private static func keepUsedLabels(_ reading: inout FormatReading, root: URL) {
     var used: Set<String> = []
     for annotation in reading.items.values.joined().flatMap(\.annotations) {
-      switch annotation {
-      case .label(let label), .box(_, let label, _, _): used.insert(label)
-      }
+      used.formUnion(annotation.labelNames)
     }
     let unused = reading.labels.filter { !used.contains($0) }
     let declared = Set(reading.labels)

@@ -1,15 +1,28 @@
 import Foundation
 import OTXCore
 import OTXImage
+import Synchronization
 
 /// Files and folders directly below a folder, by name, hidden ones left out.
-struct FolderListing {
+struct FolderListing: Sendable {
   let root: URL
   private(set) var files: [URL] = []
   private(set) var folders: [URL] = []
 
+  /// Keeps listings while several formats look at one folder.
+  @TaskLocal static var cache: FolderListingCache?
+
   /// - Throws: ``DataError/unreadable(file:reason:)`` for a missing or unreadable folder.
   init(_ root: URL) throws {
+    if let known = FolderListing.cache?[root.path] {
+      self = known
+      return
+    }
+    try self.init(reading: root)
+    FolderListing.cache?[root.path] = self
+  }
+
+  private init(reading root: URL) throws {
     self.root = root
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: root.path, isDirectory: &isDirectory) else {
@@ -68,6 +81,16 @@ struct FolderListing {
     // Pictures in a format that is not read are named, and not passed over.
     return ImageFormat.fileExtensions.contains(ending)
       || ImageFormat.unreadExtensions.contains(ending)
+  }
+}
+
+/// Listings by path, for as long as a format is looked for: what is there is read once.
+final class FolderListingCache: Sendable {
+  private let listings = Mutex<[String: FolderListing]>([:])
+
+  subscript(path: String) -> FolderListing? {
+    get { listings.withLock { $0[path] } }
+    set { listings.withLock { $0[path] = newValue } }
   }
 }
 

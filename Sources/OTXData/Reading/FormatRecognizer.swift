@@ -21,7 +21,9 @@ enum FormatRecognizer {
     // A missing folder is its own error.
     let isFile = ["json", "yaml", "yml", "data"].contains(root.pathExtension.lowercased())
     let listing = isFile ? nil : try FolderListing(root)
-    let results = formats.map { ($0, $0.recognizes(root)) }
+    let results = FolderListing.$cache.withValue(FolderListingCache()) {
+      formats.map { ($0, $0.recognizes(root)) }
+    }
     let certain = results.filter { if case .certain = $0.1 { true } else { false } }
     let possible = results.filter { if case .possible = $0.1 { true } else { false } }
     let candidates = certain.isEmpty ? possible : certain

@@ -44,7 +44,7 @@ enum Splitter {
     share: Double,
     seed: Int
   ) -> (kept: [DatasetItem], taken: [DatasetItem]) {
-    let labels = items.map { Set($0.annotations.map(\.labelName)) }
+    let labels = items.map { Set($0.annotations.compactMap(\.label)) }
     var counts: [String: Int] = [:]
     for label in labels.joined() { counts[label, default: 0] += 1 }
     func rank(_ label: String) -> (Int, String) { (counts[label] ?? 0, label) }
@@ -74,14 +74,5 @@ enum Splitter {
       parts.filter { !taken.contains($0.offset) }.map(\.element),
       parts.filter { taken.contains($0.offset) }.map(\.element)
     )
-  }
-}
-
-extension Annotation {
-  /// The label, whatever is labelled.
-  var labelName: String {
-    switch self {
-    case .label(let label), .box(_, let label, _, _): label
-    }
   }
 }

@@ -86,9 +86,7 @@ public enum Detection: VisionTask {
   public typealias Score = DetectionScore
 
   public static func usableAnnotationCount(of item: DatasetItem) -> Int {
-    item.annotations.count { annotation in
-      if case .box = annotation { true } else { false }
-    }
+    item.annotations.count { $0.box != nil && $0.label != nil }
   }
 
   public static func entity(
@@ -98,14 +96,17 @@ public enum Detection: VisionTask {
   ) throws -> Entity {
     var objects: [LabeledBox] = []
     for annotation in item.annotations {
-      guard case .box(let box, let name, let isCrowd, let isDifficult) = annotation else {
-        continue
-      }
+      guard let box = annotation.box, let name = annotation.label else { continue }
       guard let label = labels.index(of: name) else {
         throw DataError.unknownLabel(name, known: labels.names, item: item.id)
       }
       objects.append(
-        LabeledBox(box: box, label: label, isCrowd: isCrowd, isDifficult: isDifficult)
+        LabeledBox(
+          box: box,
+          label: label,
+          isCrowd: annotation.isCrowd,
+          isDifficult: annotation.isDifficult
+        )
       )
     }
     let frame = ImageFrame(itemID: item.id, originalSize: image.size)

@@ -65,9 +65,7 @@ public enum MultiClassClassification: VisionTask {
   public typealias Score = ClassificationScore
 
   public static func usableAnnotationCount(of item: DatasetItem) -> Int {
-    let labels = item.annotations.count { annotation in
-      if case .label = annotation { true } else { false }
-    }
+    let labels = item.annotations.count { $0.kind == .label && $0.label != nil }
     return labels == 1 ? 1 : 0
   }
 
@@ -76,10 +74,7 @@ public enum MultiClassClassification: VisionTask {
     image: Image,
     labels: LabelInfo
   ) throws -> Entity {
-    var names: [String] = []
-    for annotation in item.annotations {
-      if case .label(let name) = annotation { names.append(name) }
-    }
+    let names = item.annotations.filter { $0.kind == .label }.compactMap(\.label)
     guard names.count == 1, let name = names.first else {
       throw DataError.invalidItem(
         item.id,

@@ -206,27 +206,3 @@ struct COCOFile {
     )
   }
 }
-
-/// Turns positions in a file into line numbers.
-struct LineIndex {
-  private var ends: [Int]
-
-  /// Reads a file again; only a file with something to say about it needs that.
-  init(_ url: URL, name: String) throws {
-    ends = []
-    for (index, byte) in try ReadFile.bytes(url, name: name).enumerated()
-    where byte == UInt8(ascii: "\n") {
-      ends.append(index)
-    }
-  }
-
-  /// Line of a byte, from 1.
-  func line(at position: Int) -> Int {
-    var (low, high) = (0, ends.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if ends[middle] < position { low = middle + 1 } else { high = middle }
-    }
-    return low + 1
-  }
-}

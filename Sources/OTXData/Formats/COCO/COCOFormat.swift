@@ -4,7 +4,7 @@ public import OTXCore
 /// COCO object detection: JSON files of images, annotations and categories.
 ///
 /// Lin et al., Microsoft COCO: Common objects in context, ECCV 2014; cocodataset.org "Data format".
-public struct COCOFormat: DatasetFormat {
+public struct COCOFormat: WritableDatasetFormat {
   public let name = "coco"
   public let title = "COCO"
   public let layouts = [
@@ -58,8 +58,12 @@ public struct COCOFormat: DatasetFormat {
     return reader.finish()
   }
 
-  public func write(_ dataset: Dataset, to root: URL) throws {
-    try COCOWriter(layout: .standard).write(dataset, to: root)
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
+    try COCOWriter(layout: .standard, options: options).write(dataset, to: root)
   }
 }
 
@@ -212,63 +216,5 @@ struct COCOReader {
       )
       items[place].annotations.append(.box(box, label: label, isCrowd: object.isCrowd))
     }
-  }
-}
-
-/// Collects what is wrong with one file.
-struct ProblemLog {
-  let file: URL
-  let name: String
-  private(set) var problems: [DatasetProblem] = []
-  private var lines: LineIndex?
-
-  init(file: URL, name: String) { (self.file, self.name) = (file, name) }
-
-  mutating func leftOut(_ kind: String, at position: Int, _ message: String) throws {
-    try add(kind, position, message, .leftOut)
-  }
-
-  mutating func noted(_ kind: String, at position: Int, _ message: String) throws {
-    try add(kind, position, message, .noted)
-  }
-
-  private mutating func add(
-    _ kind: String,
-    _ position: Int,
-    _ message: String,
-    _ remedy: DatasetProblem.Remedy
-  ) throws {
-    let lines = try lines ?? LineIndex(file, name: name)
-    self.lines = lines
-    problems.append(
-      DatasetProblem(
-        kind: kind,
-        location: "\(name):\(lines.line(at: position))",
-        message: message,
-        remedy: remedy
-      )
-    )
-  }
-}
-
-/// Finds the files that picture names stand for.
-struct PictureFinder {
-  private var roots: [URL]
-
-  init(roots: [URL]) { self.roots = roots }
-
-  /// The file of a name: the first that exists, else where it should be.
-  ///
-  /// The folder that had the last picture is looked into first.
-  mutating func find(_ name: String) -> URL {
-    if name.hasPrefix("/") { return URL(filePath: name) }
-    for (index, root) in roots.enumerated() {
-      let url = root.appending(path: name)
-      if FileManager.default.fileExists(atPath: url.path) {
-        if index > 0 { roots.swapAt(0, index) }
-        return url
-      }
-    }
-    return (roots.first ?? URL(filePath: "/")).appending(path: name)
   }
 }

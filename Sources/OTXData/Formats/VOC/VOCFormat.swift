@@ -5,7 +5,7 @@ public import OTXCore
 ///
 /// Everingham et al., The Pascal Visual Object Classes (VOC) Challenge, IJCV 2010. Coordinates are
 /// taken as they stand: `xmin` is where a box begins and `xmax` where it ends.
-public struct VOCFormat: DatasetFormat {
+public struct VOCFormat: WritableDatasetFormat {
   public let name = "voc"
   public let title = "Pascal VOC"
   public let layouts = [
@@ -63,7 +63,7 @@ public struct VOCFormat: DatasetFormat {
       let (items, problems) = try VOCReader(source: source, base: base).read()
       reading.items[source.subset, default: []] += items
       reading.problems += problems
-      labels.formUnion(items.flatMap(\.annotations).map(\.labelName))
+      labels.formUnion(items.flatMap(\.annotations).compactMap(\.label))
     }
     let declared = VOCLayout.labelMap(in: base)
     reading.labels = declared + labels.subtracting(declared).sorted()
@@ -71,8 +71,12 @@ public struct VOCFormat: DatasetFormat {
     return reading
   }
 
-  public func write(_ dataset: Dataset, to root: URL) throws {
-    try VOCWriter().write(dataset, to: root)
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
+    try VOCWriter(options: options).write(dataset, to: root)
   }
 }
 

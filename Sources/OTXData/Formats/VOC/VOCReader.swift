@@ -127,12 +127,14 @@ struct VOCReader {
 
 /// Writes a dataset as Pascal VOC.
 struct VOCWriter {
+  var options = DatasetWriteOptions()
+
   func write(_ dataset: Dataset, to root: URL) throws {
     let annotations = root.appending(path: "Annotations")
     let pictures = root.appending(path: "JPEGImages")
     let lists = root.appending(path: "ImageSets/Main")
     for folder in [annotations, pictures, lists] { try PictureWriter.makeFolder(folder) }
-    var names = PictureWriter(folder: pictures)
+    var names = PictureWriter(folder: pictures, options: options, hasUniqueStems: true)
     for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       var list = ""
       for item in items {
@@ -152,10 +154,10 @@ struct VOCWriter {
       "  <size><width>\(size.width)</width><height>\(size.height)</height><depth>3</depth></size>",
     ]
     for annotation in item.annotations {
-      guard case .box(let box, let label, _, let isDifficult) = annotation else { continue }
+      guard let box = annotation.box, let label = annotation.label else { continue }
       lines += [
         "  <object>", "    <name>\(escaped(label))</name>",
-        "    <difficult>\(isDifficult ? 1 : 0)</difficult>",
+        "    <difficult>\(annotation.isDifficult ? 1 : 0)</difficult>",
         "    <bndbox><xmin>\(box.x1)</xmin><ymin>\(box.y1)</ymin><xmax>\(box.x2)</xmax><ymax>\(box.y2)</ymax></bndbox>",
         "  </object>",
       ]

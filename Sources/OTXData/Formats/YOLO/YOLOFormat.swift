@@ -8,10 +8,10 @@ public import OTXCore
 /// `data.yaml` with folders `images/` and `labels/` beside each other (docs.ultralytics.com,
 /// "Object Detection Datasets Overview"); also such folders without either file. A line is `class
 /// x-centre y-centre width height`, or `class x1 y1 x2 y2 x3 y3 …` for an outline, of which the
-/// detection box is the bounding box and which stays in ``OTXCore/DatasetItem/outlines``.
+/// detection box is the bounding box and which stays the object's region.
 ///
 /// The format has no place for crowds and difficult objects: written, they are ordinary ones.
-public struct YOLOFormat: DatasetFormat {
+public struct YOLOFormat: WritableDatasetFormat {
   public let name = "yolo"
   public let title = "YOLO"
   public let layouts = [
@@ -68,8 +68,12 @@ public struct YOLOFormat: DatasetFormat {
     }
   }
 
-  public func write(_ dataset: Dataset, to root: URL) throws {
-    try YOLOWriter().write(dataset, to: root)
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
+    try YOLOWriter(options: options).write(dataset, to: root)
   }
 }
 

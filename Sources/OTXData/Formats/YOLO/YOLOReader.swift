@@ -156,8 +156,8 @@ struct YOLORow: Equatable {
   var outline: [Float] = []
 
   func add(to item: inout DatasetItem, label name: String) {
-    item.annotations.append(.box(box, label: name))
-    if !outline.isEmpty { item.outlines.append(Outline(label: name, points: outline)) }
+    let region = outline.isEmpty ? nil : Region.polygon(Polygon(outline))
+    item.annotations.append(Annotation(label: name, box: box, region: region))
   }
 }
 
@@ -292,7 +292,7 @@ struct YOLORowParser {
     let points = values.enumerated().map { index, value in
       Float(min(max(value, 0), 1) * Double(index % 2 == 0 ? size.width : size.height))
     }
-    let outline = Outline(label: "", points: points)
-    return YOLORow(label: label, box: outline.bounds, outline: points)
+    let box = BoundingBox(around: points) ?? BoundingBox(x1: 0, y1: 0, x2: 0, y2: 0)
+    return YOLORow(label: label, box: box, outline: points)
   }
 }

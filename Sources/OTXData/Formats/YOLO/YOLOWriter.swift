@@ -3,6 +3,8 @@ import OTXCore
 
 /// Writes a dataset as `data.yaml`, `images/` and `labels/`.
 struct YOLOWriter {
+  var options = DatasetWriteOptions()
+
   func write(_ dataset: Dataset, to root: URL) throws {
     var lines = ["path: ."]
     for subset in Subset.allCases {
@@ -10,7 +12,7 @@ struct YOLOWriter {
       let pictures = root.appending(path: "images/\(subset.rawValue)")
       let labels = root.appending(path: "labels/\(subset.rawValue)")
       for folder in [pictures, labels] { try PictureWriter.makeFolder(folder) }
-      var names = PictureWriter(folder: pictures, hasUniqueStems: true)
+      var names = PictureWriter(folder: pictures, options: options, hasUniqueStems: true)
       for item in items {
         // Refused before its picture is copied.
         _ = try rows(of: item, dataset.labels, size: ImageSize(height: 1, width: 1))
@@ -35,16 +37,15 @@ struct YOLOWriter {
     size: ImageSize
   ) throws -> [String] {
     let (height, width) = (Double(size.height), Double(size.width))
-    var outlines = item.outlines
     return try item.annotations.map { annotation in
-      guard case .box(let box, let name, _, _) = annotation else {
+      guard let box = annotation.box, let name = annotation.label else {
         throw DataError.invalidItem(item.id, reason: "has a label and no box; YOLO holds boxes")
       }
       guard let label = labels.index(of: name) else {
         throw DataError.unknownLabel(name, known: labels.names, item: item.id)
       }
-      if let index = outlines.firstIndex(where: { $0.label == name && $0.bounds == box }) {
-        let points = outlines.remove(at: index).points.enumerated().map { index, value in
+      if case .polygon(let polygon) = annotation.region, polygon.partCount == 1 {
+        let points = polygon.points.enumerated().map { index, value in
           "\(Double(value) / (index % 2 == 0 ? width : height))"
         }
         return "\(label) " + points.joined(separator: " ")

@@ -1,10 +1,11 @@
 import Foundation
 import OTXCore
 
-/// An element of an XML document: its name, its text, its children; attributes are not kept.
+/// An element of an XML document: its name, its text, its attributes, its children.
 struct XMLElement {
   var name: String
   var text = ""
+  var attributes: [String: String] = [:]
   var children: [XMLElement] = []
   /// Line where it begins, from 1.
   var line: Int
@@ -114,7 +115,7 @@ struct XMLScanner {
     guard depth < 64 else { throw failure("is nested deeper than 64 elements") }
     position += 1
     var element = XMLElement(name: try tagName(), line: line)
-    if try endOfStartTag(element.name) { return element }
+    if try readAttributes(of: &element) { return element }
     while true {
       guard let byte = peek else {
         throw failure("is cut short: <\(element.name)> of line \(element.line) is not closed")
@@ -146,30 +147,57 @@ struct XMLScanner {
     }
   }
 
-  /// Passes over attributes.
+  /// Reads the rest of a start tag.
   ///
   /// - Returns: Whether the tag closes its element at once.
-  private mutating func endOfStartTag(_ name: String) throws -> Bool {
-    while let byte = peek {
-      switch byte {
+  private mutating func readAttributes(of element: inout XMLElement) throws -> Bool {
+    while true {
+      skipSpace()
+      switch peek {
+      case nil: throw failure("is cut short inside the tag <\(element.name)>")
       case UInt8(ascii: ">"):
         position += 1
         return false
       case UInt8(ascii: "/") where starts(with: "/>"):
         position += 2
         return true
-      case UInt8(ascii: "\""):
-        position += 1
-        try skip(past: "\"", "an attribute of <\(name)>")
-      case UInt8(ascii: "'"):
-        position += 1
-        try skip(past: "'", "an attribute of <\(name)>")
       case UInt8(ascii: "<"):
-        throw failure("is damaged XML: the tag <\(name)> has no '>'")
-      default: advance()
+        throw failure("is damaged XML: the tag <\(element.name)> has no '>'")
+      default:
+        let name = try tagName()
+        skipSpace()
+        guard peek == UInt8(ascii: "=") else {
+          throw failure("is damaged XML: the attribute '\(name)' of <\(element.name)> has no value")
+        }
+        position += 1
+        skipSpace()
+        element.attributes[name] = try quotedValue(of: name, element.name)
       }
     }
-    throw failure("is cut short inside the tag <\(name)>")
+  }
+
+  private mutating func quotedValue(of name: String, _ tag: String) throws -> String {
+    guard let quote = peek, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
+      throw failure("is damaged XML: the attribute '\(name)' of <\(tag)> is not quoted")
+    }
+    position += 1
+    var value = ""
+    var start = position
+    while let byte = peek, byte != quote {
+      if byte == UInt8(ascii: "&") {
+        value += String(decoding: bytes[start..<position], as: UTF8.self)
+        value += try entity()
+        start = position
+      } else {
+        advance()
+      }
+    }
+    guard peek == quote else {
+      throw failure("is cut short: the attribute '\(name)' of <\(tag)> has no end")
+    }
+    value += String(decoding: bytes[start..<position], as: UTF8.self)
+    position += 1
+    return value
   }
 
   private mutating func text(into element: inout XMLElement) throws {

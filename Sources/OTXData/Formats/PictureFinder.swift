@@ -1,0 +1,110 @@
+import Foundation
+import OTXCore
+
+/// Finds the files that picture names in annotation files stand for.
+///
+/// Names come from many systems: with `\\` between folders, with the absolute path of another
+/// machine, in another Unicode form or another case than the file system has. The name as it stands
+/// goes first; the others are tried when it leads nowhere.
+struct PictureFinder {
+  private var roots: [URL]
+  private var folders: [PictureFolder]
+  /// Names in a folder by their folded form, filled when a name leads nowhere.
+  private var foldedNames: [String: [String: String]] = [:]
+
+  /// - Parameter roots: Folders that names may be relative to, the likeliest first.
+  init(roots: [URL]) {
+    self.roots = roots
+    folders = roots.map(PictureFolder.init)
+  }
+
+  /// The file of a name: the first that exists, else where it should be.
+  ///
+  /// The folder that had the last picture is looked into first.
+  mutating func find(_ name: String) -> URL { path(of: name).url }
+
+  /// The file of a name, below the root that has it.
+  mutating func path(of name: String) -> PicturePath {
+    if let path = existing(name) { return path }
+    for other in PictureFinder.otherReadings(of: name) {
+      if let path = existing(other) { return path }
+    }
+    for index in roots.indices {
+      if let found = foldedMatch(name, in: roots[index]) {
+        return PicturePath(folder: folders[index], name: found)
+      }
+    }
+    let plain = name.hasPrefix("/") ? String(name.drop { $0 == "/" }) : name
+    return PicturePath(
+      folder: name.hasPrefix("/")
+        ? PictureFolder(URL(filePath: "/"))
+        : folders.first
+          ?? PictureFolder(URL(filePath: "/")),
+      name: plain
+    )
+  }
+
+  private mutating func existing(_ name: String) -> PicturePath? {
+    guard !name.isEmpty, !name.utf8.contains(0) else { return nil }
+    if name.hasPrefix("/") {
+      return PictureFinder.exists(name)
+        ? PicturePath(folder: PictureFolder(URL(filePath: "/")), name: String(name.dropFirst()))
+        : nil
+    }
+    for index in folders.indices {
+      let path = PicturePath(folder: folders[index], name: name)
+      if PictureFinder.exists(path.path) {
+        if index > 0 {
+          roots.swapAt(0, index)
+          folders.swapAt(0, index)
+        }
+        return path
+      }
+    }
+    return nil
+  }
+
+  private static func exists(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0
+  }
+
+  /// The same name as other systems write it, and ever fewer of its folders.
+  private static func otherReadings(of name: String) -> [String] {
+    var path = name.replacingOccurrences(of: "\\", with: "/")
+    if path.count > 2, path.dropFirst().first == ":" { path = String(path.dropFirst(2)) }
+    let parts = path.split(separator: "/").filter { $0 != "." }
+    var names = [parts.joined(separator: "/")]
+    // The absolute path of another machine: what its end says is enough, if it is here.
+    if path.hasPrefix("/") || parts.contains("..") {
+      names += (1..<max(parts.count, 1)).map { parts.dropFirst($0).joined(separator: "/") }
+    } else if let last = parts.last, parts.count > 1 {
+      names.append(String(last))
+    }
+    let composed = names.map(\.precomposedStringWithCanonicalMapping)
+    let decomposed = names.map(\.decomposedStringWithCanonicalMapping)
+    return names + composed + decomposed
+  }
+
+  /// The file of a folder whose name is the same but for case and Unicode form.
+  private mutating func foldedMatch(_ name: String, in root: URL) -> String? {
+    let path = name.replacingOccurrences(of: "\\", with: "/")
+    let parts = path.split(separator: "/").map(String.init)
+    guard let last = parts.last, !path.hasPrefix("/"), !parts.contains("..") else { return nil }
+    let folder = parts.dropLast().joined(separator: "/")
+    let place = folder.isEmpty ? root.path : root.appending(path: folder).path
+    if foldedNames[place] == nil {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+      foldedNames[place] = Dictionary(names.sorted().map { (PictureFinder.folded($0), $0) }) {
+        first,
+        _ in first
+      }
+    }
+    guard let found = foldedNames[place]?[PictureFinder.folded(last)] else { return nil }
+    return folder.isEmpty ? found : "\(folder)/\(found)"
+  }
+
+  private static func folded(_ name: String) -> String {
+    name.precomposedStringWithCanonicalMapping.lowercased()
+  }
+}
