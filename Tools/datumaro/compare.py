@@ -33,6 +33,9 @@ logging.getLogger().setLevel(logging.CRITICAL + 1)  # Not `disable`: Datumaro ta
 ITEM_LIMIT = 40
 ITEMS_KEPT = 3
 
+# The parts of an entry that have a line for each item.
+OPENED = ("items", "media", "attributes", "annotationAttributes")
+
 # Path below DATA; the names of the formats to read it with, where needed with options of Datumaro's reader.
 SAMPLES = [
     ("bccd", ["roboflow_coco"]),
@@ -203,6 +206,23 @@ def annotation_text(annotation, names):
     return text
 
 
+def annotation_attributes(annotation):
+    """The attributes of an annotation as texts, by name."""
+    return {
+        name: attribute(plain(annotation.attributes[name]))
+        for name in sorted(annotation.attributes)
+        if name not in ("is_crowd", "difficult")
+    }
+
+
+def attribute(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return " ".join(attribute(part) for part in value)
+    return cell(value)
+
+
 def cell(value):
     if isinstance(value, float):
         return number(value)
@@ -256,7 +276,7 @@ def read(path, name, options):
             }
             for index, category in points.items.items()
         }
-    items, media, attributes = {}, {}, {}
+    items, media, attributes, details = {}, {}, {}, {}
     kinds = collections.Counter()
     for item in dataset:
         texts = sorted(annotation_text(annotation, names) for annotation in item.annotations)
@@ -266,6 +286,13 @@ def read(path, name, options):
         kept = {key: plain(value) for key, value in item.attributes.items()}
         if kept and len(kept) < 8:
             attributes.setdefault(item.subset, {})[item.id] = kept
+        pairs = [
+            [annotation_text(annotation, names), annotation_attributes(annotation)]
+            for annotation in item.annotations
+        ]
+        pairs = sorted((pair for pair in pairs if pair[1]), key=lambda pair: pair[0])
+        if pairs:
+            details.setdefault(item.subset, {})[item.id] = pairs
     entry["counts"] = {
         "subsets": {subset: len(items[subset]) for subset in sorted(items)},
         "annotations": {kind: kinds[kind] for kind in sorted(kinds)},
@@ -273,7 +300,12 @@ def read(path, name, options):
     partial = sum(len(group) for group in items.values()) > ITEM_LIMIT
     if partial:
         entry["partial"] = True
-    for key, groups in [("items", items), ("media", media), ("attributes", attributes)]:
+    for key, groups in [
+        ("items", items),
+        ("media", media),
+        ("attributes", attributes),
+        ("annotationAttributes", details),
+    ]:
         kept = {}
         for subset in sorted(groups):
             ids = sorted(items[subset])
@@ -316,8 +348,8 @@ def entries(data, only):
 
 def lines(value, depth=0, keys=()):
     """JSON with one line an item: objects are opened down to the items, everything below stays on one line."""
-    opened = depth < 2 or (depth == 2) or (keys and keys[-1] in ("items", "media", "attributes"))
-    opened = opened or (len(keys) > 1 and keys[-2] in ("items", "media", "attributes") and depth == 4)
+    opened = depth < 2 or (depth == 2) or (keys and keys[-1] in OPENED)
+    opened = opened or (len(keys) > 1 and keys[-2] in OPENED and depth == 4)
     if not value or not opened or not isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     pad, end = " " * (depth + 1), " " * depth

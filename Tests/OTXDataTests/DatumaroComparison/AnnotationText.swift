@@ -39,7 +39,8 @@ struct AnnotationText {
     try item.annotations.flatMap(texts).sorted()
   }
 
-  private func texts(of annotation: Annotation) throws -> [String] {
+  /// The texts of one annotation: several where more is known than Datumaro keeps in one.
+  func texts(of annotation: Annotation) throws -> [String] {
     let label = annotation.label ?? "-"
     let flags =
       (annotation.isCrowd ? " #is_crowd" : "") + (annotation.isDifficult ? " #difficult" : "")

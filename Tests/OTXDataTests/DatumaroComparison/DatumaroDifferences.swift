@@ -15,6 +15,8 @@ enum ComparedAspect: String, Sendable {
   case items
   /// What is said about them.
   case annotations
+  /// What else is said about them: attributes that say nothing (`false`, `0`) may be missing.
+  case attributes
   /// Height and width of the pictures, where the dataset states them.
   case sizes
 }
@@ -29,7 +31,7 @@ struct DatumaroDifference: Sendable, CustomStringConvertible {
 struct DatumaroComparison {
   private let entry: DatumaroGolden.Entry
   private let reading: FormatReading
-  private var differences: [DatumaroDifference] = []
+  fileprivate var differences: [DatumaroDifference] = []
 
   private init(entry: DatumaroGolden.Entry, reading: FormatReading) {
     (self.entry, self.reading) = (entry, reading)
@@ -57,7 +59,7 @@ struct DatumaroComparison {
     return comparison.differences.sorted { $0.description < $1.description }
   }
 
-  private mutating func differ(_ aspect: ComparedAspect, _ description: String) {
+  fileprivate mutating func differ(_ aspect: ComparedAspect, _ description: String) {
     differences.append(DatumaroDifference(aspect: aspect, description: "\(aspect): \(description)"))
   }
 
@@ -98,6 +100,8 @@ struct DatumaroComparison {
         continue
       }
       compareAnnotations(texts, try writer.texts(of: item), "\(name) \(id)")
+      let details = entry.annotationAttributes?[name]?[id] ?? []
+      try compareAttributes(details, item, writer, "\(name) \(id)")
       if let size = item.size, let known = media?.size, known != [size.height, size.width] {
         differ(.sizes, "\(name) \(id): Datumaro has \(known), ours is \(size)")
       }
@@ -116,6 +120,44 @@ struct DatumaroComparison {
     }
     guard !missing.isEmpty || !rest.isEmpty else { return }
     differ(.annotations, "\(place): only Datumaro has \(missing), only ours are \(rest)")
+  }
+}
+
+extension DatumaroComparison {
+  /// Values that say no more than a missing attribute.
+  private static let silent: Set<String> = ["false", "0", "Unspecified", ""]
+
+  private mutating func compareAttributes(
+    _ theirs: [DatumaroGolden.Entry.Attributes],
+    _ item: DatasetItem,
+    _ writer: AnnotationText,
+    _ place: String
+  ) throws {
+    guard !theirs.isEmpty else { return }
+    var ours = try item.annotations.map { annotation in
+      var attributes = annotation.attributes
+      // In videos, the number of an object is its track.
+      attributes["track_id"] = attributes["track_id"] ?? annotation.id.map { .number(Double($0)) }
+      return (try writer.texts(of: annotation), attributes)
+    }
+    for annotation in theirs {
+      let isSame: ([String]) -> Bool = { texts in
+        texts.contains { SameText.check($0, annotation.text) }
+      }
+      // What is missing altogether is a difference of annotations.
+      guard let match = ours.firstIndex(where: { isSame($0.0) }) else { continue }
+      let known = ours[match].1
+      ours[match].0.removeAll { SameText.check($0, annotation.text) }
+      let wrong = annotation.values.filter { name, value in
+        guard let own = known[name] else { return !DatumaroComparison.silent.contains(value) }
+        return !SameText.check("\(own)", value)
+      }
+      guard !wrong.isEmpty else { continue }
+      let pairs = wrong.sorted { $0.key < $1.key }.map { name, value in
+        "\(name) is \(value), ours \(known[name].map { "is \($0)" } ?? "is missing")"
+      }
+      differ(.attributes, "\(place) \(annotation.text): \(pairs.joined(separator: "; "))")
+    }
   }
 }
 

@@ -19,11 +19,25 @@ struct DatumaroGolden: Decodable {
     /// By subset and id, the texts of the annotations.
     var items: [String: [String: [String]]]?
     var media: [String: [String: Media]]?
+    /// By subset and id, the annotations that have attributes.
+    var annotationAttributes: [String: [String: [Attributes]]]?
 
     struct Counts: Decodable, Sendable { var subsets: [String: Int] }
     struct Media: Decodable, Sendable {
       var file: String?
       var size: [Int]?
+    }
+
+    /// A list of an annotation's text and its attributes.
+    struct Attributes: Decodable, Sendable {
+      var text: String
+      var values: [String: String]
+
+      init(from decoder: any Decoder) throws {
+        var container = try decoder.unkeyedContainer()
+        text = try container.decode(String.self)
+        values = try container.decode([String: String].self)
+      }
     }
 
     var testDescription: String { "\(path) as \(format)" }
