@@ -8,6 +8,10 @@ Environment: Python 3.11 or newer with `pip install datumaro==1.13.* protobuf ni
 DATA is the folder that the tests know as OTX_TEST_DATA: it holds `formats` (small samples, one folder a format), `bccd`
 and `bccd_voc`. `--only TEXT` reads only the paths that contain TEXT and prints instead of writing.
 
+    python Tools/datumaro/compare.py FOLDER --format NAME
+
+prints what Datumaro makes of any folder, read as the format NAME: what our writers wrote, for example.
+
 What each entry holds is told in README.md beside this file. The texts of annotations are written the same way by
 `Tests/OTXDataTests/DatumaroComparison/AnnotationText.swift`: whoever changes one changes both.
 """
@@ -326,24 +330,31 @@ def first_line(error, data):
     return f"{type(error).__name__}: {lines[0].strip() if lines else ''}"
 
 
+def detect(path):
+    return sorted(dm.Environment().detect_dataset(path)) if os.path.isdir(path) else []
+
+
+def read_entry(data, below, name, options, detected):
+    result = {"path": below, "format": name, "detected": detected}
+    if options:
+        result["options"] = options
+    try:
+        result.update(read(os.path.join(data, below), name, options))
+    except Exception as error:
+        result["error"] = first_line(error, data)
+    return result
+
+
 def entries(data, only):
     for below, formats in SAMPLES:
         if only and only not in below:
             continue
-        path = os.path.join(data, below)
-        if not os.path.exists(path):
-            sys.exit(f"{path} is missing: DATA must hold every sample named in this script.")
-        detected = sorted(dm.Environment().detect_dataset(path)) if os.path.isdir(path) else []
+        if not os.path.exists(os.path.join(data, below)):
+            sys.exit(f"{below} is missing in {data}: DATA must hold every sample named in this script.")
+        detected = detect(os.path.join(data, below))
         for format in formats:
             name, options = format if isinstance(format, tuple) else (format, {})
-            entry = {"path": below, "format": name, "detected": detected}
-            if options:
-                entry["options"] = options
-            try:
-                entry.update(read(path, name, options))
-            except Exception as error:
-                entry["error"] = first_line(error, data)
-            yield entry
+            yield read_entry(data, below, name, options, detected)
 
 
 def lines(value, depth=0, keys=()):
@@ -367,8 +378,14 @@ def main():
     parser.add_argument("data", help="the folder of samples (OTX_TEST_DATA)")
     parser.add_argument("--output", help="the golden file to write")
     parser.add_argument("--only", help="only paths that contain this; prints")
+    parser.add_argument("--format", help="reads the folder itself, as this format, whole; prints")
     arguments = parser.parse_args()
     data = os.path.abspath(arguments.data)
+    if arguments.format:
+        global ITEM_LIMIT
+        ITEM_LIMIT = sys.maxsize
+        print(json.dumps(read_entry(data, "", arguments.format, {}, detect(data)), ensure_ascii=False))
+        return
     document = {
         "datumaro": importlib.metadata.version("datumaro"),
         "entries": list(entries(data, arguments.only)),

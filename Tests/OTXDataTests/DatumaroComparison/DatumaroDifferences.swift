@@ -51,7 +51,14 @@ struct DatumaroComparison {
     } catch {
       return [DatumaroDifference(aspect: .reading, description: "reading: \(error)")]
     }
-    guard entry.error == nil else { return [] }
+    return entry.error == nil ? try differences(entry, reading) : []
+  }
+
+  /// Every difference between what Datumaro read and what we read.
+  static func differences(
+    _ entry: DatumaroGolden.Entry,
+    _ reading: FormatReading
+  ) throws -> [DatumaroDifference] {
     var comparison = DatumaroComparison(entry: entry, reading: reading)
     comparison.compareLabels()
     comparison.compareSubsets()

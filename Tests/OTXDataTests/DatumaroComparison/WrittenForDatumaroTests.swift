@@ -1,0 +1,133 @@
+import Foundation
+import OTXCore
+import OTXImage
+import OTXTesting
+import Testing
+
+@testable import OTXData
+
+/// A Python that has Datumaro (`Tools/datumaro/compare.py` says which), where there is one.
+private let datumaroPython = ProcessInfo.processInfo.environment["OTX_DATUMARO_PYTHON"]
+
+/// What our formats write, read by Datumaro and by us.
+@Suite("Datumaro reads what we write", .enabled(if: datumaroPython != nil))
+struct WrittenForDatumaroTests {
+  /// Datumaro's name for what we write under another name.
+  static let names = [
+    // We write a folder for each subset.
+    "imagenet": "imagenet_with_subset_dirs"
+  ]
+
+  /// Parts of the errors where Datumaro cannot read what we write; each must occur.
+  static let limits: [String: Set<String>] = [
+    // Datumaro reads no outlines, and finds no dataset where the first line of a file is one.
+    "yolo": ["Unexpected field count", "Failed to find dataset"],
+    // Not yet: our writer leaves out `labelmap.txt`, which labels outside VOC's own need.
+    "voc": ["Undeclared label"],
+  ]
+
+  @Test("written and read", arguments: Formats.writable.map(\.name))
+  func written(_ name: String) throws {
+    let format = try Formats.writable(named: name)
+    let theirs = WrittenForDatumaroTests.names[name] ?? name
+    let limits = WrittenForDatumaroTests.limits[name] ?? []
+    var met: Set<String> = []
+    var count = 0
+    for dataset in try WrittenForDatumaroTests.datasets() {
+      let folder = try TemporaryFolder()
+      do {
+        try format.write(dataset, to: folder.url)
+      } catch DataError.invalidItem {
+        continue  // The format has no place for these annotations.
+      }
+      let reading = try format.read(.root(folder.url, format: name))
+      if reading.items.values.joined().allSatisfy({ $0.annotations.isEmpty }) { continue }
+      let entry = try WrittenForDatumaroTests.entry(folder.url, format: theirs)
+      if let error = entry.error {
+        let known = limits.filter(error.contains)
+        #expect(!known.isEmpty, "\(error)")
+        met.formUnion(known)
+        continue
+      }
+      let differences = try DatumaroComparison.differences(entry, reading)
+      #expect(
+        differences.isEmpty,
+        "\(differences.map(\.description).joined(separator: "\n"))"
+      )
+      // `coco` is recognised as its kind: `coco_instances`.
+      let isRecognized = entry.detected.contains { $0 == theirs || $0.hasPrefix("\(theirs)_") }
+      #expect(isRecognized, "Datumaro recognises \(entry.detected)")
+      count += 1
+    }
+    #expect(met == limits, "an error that does not occur any more")
+    #expect(count > 0 || !met.isEmpty)
+  }
+
+  /// Datasets of one picture a subset, from the richest to the plainest.
+  private static func datasets() throws -> [Dataset] {
+    let polygon = Region.polygon(Polygon([4, 4, 20, 4, 20, 16, 4, 16]))
+    let size = ImageSize(height: 24, width: 32)
+    let bitmap = (0..<size.height * size.width).map { (3..<9).contains($0 % size.width) }
+    var difficult = Annotation.box(
+      BoundingBox(1, 2, 11, 12.5),
+      label: "red cell",
+      isDifficult: true
+    )
+    difficult.attributes = ["occluded": .flag(true)]
+    let keypoints = Keypoints(
+      points: [5, 5, 9, 9, 0, 0],
+      visibilities: [.visible, .hidden, .absent]
+    )
+    let boxes = [difficult, .box(BoundingBox(3, 3, 30, 20), label: "cat")]
+    let regions: [Annotation] = [
+      .region(polygon, label: "cat", box: BoundingBox(4, 4, 20, 16)),
+      .region(
+        .mask(RunLengthMask(size: size, bitmap: bitmap)),
+        label: "red cell",
+        box: BoundingBox(3, 0, 9, 24),
+        isCrowd: true
+      ),
+    ]
+    let joints: [Annotation] = [
+      .keypoints(keypoints, label: "red cell", box: BoundingBox(5, 5, 10, 10))
+    ]
+    let kinds: [[Annotation]] = [
+      boxes + regions + joints + [.label("cat"), .caption("two animals")],
+      boxes + regions, boxes, regions, [.label("red cell")], [.caption("one animal")],
+    ]
+    return kinds.map { annotations in
+      let items = [Subset.train, .val].map { subset in
+        let picture = Image(size: size, red: 90, green: 120, blue: 60)
+        let id = "\(subset.rawValue)_picture.png"
+        return (
+          subset, [DatasetItem(id: id, image: .memory(picture), annotations: annotations)]
+        )
+      }
+      return Dataset(
+        format: "memory",
+        root: URL(filePath: "/"),
+        labels: LabelInfo(names: ["cat", "red cell"]),
+        items: Dictionary(uniqueKeysWithValues: items)
+      )
+    }
+  }
+
+  /// What Datumaro makes of a folder.
+  private static func entry(_ folder: URL, format: String) throws -> DatumaroGolden.Entry {
+    let repository = URL(filePath: #filePath).resolvingSymlinksInPath()
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let process = Process()
+    process.executableURL = URL(filePath: try #require(datumaroPython))
+    process.arguments = [
+      repository.appending(path: "Tools/datumaro/compare.py").path, folder.path, "--format", format,
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return try JSONDecoder().decode(DatumaroGolden.Entry.self, from: data)
+  }
+}
