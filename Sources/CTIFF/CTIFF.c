@@ -255,3 +255,78 @@ int otx_tiff_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_
   TIFFClose(tiff);
   return source.has_failed;
 }
+
+// Samples of 8, 16 or 32 bits as numbers.
+static void put_values(const uint8_t *samples, uint16_t bits, uint32_t count, uint32_t *values) {
+  for (uint32_t x = 0; x < count; x++) {
+    if (bits == 8) {
+      values[x] = samples[x];
+    } else if (bits == 16) {
+      values[x] = ((const uint16_t *)samples)[x];
+    } else {
+      values[x] = ((const uint32_t *)samples)[x];
+    }
+  }
+}
+
+static void decode_values(TIFF *tiff, Source *source, uint32_t *values, uint32_t height,
+                          uint32_t width, uint16_t bits) {
+  uint32_t tile_height = 1, tile_width = width;
+  int is_tiled = TIFFIsTiled(tiff);
+  if (is_tiled) {
+    TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &tile_width);
+    TIFFGetField(tiff, TIFFTAG_TILELENGTH, &tile_height);
+  }
+  tmsize_t size = is_tiled ? TIFFTileSize(tiff) : TIFFScanlineSize(tiff);
+  tmsize_t needed = (tmsize_t)tile_height * tile_width * (bits / 8);
+  uint8_t *buffer = size >= needed && needed > 0 ? (uint8_t *)malloc((size_t)size) : NULL;
+  if (!buffer) {
+    fail(source, "out of memory");
+    return;
+  }
+  for (uint32_t y = 0; y < height && !source->has_failed; y += tile_height) {
+    for (uint32_t x = 0; x < width && !source->has_failed; x += tile_width) {
+      tmsize_t got = is_tiled ? TIFFReadTile(tiff, buffer, x, y, 0, 0)
+                              : TIFFReadScanline(tiff, buffer, y, 0);
+      if (got < 0) fail(source, "its pixels cannot be read");
+      uint32_t rows = height - y < tile_height ? height - y : tile_height;
+      uint32_t columns = width - x < tile_width ? width - x : tile_width;
+      for (uint32_t row = 0; row < rows && !source->has_failed; row++)
+        put_values(buffer + (size_t)row * tile_width * (bits / 8), bits, columns,
+                   values + (size_t)(y + row) * width + x);
+    }
+  }
+  free(buffer);
+}
+
+int otx_tiff_decode_values(const uint8_t *bytes, size_t count, uint32_t *values, uint32_t height,
+                           uint32_t width, int *is_color, char *message, size_t capacity) {
+  Source source = {bytes, count, 0, message, capacity, 0};
+  *is_color = 0;
+  TIFF *tiff = open_source(&source);
+  if (!tiff) {
+    fail(&source, "its directory cannot be read");
+    return 1;
+  }
+  uint32_t own_height = 0, own_width = 0;
+  uint16_t bits = 1, format = SAMPLEFORMAT_UINT, samples = 1, photometric = 0;
+  TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &own_height);
+  TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &own_width);
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &bits);
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &format);
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &samples);
+  TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric);
+  int is_integer = format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_VOID ||
+                   format == SAMPLEFORMAT_INT;
+  int is_grey = photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_PALETTE;
+  if (own_height != height || own_width != width) {
+    fail(&source, "the header's size changed while reading");
+  } else if (samples == 1 && is_grey && is_integer && (bits == 8 || bits == 16 || bits == 32)) {
+    decode_values(tiff, &source, values, height, width, bits);
+  } else {
+    // Its colours are to be taken.
+    *is_color = 1;
+  }
+  TIFFClose(tiff);
+  return source.has_failed;
+}

@@ -20,6 +20,11 @@ extern "C" {
 int otx_tiff_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t height,
                     uint32_t width, char *message, size_t capacity);
 
+/// Decodes the first page of a grey or palette TIFF of 8, 16 or 32 bits into one number a pixel, as
+/// it is stored. `*is_color` becomes 1, and nothing is decoded, for every other kind of TIFF.
+int otx_tiff_decode_values(const uint8_t *bytes, size_t count, uint32_t *values, uint32_t height,
+                           uint32_t width, int *is_color, char *message, size_t capacity);
+
 #ifdef __cplusplus
 }
 #endif

@@ -200,6 +200,8 @@ public struct MaskFile: Sendable, Hashable {
     case index(Int)
     /// Those of one colour.
     case color(Color)
+    /// Those whose blue part is the n-th smallest in the picture, counted from 0 (ADE20K).
+    case blueRank(Int)
   }
 
   public var url: URL
@@ -224,6 +226,8 @@ public struct LabelMap: Sendable, Equatable {
     case none
     /// A number of at least `divisor` is `label * divisor + instance`; below, it is a label alone.
     case quotient(Int)
+    /// A number is always `label * divisor + instance`; instance 0 is no object.
+    case product(Int)
     /// Pixels of one number in another picture of the same size are one object; 0 is no object.
     case file(URL, Encoding)
     /// In colours: the label is `red / 10 * 256 + green`, the instance `blue` (ADE20K).

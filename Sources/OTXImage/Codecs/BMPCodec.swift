@@ -85,4 +85,29 @@ enum BMPCodec {
     }
     return image
   }
+
+  /// Indices of a palette as they are stored; nothing of a bitmap of colours.
+  static func values(
+    _ bytes: [UInt8],
+    header: ImageHeader,
+    name: String
+  ) throws -> (values: [UInt32], isColor: Bool) {
+    let source = HeaderBytes(name: name, count: bytes.count) { position, count in
+      Array(bytes[min(position, bytes.count)..<min(position + count, bytes.count)])
+    }
+    let layout = try layout(source)
+    guard layout.bitsPerPixel == 8 else { return ([], true) }
+    let size = layout.size
+    guard header.hasEnd else {
+      throw source.failure("is a damaged BMP: the file ends too early")
+    }
+    var values: [UInt32] = []
+    values.reserveCapacity(size.height * size.width)
+    for row in 0..<size.height {
+      let stored = layout.isBottomUp ? size.height - 1 - row : row
+      let start = layout.pixelOffset + stored * layout.rowStride
+      values += bytes[start..<start + size.width].map { UInt32($0) }
+    }
+    return (values, false)
+  }
 }

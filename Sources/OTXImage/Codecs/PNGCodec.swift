@@ -65,21 +65,86 @@ enum PNGCodec {
     return Image(size: size, pixels: pixels)
   }
 
+  /// One number a pixel; `isColor` where they are packed colours.
+  static func values(
+    _ bytes: [UInt8],
+    header: ImageHeader,
+    name: String,
+    asColors: Bool
+  ) throws -> (values: [UInt32], isColor: Bool) {
+    let size = header.storedSize
+    let count = size.height * size.width
+    var message = [CChar](repeating: 0, count: 256)
+    var (status, isColor): (Int32, Int32) = (0, 0)
+    let values = [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
+      buffer.initialize(repeating: 0)
+      status = otx_png_decode_values(
+        bytes,
+        bytes.count,
+        buffer.baseAddress,
+        UInt32(size.height),
+        UInt32(size.width),
+        asColors ? 1 : 0,
+        &isColor,
+        &message,
+        message.count
+      )
+      initialized = count
+    }
+    guard status == 0 else {
+      throw DataError.unreadable(file: name, reason: "is a damaged PNG: \(text(message))")
+    }
+    return (values, isColor != 0)
+  }
+
   /// The bytes of a PNG file; `level` is zlib's, 0…9.
   static func encode(_ image: Image, level: Int) throws -> [UInt8] {
+    try encoded { encoded, count, message, capacity in
+      otx_png_encode(
+        image.pixels,
+        UInt32(image.height),
+        UInt32(image.width),
+        Int32(level),
+        encoded,
+        count,
+        message,
+        capacity
+      )
+    }
+  }
+
+  /// The bytes of a grey PNG of 8 or 16 bits, the latter big-endian.
+  static func encodeGrey(
+    _ samples: [UInt8],
+    size: ImageSize,
+    bits: Int,
+    level: Int
+  ) throws -> [UInt8] {
+    try encoded { encoded, count, message, capacity in
+      otx_png_encode_grey(
+        samples,
+        UInt32(size.height),
+        UInt32(size.width),
+        Int32(bits),
+        Int32(level),
+        encoded,
+        count,
+        message,
+        capacity
+      )
+    }
+  }
+
+  private static func encoded(
+    _ body: (
+      UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>,
+      UnsafeMutablePointer<CChar>, Int
+    ) -> Int32
+  ) throws -> [UInt8] {
     var message = [CChar](repeating: 0, count: 256)
     var encoded: UnsafeMutablePointer<UInt8>?
     var count = 0
-    let status = otx_png_encode(
-      image.pixels,
-      UInt32(image.height),
-      UInt32(image.width),
-      Int32(level),
-      &encoded,
-      &count,
-      &message,
-      message.count
-    )
+    let status = body(&encoded, &count, &message, message.count)
     guard status == 0, let encoded else {
       throw DataError.unreadable(
         file: "a picture in memory",

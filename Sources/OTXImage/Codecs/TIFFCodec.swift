@@ -175,4 +175,40 @@ enum TIFFCodec {
     }
     return Image(size: size, pixels: pixels)
   }
+
+  /// Grey values and palette indices as they are stored; nothing of a picture of colours.
+  static func values(
+    _ bytes: [UInt8],
+    header: ImageHeader,
+    name: String
+  ) throws -> (values: [UInt32], isColor: Bool) {
+    guard header.hasEnd else {
+      throw DataError.unreadable(file: name, reason: "is a damaged TIFF: the file ends too early")
+    }
+    let size = header.storedSize
+    let count = size.height * size.width
+    var message = [CChar](repeating: 0, count: 256)
+    var (status, isColor): (Int32, Int32) = (0, 0)
+    let values = [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
+      buffer.initialize(repeating: 0)
+      status = otx_tiff_decode_values(
+        bytes,
+        bytes.count,
+        buffer.baseAddress,
+        UInt32(size.height),
+        UInt32(size.width),
+        &isColor,
+        &message,
+        message.count
+      )
+      initialized = count
+    }
+    guard status == 0 else {
+      throw DataError.unreadable(
+        file: name,
+        reason: "is a TIFF that cannot be read: \(text(message))"
+      )
+    }
+    return isColor == 0 ? (values, false) : ([], true)
+  }
 }
