@@ -52,6 +52,7 @@ extension LabelMap {
   ///   - indices: Index of each label's name.
   ///   - ignoring: What pixels of other labels become.
   ///   - size: The picture's size, where it is known; a map of another size is an error.
+  /// - Returns: The map's size and its indices.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
   public func labelIndices(
     _ indices: [String: UInt8],

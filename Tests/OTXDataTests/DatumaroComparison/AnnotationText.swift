@@ -1,7 +1,7 @@
 import Foundation
-import OTXImage
 
 @testable import OTXCore
+@testable import OTXData
 
 /// Writes annotations as `Tools/datumaro/compare.py` writes Datumaro's: one text for each thing that
 /// Datumaro keeps apart, where one annotation of ours holds all that is known of an object.
@@ -76,7 +76,7 @@ struct AnnotationText {
     case .polyline(let points): ["polyline \(label) \(numbers(points))"]
     case .mask(let mask): ["mask \(label) \(AnnotationText.numbers(of: mask))"]
     case .maskFile(let file):
-      ["mask \(label) \(AnnotationText.numbers(of: try LabelMapTexts.mask(of: file)))"]
+      ["mask \(label) \(AnnotationText.numbers(of: try file.mask()))"]
     case .rotatedBox(let box):
       ["rotated \(label) \(numbers([box.x, box.y, box.width, box.height, box.angle]))"]
     case .ellipse(let box):
@@ -126,75 +126,12 @@ struct AnnotationText {
 /// The masks that a picture file of labels holds, as Datumaro cuts them out.
 enum LabelMapTexts {
   static func texts(of map: LabelMap) throws -> [String] {
-    let (size, numbers) = try pixels(of: map.url, encoding: map.encoding)
-    var objects = [Int](repeating: 0, count: numbers.count)
-    if case .file(let url, let encoding) = map.instances {
-      objects = try pixels(of: url, encoding: encoding).numbers
+    try map.segments().compactMap { segment in
+      if case .file = map.instances, segment.instance == nil { return nil }
+      // KITTI: what is no object stands for all objects of its label.
+      let isProduct = if case .product = map.instances { true } else { false }
+      let flag = isProduct && segment.instance == nil ? " #is_crowd" : ""
+      return "mask \(segment.label) \(AnnotationText.numbers(of: segment.mask))\(flag)"
     }
-    var segments: [Segment: [Bool]] = [:]
-    for (index, number) in numbers.enumerated() {
-      guard let segment = segment(number, object: objects[index], in: map) else { continue }
-      segments[segment, default: [Bool](repeating: false, count: numbers.count)][index] = true
-    }
-    return segments.map { segment, bitmap in
-      let mask = RunLengthMask(size: size, bitmap: bitmap)
-      return "mask \(segment.label) \(AnnotationText.numbers(of: mask))"
-        + (segment.isCrowd ? " #is_crowd" : "")
-    }
-  }
-
-  static func mask(of file: MaskFile) throws -> RunLengthMask {
-    let isColor = if case .color = file.selection { true } else { false }
-    let (size, numbers) = try pixels(of: file.url, encoding: isColor ? .color : .index)
-    let bitmap = numbers.map { number in
-      switch file.selection {
-      case .nonZero: number != 0
-      case .index(let index): number == index
-      case .color(let color):
-        number == Int(color.red) << 16 | Int(color.green) << 8 | Int(color.blue)
-      }
-    }
-    return RunLengthMask(size: size, bitmap: bitmap)
-  }
-
-  /// What Datumaro makes one mask of.
-  private struct Segment: Hashable {
-    var label: String
-    var object: Int
-    var isCrowd: Bool
-  }
-
-  private static func segment(_ number: Int, object: Int, in map: LabelMap) -> Segment? {
-    switch map.instances {
-    case .none: map.table[number].map { Segment(label: $0, object: 0, isCrowd: false) }
-    case .quotient(let divisor):
-      map.table[number < divisor ? number : number / divisor].map {
-        Segment(label: $0, object: number, isCrowd: number < divisor)
-      }
-    case .file:
-      object == 0
-        ? nil : map.table[number].map { Segment(label: $0, object: object, isCrowd: false) }
-    case .ade20k:
-      map.table[(number >> 16) / 10 * 256 + number >> 8 & 0xFF].map {
-        Segment(label: $0, object: number & 0xFF, isCrowd: false)
-      }
-    }
-  }
-
-  /// The number of each pixel, row by row.
-  private static func pixels(
-    of url: URL,
-    encoding: LabelMap.Encoding
-  ) throws -> (size: ImageSize, numbers: [Int]) {
-    let image = try ImageFile.read(url)
-    let numbers = stride(from: 0, to: image.pixels.count, by: 3).map { start in
-      switch encoding {
-      case .index: Int(image.pixels[start])
-      case .color:
-        Int(image.pixels[start]) << 16 | Int(image.pixels[start + 1]) << 8
-          | Int(image.pixels[start + 2])
-      }
-    }
-    return (image.size, numbers)
   }
 }
