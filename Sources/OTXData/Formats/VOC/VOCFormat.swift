@@ -1,37 +1,69 @@
 public import Foundation
 public import OTXCore
 
-/// Pascal VOC: one XML file of objects for each picture.
+/// Pascal VOC: one XML file of objects for each picture; label maps and lists of labels beside.
 ///
 /// Everingham et al., The Pascal Visual Object Classes (VOC) Challenge, IJCV 2010. Coordinates are
-/// taken as they stand: `xmin` is where a box begins and `xmax` where it ends.
+/// taken as they stand: `xmin` is where a box begins and `xmax` where it ends. `truncated`,
+/// `occluded`, `pose`, actions and `<attributes>` become attributes, `<part>`s boxes of their own in
+/// the object's group. Pixels of the label `ignored` (255 in VOC's pictures, the border around
+/// objects) belong to no label.
 public struct VOCFormat: WritableDatasetFormat {
-  public let name = "voc"
-  public let title = "Pascal VOC"
-  public let layouts = [
-    "Annotations/*.xml, JPEGImages/*.jpg, ImageSets/Main/{train,val,test}.txt",
-    "{train,valid,test}/*.xml with the pictures beside them",
-    "*.xml with the pictures beside them, split into train and val when read",
-  ]
+  let kind: VOCKind
 
-  public init() {}
+  public var name: String { kind.rawValue }
+  public var title: String { kind.title }
+  public var aliases: [String] { kind == .all ? ["pascal_voc", "roboflow_voc"] : [] }
+  public var layouts: [String] {
+    switch kind {
+    case .classification:
+      ["JPEGImages/*.jpg, ImageSets/Main/{train,val,test}.txt and <label>_{train,val,test}.txt"]
+    case .segmentation, .instanceSegmentation:
+      [
+        "JPEGImages/*.jpg, SegmentationClass/*.png, SegmentationObject/*.png, ImageSets/Segmentation/{train,val,test}.txt"
+      ]
+    default:
+      [
+        "Annotations/*.xml, JPEGImages/*.jpg, ImageSets/\(kind.listFolders[0])/{train,val,test}.txt",
+        "{train,valid,test}/*.xml with the pictures beside them",
+        "*.xml with the pictures beside them, split into train and val when read",
+      ]
+    }
+  }
+
+  public init() { kind = .all }
+
+  init(_ kind: VOCKind) { self.kind = kind }
+
+  public var variants: [any DatasetFormat] {
+    kind == .all ? VOCKind.allCases.filter { $0 != .all }.map(VOCFormat.init) : []
+  }
 
   public func recognizes(_ root: URL) -> Recognition {
     do {
-      guard let source = try VOCLayout.sources(in: root).first,
-        let file = source.annotations.first
+      guard let source = try VOCLayout(kind: kind).sources(in: root).first,
+        let entry = source.entries.first
       else {
         let hasFolder = try FolderListing(root).folder("JPEGImages") != nil
-        return .no(nearly: hasFolder ? "JPEGImages/ is there, Annotations/*.xml is not" : nil)
+        return .no(
+          nearly: hasFolder
+            ? "JPEGImages/ is there, Annotations/*.xml and ImageSets/Main/*.txt are not" : nil
+        )
       }
+      guard let file = entry.annotations else { return .certain(source.list ?? entry.name) }
       // One damaged file does not make it another format.
-      let roots = source.annotations.prefix(5).map { file in
-        try? XMLScanner.read(ReadFile.bytes(file, name: ""), name: "").name
+      let roots = source.entries.prefix(5).compactMap(\.annotations).map { file in
+        try? XMLScanner.read(ReadFile.bytes(file, name: ""), name: "")
       }
       let name = file.path(below: root)
-      let others = roots.compactMap { $0 }.filter { $0 != "annotation" }
-      if let other = others.first, others.count == roots.count {
-        return .no(nearly: "\(name) holds <\(other)> and not <annotation>")
+      let found = roots.compactMap { $0 }
+      if source.list == nil, let other = found.first(where: { !VOCLayout.isOurs($0) }),
+        !found.contains(where: VOCLayout.isOurs)
+      {
+        return .no(
+          nearly: other.name == "annotation"
+            ? nil : "\(name) holds <\(other.name)> and not <annotation>"
+        )
       }
       return .certain(name)
     } catch {
@@ -45,7 +77,7 @@ public struct VOCFormat: WritableDatasetFormat {
     switch location {
     case .root(let root, _):
       base = root
-      sources = try VOCLayout.sources(in: root)
+      sources = try VOCLayout(kind: kind).sources(in: root)
       guard !sources.isEmpty else {
         throw DataError.unreadable(
           file: root.path,
@@ -53,22 +85,48 @@ public struct VOCFormat: WritableDatasetFormat {
         )
       }
     case .subsets(let subsets, _):
-      sources = try VOCLayout.sources(subsets)
+      sources = try VOCLayout(kind: kind).sources(subsets)
       base =
-        sources.first?.pictureRoots.first ?? URL(filePath: "/")
+        sources.first.map { $0.root ?? $0.pictureRoots.first ?? URL(filePath: "/") }
+        ?? URL(filePath: "/")
     }
     var reading = FormatReading()
-    var labels: Set<String> = []
+    let stated = VOCLabels.read(in: base, &reading.problems)
+    var used: Set<String> = []
+    var hasEvidence = false
     for source in sources {
-      let (items, problems) = try VOCReader(source: source, base: base).read()
+      let reader = try VOCReader(kind: kind, source: source, base: base, labels: stated)
+      let (items, problems) = try reader.read()
+      hasEvidence = hasEvidence || reader.saysLabels
       reading.items[source.subset, default: []] += items
       reading.problems += problems
-      labels.formUnion(items.flatMap(\.annotations).compactMap(\.label))
+      used.formUnion(items.flatMap(\.annotations).flatMap(\.labelNames))
     }
-    let declared = VOCLayout.labelMap(in: base)
-    reading.labels = declared + labels.subtracting(declared).sorted()
+    reading.labels = VOCFormat.order(used, by: stated, isVOC: hasEvidence, kind)
+    if stated.isStated {
+      reading.labelDetails.colors = Dictionary(
+        stated.colors.map { ($0.name, $0.color) },
+        uniquingKeysWith: { first, _ in first }
+      )
+    }
     reading.noteUnusedPictures(base: base)
     return reading
+  }
+
+  /// The dataset's labels: those it lists, then others by name.
+  ///
+  /// Without a list, VOC's own labels are declared where label maps or class lists show that it is
+  /// VOC; else the labels that are used stand alone, in VOC's order where all are VOC's.
+  private static func order(
+    _ used: Set<String>,
+    by stated: VOCLabels,
+    isVOC: Bool,
+    _ kind: VOCKind
+  ) -> [String] {
+    let known = stated.names(withParts: kind.hasParts)
+    let others = used.subtracting(known)
+    if stated.isStated || (isVOC && others.isEmpty) { return known + others.sorted() }
+    return others.isEmpty ? known.filter(used.contains) : used.sorted()
   }
 
   public func write(
@@ -76,115 +134,6 @@ public struct VOCFormat: WritableDatasetFormat {
     to root: URL,
     options: DatasetWriteOptions
   ) throws {
-    try VOCWriter(options: options).write(dataset, to: root)
-  }
-}
-
-/// One subset: its annotation files, and where its pictures may be.
-struct VOCSource {
-  var subset: Subset
-  var annotations: [URL]
-  /// The likeliest first.
-  var pictureRoots: [URL]
-}
-
-/// Finds VOC's files in a folder.
-enum VOCLayout {
-  static func sources(in root: URL) throws -> [VOCSource] {
-    let listing = try FolderListing(root)
-    if let annotations = listing.folder("Annotations") {
-      let files = try FolderListing(annotations).files(endingIn: "xml")
-      guard !files.isEmpty else { return [] }
-      let pictures = listing.folder("JPEGImages") ?? listing.folder("images") ?? root
-      return try split(files, in: annotations, pictureRoots: [pictures, annotations], around: root)
-    }
-    let direct = listing.files(endingIn: "xml")
-    if !direct.isEmpty {
-      let images = listing.folder("images").map { [$0] } ?? []
-      return [VOCSource(subset: .train, annotations: direct, pictureRoots: [root] + images)]
-    }
-    return try listing.folders.compactMap { folder in
-      guard let subset = Subset(folderName: folder.lastPathComponent) else { return nil }
-      let files = try FolderListing(folder).files(endingIn: "xml")
-      return files.isEmpty
-        ? nil : VOCSource(subset: subset, annotations: files, pictureRoots: [folder])
-    }
-  }
-
-  /// Parts annotation files as `ImageSets/Main` says; all are for training where it is missing.
-  private static func split(
-    _ files: [URL],
-    in annotations: URL,
-    pictureRoots: [URL],
-    around root: URL
-  ) throws -> [VOCSource] {
-    let lists = root.appending(path: "ImageSets/Main")
-    func source(_ subset: Subset, _ name: String) throws -> VOCSource? {
-      let list = lists.appending(path: "\(name).txt")
-      guard FileManager.default.fileExists(atPath: list.path) else { return nil }
-      let files = try names(in: list).map { annotations.appending(path: "\($0).xml") }
-      return VOCSource(subset: subset, annotations: files, pictureRoots: pictureRoots)
-    }
-    var sources = try [(Subset.train, "train"), (.val, "val"), (.test, "test")].compactMap(source)
-    if !sources.contains(where: { $0.subset == .train }), let all = try source(.train, "trainval") {
-      sources.insert(all, at: 0)
-    }
-    guard sources.isEmpty else { return sources }
-    return [VOCSource(subset: .train, annotations: files, pictureRoots: pictureRoots)]
-  }
-
-  /// What the user named: folders of XML files, or lists of names, for each subset.
-  static func sources(_ subsets: [Subset: SubsetLocation]) throws -> [VOCSource] {
-    try Subset.allCases.compactMap { subset in
-      guard let location = subsets[subset] else { return nil }
-      guard let annotations = location.annotations else {
-        guard let root = location.root else { return nil }
-        let files = try FolderListing(root).files(endingIn: "xml")
-        return VOCSource(subset: subset, annotations: files, pictureRoots: [root])
-      }
-      if annotations.pathExtension.lowercased() == "txt" {
-        // `VOC/ImageSets/Main/train.txt`: three folders up.
-        let root =
-          location.root
-          ?? annotations.deletingLastPathComponent()
-          .deletingLastPathComponent().deletingLastPathComponent()
-        let listing = try FolderListing(root)
-        let folder = listing.folder("Annotations") ?? root
-        let files = try names(in: annotations).map { folder.appending(path: "\($0).xml") }
-        let pictures = listing.folder("JPEGImages") ?? root
-        return VOCSource(subset: subset, annotations: files, pictureRoots: [pictures, folder])
-      }
-      let files = try FolderListing(annotations).files(endingIn: "xml")
-      guard !files.isEmpty else {
-        throw DataError.unreadable(
-          file: annotations.path,
-          reason: "the folder holds no .xml annotation file"
-        )
-      }
-      let beside = annotations.deletingLastPathComponent().appending(path: "JPEGImages")
-      let roots = [location.root, beside, annotations].compactMap { $0 }
-      return VOCSource(subset: subset, annotations: files, pictureRoots: roots)
-    }
-  }
-
-  /// The names of a list; what stands behind a space is a class flag, behind `#` a comment.
-  private static func names(in list: URL) throws -> [String] {
-    let text = String(
-      decoding: try ReadFile.bytes(list, name: list.lastPathComponent),
-      as: UTF8.self
-    )
-    return text.split(whereSeparator: \.isNewline).compactMap { line in
-      line.hasPrefix("#") ? nil : line.split(whereSeparator: \.isWhitespace).first.map(String.init)
-    }
-  }
-
-  /// Labels of `labelmap.txt`, whose lines are `label:color:parts:actions`.
-  static func labelMap(in root: URL) -> [String] {
-    let url = root.appending(path: "labelmap.txt")
-    guard let bytes = try? ReadFile.bytes(url, name: "labelmap.txt") else { return [] }
-    let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-    return lines.compactMap { line in
-      line.hasPrefix("#") ? nil : line.split(separator: ":").first.map(String.init)
-    }
+    try VOCWriter(kind: kind, options: options).write(dataset, to: root)
   }
 }

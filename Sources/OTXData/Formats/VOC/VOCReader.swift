@@ -2,26 +2,56 @@ import Foundation
 import OTXCore
 import OTXImage
 
-/// Reads the annotation files of one subset.
+/// Reads the pictures of one subset and all that is said about them.
 struct VOCReader {
+  let kind: VOCKind
   let source: VOCSource
   /// What item names are relative to.
   let base: URL
+  /// Labels of whole pictures, by picture.
+  private let pictureLabels: [String: [String]]
+  private let segmentation: VOCSegmentation?
+  private let listProblems: [DatasetProblem]
+
+  /// Whether more than names in XML files tells that the labels are VOC's.
+  var saysLabels: Bool { !pictureLabels.isEmpty || segmentation != nil }
+
+  init(kind: VOCKind, source: VOCSource, base: URL, labels: VOCLabels) throws {
+    (self.kind, self.source, self.base) = (kind, source, base)
+    var problems: [DatasetProblem] = []
+    pictureLabels =
+      kind.hasLabels ? VOCClassLists.read(source, labels: labels, &problems) : [:]
+    segmentation =
+      kind.hasLabelMaps
+      ? try source.root.flatMap { try VOCSegmentation(in: $0, labels: labels, kind: kind) } : nil
+    listProblems = problems
+  }
 
   private struct Entry {
     var item: DatasetItem?
     var problems: [DatasetProblem] = []
+
+    mutating func report(
+      _ kind: String,
+      _ location: String,
+      _ message: String,
+      _ remedy: DatasetProblem.Remedy = .leftOut
+    ) {
+      problems.append(
+        DatasetProblem(kind: kind, location: location, message: message, remedy: remedy)
+      )
+    }
   }
 
   /// Reads on several threads; what one file lacks is a problem of that file.
   func read() throws -> (items: [DatasetItem], problems: [DatasetProblem]) {
-    let entries = ParallelResults<Entry>(count: source.annotations.count)
+    let entries = ParallelResults<Entry>(count: source.entries.count)
     let reader = self
-    WorkerThreads.forEach(source.annotations.count) { index in
-      entries.set(index, reader.entry(reader.source.annotations[index]))
+    WorkerThreads.forEach(source.entries.count) { index in
+      entries.set(index, reader.entry(reader.source.entries[index]))
     }
     var items: [DatasetItem] = []
-    var problems: [DatasetProblem] = []
+    var problems = listProblems
     for entry in entries.all.compactMap({ $0 }) {
       problems += entry.problems
       if let item = entry.item { items.append(item) }
@@ -29,80 +59,165 @@ struct VOCReader {
     return (items, problems)
   }
 
-  private func entry(_ file: URL) -> Entry {
-    let name = file.path(below: base)
+  private func entry(_ source: VOCEntry) -> Entry {
     var entry = Entry()
-    func leftOut(_ kind: String, _ location: String, _ message: String) {
-      entry.problems.append(
-        DatasetProblem(kind: kind, location: location, message: message, remedy: .leftOut)
+    var annotations = (pictureLabels[source.name] ?? []).map { Annotation.label($0) }
+    let map = segmentation?.annotation(source.name)
+    guard let file = source.annotations, kind.hasObjects else {
+      let (url, _) = picture(of: source, stated: nil)
+      entry.item = DatasetItem(
+        id: url.path(below: base),
+        image: .file(url),
+        annotations: annotations + (map.map { [$0] } ?? []),
+        origin: self.source.list ?? ""
       )
+      return entry
     }
+    let name = file.path(below: base)
     do {
       let root = try XMLScanner.read(ReadFile.bytes(file, name: name), name: name)
       guard root.name == "annotation" else {
-        leftOut("damaged annotation file", name, "holds <\(root.name)> and not <annotation>")
+        entry.report("damaged annotation file", name, "holds <\(root.name)> and not <annotation>")
         return entry
       }
-      let url = picture(of: file, root)
-      var item = DatasetItem(
+      let (url, _) = picture(of: source, stated: root.text("filename"))
+      for object in root.children("object") {
+        do {
+          annotations += try VOCObject(kind: kind, file: name).annotations(
+            object,
+            group: annotations.count + 1
+          )
+        } catch DataError.unreadable(let location, let reason) {
+          entry.report("incomplete object", location, reason)
+        }
+      }
+      entry.item = DatasetItem(
         id: url.path(below: base),
         image: .file(url),
         size: size(root),
-        annotations: [],
+        annotations: annotations + (map.map { [$0] } ?? []),
         origin: name
       )
-      for object in root.children("object") {
-        do {
-          item.annotations.append(try box(object, name))
-        } catch DataError.unreadable(let location, let reason) {
-          leftOut("incomplete object", location, reason)
-        }
+    } catch DataError.unreadable(_, "the file does not exist") {
+      let (url, exists) = picture(of: source, stated: nil)
+      guard exists else {
+        entry.report(
+          "missing annotation file",
+          name,
+          "neither the annotation file nor the picture of a listed name exists"
+        )
+        return entry
       }
-      entry.item = item
-    } catch DataError.unreadable(let location, let reason) {
-      let isMissing = reason == "the file does not exist"
-      leftOut(
-        isMissing ? "missing annotation file" : "damaged annotation file",
-        location,
-        isMissing ? "the annotation file of a listed picture does not exist" : reason
+      if let map { annotations.append(map) }
+      if annotations.isEmpty {
+        entry.report(
+          "missing annotation file",
+          name,
+          "the annotation file of a listed picture does not exist: nothing is known of the picture",
+          .noted
+        )
+      }
+      entry.item = DatasetItem(
+        id: url.path(below: base),
+        image: .file(url),
+        annotations: annotations,
+        origin: self.source.list ?? ""
       )
+    } catch DataError.unreadable(let location, let reason) {
+      entry.report("damaged annotation file", location, reason)
     } catch {
-      leftOut("damaged annotation file", name, "\(error)")
+      entry.report("damaged annotation file", name, "\(error)")
     }
     return entry
   }
 
   /// The picture that has the annotation file's name, else the one that the file names.
-  private func picture(of file: URL, _ root: XMLElement) -> URL {
-    let stem = file.deletingPathExtension().lastPathComponent
-    let stated = root.child("filename")?.value.map { URL(filePath: $0).lastPathComponent }
+  private func picture(of entry: VOCEntry, stated: String?) -> (url: URL, exists: Bool) {
+    let stated = stated.map {
+      URL(filePath: $0.replacingOccurrences(of: "\\", with: "/")).lastPathComponent
+    }
     let endings = ["jpg", "jpeg", "png", "bmp", "JPG", "JPEG", "PNG", "BMP", "tif", "tiff", "webp"]
-    let names = ["\(stem).jpg"] + (stated.map { [$0] } ?? []) + endings.map { "\(stem).\($0)" }
+    let names =
+      ["\(entry.name).jpg"] + (stated.map { [$0] } ?? []) + endings.map { "\(entry.name).\($0)" }
     for folder in source.pictureRoots {
       for name in names {
         let url = folder.appending(path: name)
-        if FileManager.default.fileExists(atPath: url.path) { return url }
+        if FileManager.default.fileExists(atPath: url.path) { return (url, true) }
       }
     }
-    let folder = source.pictureRoots.first ?? file.deletingLastPathComponent()
-    return folder.appending(path: stated ?? "\(stem).jpg")
+    let folder = source.pictureRoots.first ?? base
+    return (folder.appending(path: stated ?? "\(entry.name).jpg"), false)
   }
 
   private func size(_ root: XMLElement) -> ImageSize? {
     guard let size = root.child("size"),
-      let height = size.child("height")?.value.flatMap({ Int($0) }),
-      let width = size.child("width")?.value.flatMap({ Int($0) })
+      let height = size.text("height").flatMap({ Int($0) }),
+      let width = size.text("width").flatMap({ Int($0) })
     else { return nil }
     return ImageSize(height: height, width: width)
   }
+}
 
-  private func box(_ object: XMLElement, _ file: String) throws -> Annotation {
-    func failure(_ line: Int, _ reason: String) -> DataError {
-      .unreadable(file: "\(file):\(line)", reason: reason)
-    }
-    guard let label = object.child("name")?.value else {
+/// Reads one `<object>`.
+struct VOCObject {
+  let kind: VOCKind
+  /// The file it stands in, for messages.
+  let file: String
+
+  /// The object, and its parts behind it in the same group.
+  func annotations(_ object: XMLElement, group: Int) throws -> [Annotation] {
+    guard let label = object.text("name") else {
       throw failure(object.line, "an <object> needs a <name>")
     }
+    if kind.isAboutPeople, label != "person", label != "background" { return [] }
+    var result = Annotation.box(
+      try box(of: object, label),
+      label: label,
+      isDifficult: object.text("difficult") == "1"
+    )
+    let attributes = attributes(of: object)
+    if !attributes.isEmpty { result.attributes = attributes }
+    guard kind.hasParts else { return [result] }
+    var parts: [Annotation] = []
+    for element in object.children("part") {
+      guard let name = element.text("name") else {
+        throw failure(element.line, "a <part> of '\(label)' needs a <name>")
+      }
+      var part = Annotation.box(try box(of: element, name), label: name)
+      part.group = group
+      part.attributes = ["part": .flag(true)]
+      parts.append(part)
+    }
+    if !parts.isEmpty { result.group = group }
+    return [result] + parts
+  }
+
+  private func attributes(of object: XMLElement) -> [String: AttributeValue] {
+    var result: [String: AttributeValue] = [:]
+    for name in ["truncated", "occluded"] where object.text(name) == "1" {
+      result[name] = .flag(true)
+    }
+    if let pose = object.text("pose"), pose.lowercased() != "unspecified" {
+      result["pose"] = .text(pose)
+    }
+    if let point = object.child("point"), let x = point.number("x"), let y = point.number("y") {
+      result["point"] = .numbers([Double(x), Double(y)])
+    }
+    for attribute in object.child("attributes")?.children("attribute") ?? [] {
+      guard let name = attribute.text("name") else { continue }
+      result[name] = AttributeValue(word: attribute.text("value") ?? "")
+    }
+    if kind.hasActions, let actions = object.child("actions") {
+      for action in actions.children { result[action.name] = .flag(action.value == "1") }
+    }
+    return result
+  }
+
+  private func failure(_ line: Int, _ reason: String) -> DataError {
+    .unreadable(file: "\(file):\(line)", reason: reason)
+  }
+
+  private func box(of object: XMLElement, _ label: String) throws -> BoundingBox {
     guard let box = object.child("bndbox") else {
       throw failure(object.line, "the object '\(label)' has no <bndbox>")
     }
@@ -115,58 +230,11 @@ struct VOCReader {
       }
       return value
     }
-    let bounds = BoundingBox(
+    return BoundingBox(
       x1: try number("xmin"),
       y1: try number("ymin"),
       x2: try number("xmax"),
       y2: try number("ymax")
     )
-    return .box(bounds, label: label, isDifficult: object.child("difficult")?.value == "1")
-  }
-}
-
-/// Writes a dataset as Pascal VOC.
-struct VOCWriter {
-  var options = DatasetWriteOptions()
-
-  func write(_ dataset: Dataset, to root: URL) throws {
-    let annotations = root.appending(path: "Annotations")
-    let pictures = root.appending(path: "JPEGImages")
-    let lists = root.appending(path: "ImageSets/Main")
-    for folder in [annotations, pictures, lists] { try PictureWriter.makeFolder(folder) }
-    var names = PictureWriter(folder: pictures, options: options, hasUniqueStems: true)
-    for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      var list = ""
-      for item in items {
-        let (name, size) = try names.write(item)
-        let stem = URL(filePath: name).deletingPathExtension().lastPathComponent
-        list += stem + "\n"
-        let text = document(item, name: name, size: size)
-        try PictureWriter.write(Data(text.utf8), to: annotations.appending(path: "\(stem).xml"))
-      }
-      try PictureWriter.write(Data(list.utf8), to: lists.appending(path: "\(subset.rawValue).txt"))
-    }
-  }
-
-  private func document(_ item: DatasetItem, name: String, size: ImageSize) -> String {
-    var lines = [
-      "<annotation>", "  <filename>\(escaped(name))</filename>",
-      "  <size><width>\(size.width)</width><height>\(size.height)</height><depth>3</depth></size>",
-    ]
-    for annotation in item.annotations {
-      guard let box = annotation.box, let label = annotation.label else { continue }
-      lines += [
-        "  <object>", "    <name>\(escaped(label))</name>",
-        "    <difficult>\(annotation.isDifficult ? 1 : 0)</difficult>",
-        "    <bndbox><xmin>\(box.x1)</xmin><ymin>\(box.y1)</ymin><xmax>\(box.x2)</xmax><ymax>\(box.y2)</ymax></bndbox>",
-        "  </object>",
-      ]
-    }
-    return (lines + ["</annotation>", ""]).joined(separator: "\n")
-  }
-
-  private func escaped(_ text: String) -> String {
-    text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-      .replacingOccurrences(of: ">", with: "&gt;")
   }
 }
