@@ -20,6 +20,12 @@ struct FormatContractTests {
     ]
   }
 
+  /// The name of the listed format that a name stands for: a variant's is that of its format.
+  static func family(of name: String) -> String {
+    let format = Formats.all.first { $0.name == name || $0.variants.contains { $0.name == name } }
+    return format?.name ?? name
+  }
+
   @Test("writes what it reads", arguments: Formats.writable.map(\.name))
   func roundTrip(_ name: String) throws {
     let format = try Formats.writable(named: name)
@@ -37,7 +43,7 @@ struct FormatContractTests {
 
       // Recognised without being told, and read the same.
       let found = try folder.read()
-      #expect(found.format == name)
+      #expect(found.format == FormatContractTests.family(of: name))
       #expect(found.labels == dataset.labels)
       // So few pictures need not show every label in train.
       let problems = found.problems.filter { $0.kind != "label that is not trained" }
@@ -66,7 +72,9 @@ struct FormatContractTests {
           == found.items.mapValues { $0.map(\.annotations) }
       )
     }
-    #expect(taskCount > 0, "no task can be written in \(name)")
+    // A variant may be about what the samples have nothing of; its own tests write it.
+    let isVariant = FormatContractTests.family(of: name) != name
+    #expect(taskCount > 0 || isVariant, "no task can be written in \(name)")
   }
 
   @Test("has a name of its own and says what it looks like")
@@ -90,7 +98,8 @@ struct FormatContractTests {
         Issue.record("\(format.name) takes a missing folder")
         continue
       }
-      for other in Formats.writable where other.name != format.name {
+      for other in Formats.writable
+      where FormatContractTests.family(of: other.name) != format.name {
         let folder = try TemporaryFolder()
         for (_, dataset) in try FormatContractTests.samples() {
           try? other.write(dataset, to: folder.url)

@@ -77,22 +77,4 @@ let pendingDifferences: [KnownDifference] = [
     aspects: [.labels, .subsets, .items, .annotations],
     reason: "folders inside a label's folder are labels of their own; a picture above is unlabelled"
   ),
-  KnownDifference(
-    path: "formats/voc_dataset/voc_dataset1",
-    format: "voc",
-    aspects: [.labels, .subsets, .items, .annotations, .attributes],
-    reason: "labels of pictures, masks, parts, attributes and pictures without a file of objects"
-  ),
-  KnownDifference(
-    path: "formats/voc_dataset/voc_dataset2",
-    format: "voc",
-    aspects: [.attributes],
-    reason: "attributes are not read yet"
-  ),
-  KnownDifference(
-    path: "formats/voc_dataset/voc_dataset3",
-    format: "voc",
-    aspects: [.labels, .attributes],
-    reason: "VOC's own labels are declared without a label map; attributes are not read yet"
-  ),
 ]

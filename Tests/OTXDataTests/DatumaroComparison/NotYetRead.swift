@@ -44,11 +44,5 @@ let notYetRead: Set<String> = [
   "roboflow_coco",
   "tabular",
   "video_frames",
-  "voc_action",
-  "voc_classification",
-  "voc_detection",
-  "voc_instance_segmentation",
-  "voc_layout",
-  "voc_segmentation",
   "wider_face",
 ]

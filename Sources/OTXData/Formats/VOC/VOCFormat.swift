@@ -41,7 +41,10 @@ public struct VOCFormat: WritableDatasetFormat {
 
   public func recognizes(_ root: URL) -> Recognition {
     do {
-      guard let source = try VOCLayout(kind: kind).sources(in: root).first,
+      guard
+        let source = try VOCLayout(kind: kind).sources(in: root).first(where: {
+          !$0.entries.isEmpty
+        }),
         let entry = source.entries.first
       else {
         let hasFolder = try FolderListing(root).folder("JPEGImages") != nil
@@ -97,7 +100,7 @@ public struct VOCFormat: WritableDatasetFormat {
     for source in sources {
       let reader = try VOCReader(kind: kind, source: source, base: base, labels: stated)
       let (items, problems) = try reader.read()
-      hasEvidence = hasEvidence || reader.saysLabels
+      hasEvidence = hasEvidence || source.list != nil
       reading.items[source.subset, default: []] += items
       reading.problems += problems
       used.formUnion(items.flatMap(\.annotations).flatMap(\.labelNames))
@@ -115,18 +118,25 @@ public struct VOCFormat: WritableDatasetFormat {
 
   /// The dataset's labels: those it lists, then others by name.
   ///
-  /// Without a list, VOC's own labels are declared where label maps or class lists show that it is
-  /// VOC; else the labels that are used stand alone, in VOC's order where all are VOC's.
+  /// Without a list, VOC's own labels are declared where VOC's lists of pictures are there and no
+  /// label is another; else the labels that are used stand alone.
   private static func order(
     _ used: Set<String>,
     by stated: VOCLabels,
     isVOC: Bool,
     _ kind: VOCKind
   ) -> [String] {
-    let known = stated.names(withParts: kind.hasParts)
+    var known = stated.names(withParts: kind.hasParts)
     let others = used.subtracting(known)
-    if stated.isStated || (isVOC && others.isEmpty) { return known + others.sorted() }
-    return others.isEmpty ? known.filter(used.contains) : used.sorted()
+    if stated.isStated { return known + others.sorted() }
+    guard others.isEmpty else { return used.sorted() }
+    guard isVOC else { return known.filter(used.contains) }
+    if kind.isAboutPeople {
+      known = known.filter {
+        ["background", "person"].contains($0) || VOCLabels.bodyParts.contains($0)
+      }
+    }
+    return known
   }
 
   public func write(

@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXImage
 
 /// One picture of a subset.
 struct VOCEntry {
@@ -177,6 +178,8 @@ struct VOCLayout {
   /// object, behind `#` a comment.
   private func names(in list: URL, _ annotations: URL?, _ pictures: URL) throws -> [String] {
     var seen: Set<String> = []
+    // A challenge without a picture has an empty list.
+    guard try ReadableFile(list).byteCount > 0 else { return [] }
     return try PictureList.lines(of: list, name: list.lastPathComponent).compactMap { _, line in
       guard !line.hasPrefix("#") else { return nil }
       let name = VOCLayout.name(of: line) { whole in

@@ -13,9 +13,6 @@ struct VOCReader {
   private let segmentation: VOCSegmentation?
   private let listProblems: [DatasetProblem]
 
-  /// Whether more than names in XML files tells that the labels are VOC's.
-  var saysLabels: Bool { !pictureLabels.isEmpty || segmentation != nil }
-
   init(kind: VOCKind, source: VOCSource, base: URL, labels: VOCLabels) throws {
     (self.kind, self.source, self.base) = (kind, source, base)
     var problems: [DatasetProblem] = []

@@ -198,7 +198,7 @@ struct VOCWriter {
 
 /// The lines of `labelmap.txt` that a dataset needs.
 struct VOCPalette {
-  private let lines: [(name: String, color: Color)]
+  private let lines: [(name: String, color: Color?)]
 
   /// - Throws: ``DataError/invalidItem(_:reason:)`` for label maps that one `labelmap.txt` cannot
   ///   tell.
@@ -210,7 +210,7 @@ struct VOCPalette {
       return
     }
     func failure(_ reason: String) -> DataError { .invalidItem(item.id, reason: reason) }
-    var lines: [(name: String, color: Color)] = []
+    var lines: [(name: String, color: Color?)] = []
     let entries = map.table.labels.sorted { $0.key < $1.key }
     guard Set(entries.map(\.value)).count == entries.count else {
       throw failure("has a label map with several numbers of one label, which VOC cannot hold")
@@ -233,15 +233,9 @@ struct VOCPalette {
         lines.append((name, VOCLabels.color(number)))
       }
     }
-    // Colours that stand for nothing in the maps.
+    // Other labels have no pixels, so no colours.
     let named = Set(lines.map(\.name))
-    var taken = Set(lines.map(\.color))
-    var next = 1
-    for name in names where !named.contains(name) {
-      while taken.contains(VOCLabels.color(next)), next < 1 << 24 { next += 1 }
-      taken.insert(VOCLabels.color(next))
-      lines.append((name, VOCLabels.color(next)))
-    }
+    for name in names where !named.contains(name) { lines.append((name, nil)) }
     self.lines = lines
   }
 
@@ -280,7 +274,7 @@ struct VOCPalette {
   private static func colored(
     _ names: [String],
     _ details: LabelDetails
-  ) -> [(name: String, color: Color)] {
+  ) -> [(name: String, color: Color?)] {
     names.enumerated().map { index, name in
       (name, details.colors[name] ?? VOCLabels.color(index + 1))
     }
@@ -290,7 +284,8 @@ struct VOCPalette {
     let rows = lines.map { name, color in
       let clean = name.replacingOccurrences(of: ":", with: " ")
         .replacingOccurrences(of: "\n", with: " ")
-      return "\(clean):\(color.red),\(color.green),\(color.blue)::"
+      let channels = color.map { "\($0.red),\($0.green),\($0.blue)" } ?? ""
+      return "\(clean):\(channels)::"
     }
     return (["# label:color_rgb:parts:actions"] + rows + [""]).joined(separator: "\n")
   }
