@@ -45,7 +45,11 @@ struct RealDataTests {
       func boxes(_ dataset: Dataset) -> [String: [Annotation]] {
         Dictionary(
           uniqueKeysWithValues: (dataset.items[subset] ?? []).map {
-            (URL(filePath: $0.id).lastPathComponent, $0.annotations)
+            // VOC says more of some objects: `truncated`.
+            (
+              URL(filePath: $0.id).lastPathComponent,
+              $0.annotations.map { Annotation(label: $0.label, box: $0.box) }
+            )
           }
         )
       }
@@ -57,7 +61,7 @@ struct RealDataTests {
     "samples of the formats are recognised",
     arguments: [
       ("coco_dataset/coco", "coco", 2), ("coco_dataset/coco_instances", "coco", 2),
-      ("coco_dataset/coco_person_keypoints", "coco", 2), ("voc_dataset/voc_dataset1", "voc", 1),
+      ("coco_dataset/coco_person_keypoints", "coco", 2), ("voc_dataset/voc_dataset1", "voc", 2),
       ("voc_dataset/voc_dataset3", "voc", 1), ("imagenet_dataset", "imagenet", 3),
       ("imagenet_subsets_dataset", "imagenet", 9), ("yolo_dataset/strict", "yolo", 1),
       ("yolo_dataset/labels", "yolo", 2), ("yolo_dataset/annotations", "yolo", 1),

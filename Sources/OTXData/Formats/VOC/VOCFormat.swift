@@ -50,7 +50,7 @@ public struct VOCFormat: WritableDatasetFormat {
         let hasFolder = try FolderListing(root).folder("JPEGImages") != nil
         return .no(
           nearly: hasFolder
-            ? "JPEGImages/ is there, Annotations/*.xml and ImageSets/Main/*.txt are not" : nil
+            ? "JPEGImages/ is there, Annotations/*.xml is not" : nil
         )
       }
       guard let file = entry.annotations else { return .certain(source.list ?? entry.name) }
