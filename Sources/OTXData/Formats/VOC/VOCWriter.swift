@@ -247,7 +247,7 @@ struct VOCPalette {
         guard let map = maps.first else { continue }
         switch map.instances {
         case .none, .file: break
-        case .quotient, .ade20k:
+        default:
           throw DataError.invalidItem(
             item.id,
             reason: "has a label map whose numbers hold objects too; VOC has a picture for each"
