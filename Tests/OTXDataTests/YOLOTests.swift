@@ -132,19 +132,117 @@ struct YOLOTests {
     #expect(dataset.boxes(.train, 0).first == BoundingBox(20, 10, 100, 80))
     #expect(item.annotations[0].region == .polygon(Polygon([20, 20, 100, 10, 80, 80])))
     let second = try TemporaryFolder()
-    try YOLOFormat().write(dataset, to: second.url)
+    try Formats.writable(named: "yolo_ultralytics").write(dataset, to: second.url)
     let again = try second.read()
     #expect(again.items[.train]?.first?.annotations == item.annotations)
   }
 
-  @Test("keypoints after a box are not taken for an outline")
+  @Test("keypoints after a box are read with their names, and written again")
   func keypoints() throws {
-    let yaml = "train: images/train\nval: images/val\nnames: [cat, dog]\nkpt_shape: [2, 3]\n"
+    let yaml = """
+      train: images/train
+      val: images/val
+      names: [cat, dog]
+      kpt_shape: [2, 3]
+      flip_idx: [1, 0]
+      kpt_names: {0: [left, right]}
+
+      """
     let folder = try folder(yaml)
-    try folder.write("0 0.5 0.5 0.2 0.2 0.1 0.1 2 9 9 0\n", to: "labels/train/a.txt")
+    try folder.write(
+      "0 0.5 0.5 0.2 0.2 0.1 0.1 2 9 9 0\n0 0.5 0.5 0.2 0.2 0.1 0.1 7 0 0 0\n1 0.5 0.5 0.2 0.4\n",
+      to: "labels/train/a.txt"
+    )
     let dataset = try folder.read()
-    #expect(dataset.boxes(.train, 0) == [BoundingBox(80, 40, 120, 60)])
-    #expect(dataset.items[.train]?.first?.annotations.allSatisfy { $0.region == nil } ?? false)
+    let known = Keypoints(points: [20, 10, 0, 0], visibilities: [.visible, .absent])
+    let expected = [
+      Annotation.keypoints(known, label: "cat", box: BoundingBox(80, 40, 120, 60)),
+      .box(BoundingBox(80, 30, 120, 70), label: "dog"),
+    ]
+    #expect(dataset.items[.train]?.first?.annotations == expected)
+    #expect(dataset.labelDetails.keypoints["cat"]?.names == ["left", "right"])
+    #expect(dataset.labelDetails.keypoints["dog"]?.flips == [1, 0])
+    #expect(dataset.problems.contains { $0.location == "labels/train/a.txt:2" })
+    let second = try TemporaryFolder()
+    try Formats.writable(named: "yolo_ultralytics").write(dataset, to: second.url)
+    let again = try second.read()
+    #expect(again.items[.train]?.first?.annotations.first == expected[0])
+    #expect(again.labelDetails == dataset.labelDetails)
+    #expect(
+      try self.folder(yaml.replacing("[2, 3]", with: "[2]")).readingError().contains("kpt_shape")
+    )
+    let flips = try self.folder(yaml.replacing("[1, 0]", with: "[1, 2]"))
+    #expect(
+      flips.readingError().contains("data.yaml:5: flip_idx: expected each number from 0 to 1")
+    )
+  }
+
+  @Test("corners of rectangles are turned boxes; other outlines of four points where it is said")
+  func turnedBoxes() throws {
+    let yaml = "train: images/train\nval: images/val\nnames: [cat, dog]\n"
+    let folder = try folder(yaml)
+    func regions(_ text: String, format: String? = nil) throws -> [Region?] {
+      try folder.write(text, to: "labels/train/a.txt")
+      let items = try folder.read(format: format).items[.train]
+      return items?.first?.annotations.map(\.region) ?? []
+    }
+    let rectangle = "0 0.25 0.2 0.5 0.7 0.25 1.2 0 0.7\n"
+    let skewed = "1 0.1 0.1 0.5 0.1 0.5 0.5 0.2 0.9\n"
+    let turned = RotatedBox(corners: [50, 20, 100, 70, 50, 120, 0, 70])
+    #expect(try regions(rectangle) == [.rotatedBox(turned)])
+    // Beyond the picture's edge an outline ends, a turned box does not.
+    #expect(
+      try regions(rectangle + skewed) == [
+        .polygon(Polygon([50, 20, 100, 70, 50, 100, 0, 70])),
+        .polygon(Polygon([20, 10, 100, 10, 100, 50, 40, 90])),
+      ]
+    )
+    let named = try regions(rectangle + skewed, format: "roboflow_yolo_obb")
+    #expect(named.first == .rotatedBox(turned) && named.count == 2)
+    try folder.write(yaml + "task: obb\n", to: "data.yaml")
+    let dataset = try folder.read()
+    #expect(dataset.items[.train]?.first?.annotations[0].region == .rotatedBox(turned))
+    let second = try TemporaryFolder()
+    try Formats.writable(named: "yolo_ultralytics").write(dataset, to: second.url)
+    let again = try second.read().items[.train]?.first?.annotations[0].region
+    guard case .rotatedBox(let box) = again else {
+      Issue.record("\(String(describing: again))")
+      return
+    }
+    #expect(zip(box.corners, turned.corners).allSatisfy { abs($0 - $1) < 0.01 })
+  }
+
+  @Test("Roboflow's turned boxes are pixels with names")
+  func roboflow() throws {
+    let folder = try TemporaryFolder()
+    try folder.picture("train/images/a.png", height: 100, width: 200)
+    try folder.write(
+      "50 20 100 70 50 120 0 70 dog 1\n1 1 5 1 5 5 1 5 bird 0\n1 2 3\n",
+      to: "train/labelTxt/a.txt"
+    )
+    try folder.write("train: ../train/images\nnames: ['cat', 'dog']\nnc: 2\n", to: "data.yaml")
+    let dataset = try folder.read(format: "roboflow_yolo_obb")
+    let annotation = try #require(dataset.items.values.joined().first?.annotations.first)
+    #expect(annotation.label == "dog" && annotation.isDifficult)
+    #expect(
+      annotation.region == .rotatedBox(RotatedBox(corners: [50, 20, 100, 70, 50, 120, 0, 70]))
+    )
+    let lines = dataset.problems.map(\.location).filter { $0.hasPrefix("train/labelTxt/a.txt:") }
+    #expect(lines == ["train/labelTxt/a.txt:2", "train/labelTxt/a.txt:3"])
+  }
+
+  @Test("yolo is written as Darknet's files")
+  func darknetWriting() throws {
+    let folder = try folder("train: images/train\nval: images/val\nnames: [cat, dog]\n")
+    let dataset = try folder.read()
+    let second = try TemporaryFolder()
+    try Formats.writable(named: "yolo").write(dataset, to: second.url)
+    let data = try String(contentsOf: second.url.appending(path: "obj.data"), encoding: .utf8)
+    #expect(data.hasPrefix("classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\n"))
+    let list = try String(contentsOf: second.url.appending(path: "valid.txt"), encoding: .utf8)
+    #expect(list == "data/obj_valid_data/c.png\n")
+    let again = try second.read()
+    #expect(again.boxes(.train, 0) == dataset.boxes(.train, 0))
   }
 
   @Test("files that do not meet are named: labels without pictures, pictures without labels")

@@ -26,6 +26,8 @@ public struct KeypointLayout: Sendable, Hashable {
   public var names: [String]
   /// Pairs of points, counted from 0, that a line connects.
   public var edges: [Edge]
+  /// The point that each becomes when the picture is mirrored; empty where that is not said.
+  public var flips: [Int]
 
   /// A line between two points.
   public struct Edge: Sendable, Hashable {
@@ -34,5 +36,7 @@ public struct KeypointLayout: Sendable, Hashable {
     public init(from: Int, to: Int) { (self.from, self.to) = (from, to) }
   }
 
-  public init(names: [String], edges: [Edge] = []) { (self.names, self.edges) = (names, edges) }
+  public init(names: [String], edges: [Edge] = [], flips: [Int] = []) {
+    (self.names, self.edges, self.flips) = (names, edges, flips)
+  }
 }

@@ -31,8 +31,8 @@ enum YOLODataFile {
         )
       )
     }
-    let shape = root["kpt_shape"]?.sequence?.compactMap(\.int) ?? []
-    description.keypointNumberCount = shape.count == 2 ? shape[0] * shape[1] : 0
+    description.keypoints = try keypoints(root, file: name)
+    description.hasTurnedBoxes = root["task"]?.string?.lowercased() == "obb"
     var roots = [folder]
     if let path = root["path"]?.string, !path.isEmpty {
       let url = path.hasPrefix("/") ? URL(filePath: path) : folder.appending(path: path)
@@ -72,6 +72,36 @@ enum YOLODataFile {
       }
     }
     return description
+  }
+
+  private static func keypoints(
+    _ root: Node.Mapping,
+    file: String
+  ) throws -> YOLOKeypointShape? {
+    guard let node = root["kpt_shape"] else { return nil }
+    let shape = node.sequence?.compactMap(\.int) ?? []
+    guard shape.count == 2, (1...10_000).contains(shape[0]), (2...3).contains(shape[1]) else {
+      throw DataError.unreadable(
+        file: location(node, file),
+        reason: "kpt_shape: expected [number of points, 2 or 3]"
+      )
+    }
+    var result = YOLOKeypointShape(pointCount: shape[0], dimensionCount: shape[1])
+    if let flips = root["flip_idx"] {
+      let indices = flips.sequence?.compactMap(\.int) ?? []
+      guard indices.sorted() == Array(0..<shape[0]) else {
+        throw DataError.unreadable(
+          file: location(flips, file),
+          reason: "flip_idx: expected each number from 0 to \(shape[0] - 1) once"
+        )
+      }
+      result.flips = indices
+    }
+    for (key, value) in root["kpt_names"]?.mapping ?? [:] {
+      guard let number = key.int, let names = value.sequence?.compactMap(\.string) else { continue }
+      result.names[number] = names
+    }
+    return result
   }
 
   static func names(_ file: URL) throws -> [String] {

@@ -3,24 +3,60 @@ public import OTXCore
 
 /// YOLO: a text file for each picture, a line for each object, numbers relative to the picture.
 ///
-/// Two ways to say what belongs together are read: Darknet's `obj.data`, `obj.names` and lists of
-/// pictures (github.com/AlexeyAB/darknet, "How to train to detect your custom objects"), and a
-/// `data.yaml` with folders `images/` and `labels/` beside each other (docs.ultralytics.com,
-/// "Object Detection Datasets Overview"); also such folders without either file. A line is `class
-/// x-centre y-centre width height`, or `class x1 y1 x2 y2 x3 y3 …` for an outline, of which the
-/// detection box is the bounding box and which stays the object's region.
+/// Two ways to say what belongs together are read, under any of the names: Darknet's `obj.data`,
+/// `obj.names` and lists of pictures (github.com/AlexeyAB/darknet, "How to train to detect your
+/// custom objects"), and a `data.yaml` with folders `images/` and `labels/` beside each other
+/// (docs.ultralytics.com, "Datasets Overview"); also such folders without either file. A line is
 ///
-/// The format has no place for crowds and difficult objects: written, they are ordinary ones.
+/// - `class x-centre y-centre width height`;
+/// - the same with `x y visibility` of each key point behind it, where `data.yaml` has `kpt_shape`;
+/// - `class x1 y1 x2 y2 x3 y3 …` for an outline, of which the detection box is the bounding box.
+///
+/// Four points may be an outline or the corners of a turned box. They are turned boxes where the
+/// format is named `yolo_ultralytics_obb`, where `data.yaml` says `task: obb` or the dataset's
+/// folder has `obb` in its name, and where all outlines of the dataset are rectangles, of which
+/// nothing is lost; else they are outlines.
+///
+/// `yolo` is written as Darknet's, which holds boxes alone; `yolo_ultralytics` with a `data.yaml`,
+/// as boxes, outlines, turned boxes or key points, whichever the dataset holds. Neither has a place
+/// for crowds, difficult objects and attributes; of masks and ellipses the box is written. Pictures
+/// with a label alone, as for classification, are folders: `imagenet` reads and writes them.
 public struct YOLOFormat: WritableDatasetFormat {
-  public let name = "yolo"
-  public let title = "YOLO"
+  enum Kind: String, Sendable {
+    case darknet = "yolo"
+    case ultralytics = "yolo_ultralytics"
+    case turnedBoxes = "yolo_ultralytics_obb"
+  }
+
+  let kind: Kind
+
+  public var name: String { kind.rawValue }
+  public var title: String {
+    switch kind {
+    case .darknet: "YOLO"
+    case .ultralytics: "YOLO with a data.yaml"
+    case .turnedBoxes: "YOLO with a data.yaml, turned boxes"
+    }
+  }
+  public var aliases: [String] {
+    switch kind {
+    case .darknet: ["darknet"]
+    case .ultralytics: ["roboflow_yolo", "yolov5", "yolov8"]
+    case .turnedBoxes: ["roboflow_yolo_obb"]
+    }
+  }
+  public var variants: [any DatasetFormat] {
+    kind == .darknet ? [YOLOFormat(.ultralytics), YOLOFormat(.turnedBoxes)] : []
+  }
   public let layouts = [
     "data.yaml (path, train, val, test, names) with images/{train,val,test}/*.jpg and labels/{train,val,test}/*.txt",
     "obj.data, obj.names, train.txt with the .txt files beside the pictures (Darknet)",
     "{train,val,test}/images/*.jpg and {train,val,test}/labels/*.txt with classes.txt",
   ]
 
-  public init() {}
+  public init() { kind = .darknet }
+
+  init(_ kind: Kind) { self.kind = kind }
 
   public func recognizes(_ root: URL) -> Recognition {
     do {
@@ -55,7 +91,13 @@ public struct YOLOFormat: WritableDatasetFormat {
   public func read(_ location: DataLocation) throws -> FormatReading {
     switch location {
     case .root(let root, _):
-      let description = try YOLOLayout.description(of: root)
+      var description = try YOLOLayout.description(of: root)
+      let folder = description.base.lastPathComponent.lowercased()
+      if kind == .turnedBoxes
+        || folder.split(whereSeparator: { "_- .".contains($0) }).contains("obb")
+      {
+        description.hasTurnedBoxes = true
+      }
       guard !description.sources.isEmpty else {
         throw DataError.unreadable(
           file: root.path,
@@ -64,7 +106,9 @@ public struct YOLOFormat: WritableDatasetFormat {
       }
       return try YOLOReader(description).read()
     case .subsets(let subsets, _):
-      return try YOLOReader(YOLOLayout.description(of: subsets)).read()
+      var description = try YOLOLayout.description(of: subsets)
+      description.hasTurnedBoxes = kind == .turnedBoxes
+      return try YOLOReader(description).read()
     }
   }
 
@@ -73,7 +117,12 @@ public struct YOLOFormat: WritableDatasetFormat {
     to root: URL,
     options: DatasetWriteOptions
   ) throws {
-    try YOLOWriter(options: options).write(dataset, to: root)
+    switch kind {
+    case .darknet: try DarknetWriter(options: options).write(dataset, to: root)
+    case .ultralytics: try YOLOWriter(options: options).write(dataset, to: root)
+    case .turnedBoxes:
+      try YOLOWriter(options: options, content: .turnedBoxes).write(dataset, to: root)
+    }
   }
 }
 
@@ -85,8 +134,10 @@ struct YOLODescription {
   var names: [String]?
   /// The file that names them, for messages.
   var namesFile = ""
-  /// Numbers of a keypoint after the box: `kpt_shape` of a `data.yaml`, multiplied.
-  var keypointNumberCount = 0
+  /// What stands behind the box; `nil` without key points.
+  var keypoints: YOLOKeypointShape?
+  /// Whether outlines of four points are turned boxes.
+  var hasTurnedBoxes = false
   var sources: [YOLOSource] = []
   var problems: [DatasetProblem] = []
 }
@@ -95,4 +146,27 @@ struct YOLODescription {
 struct YOLOSource {
   var subset: Subset
   var pictures: [URL]
+}
+
+/// Key points as a `data.yaml` describes them: `kpt_shape`, `flip_idx` and `kpt_names`.
+struct YOLOKeypointShape: Equatable {
+  var pointCount: Int
+  /// 2, or 3 with visibilities.
+  var dimensionCount: Int
+  var flips: [Int] = []
+  /// Names by class.
+  var names: [Int: [String]] = [:]
+
+  var numberCount: Int { pointCount * dimensionCount }
+
+  func layouts(_ labels: [String]) -> [String: KeypointLayout] {
+    var result: [String: KeypointLayout] = [:]
+    for (index, label) in labels.enumerated() where result[label] == nil {
+      let known = names[index] ?? []
+      let names =
+        known.count == pointCount ? known : (0..<pointCount).map { "point_\($0 + 1)" }
+      result[label] = KeypointLayout(names: names, flips: flips)
+    }
+    return result
+  }
 }

@@ -143,7 +143,7 @@ enum YOLOLayout {
     if let place = parts.lastIndex(where: { $0.lowercased() == "images" }) {
       let parent = URL(filePath: NSString.path(withComponents: Array(parts[..<place])))
       let siblings = (try? FolderListing(parent))?.folders ?? []
-      for name in ["labels", "annotations"] {
+      for name in ["labels", "annotations", "labeltxt"] {
         guard
           let sibling = siblings.first(where: { $0.lastPathComponent.lowercased() == name })
         else { continue }
