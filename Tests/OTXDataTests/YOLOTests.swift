@@ -73,6 +73,23 @@ struct YOLOTests {
     #expect(dataset.problems.contains { $0.message.contains("classes = 3, but obj.names has 2") })
   }
 
+  @Test(
+    "Darknet's list for validation by its own name and by others'",
+    arguments: ["valid", "val"]
+  )
+  func darknetValidation(_ key: String) throws {
+    let folder = try TemporaryFolder()
+    for name in ["1", "2"] {
+      try folder.picture("\(name).png")
+      try folder.write("0 0.5 0.5 0.5 0.5\n", to: "\(name).txt")
+    }
+    try folder.write("train = train.txt\n\(key) = val.txt\nnames = obj.names\n", to: "obj.data")
+    try folder.write("1.png\n", to: "train.txt")
+    try folder.write("2.png\n", to: "val.txt")
+    try folder.write("a\n", to: "obj.names")
+    #expect(try folder.read().items.mapValues(\.count) == [.train: 1, .val: 1])
+  }
+
   @Test("folders alone, with a list of names or without")
   func foldersAlone() throws {
     let bare = try folder("")

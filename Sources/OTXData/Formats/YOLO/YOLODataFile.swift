@@ -153,9 +153,15 @@ enum YOLODataFile {
 
 /// Darknet's `obj.data`: lines of `key = value` with `train`, `valid` and `names`.
 enum DarknetFile {
+  /// The keys of lists of pictures; other programs write `val` for Darknet's `valid`.
+  private static let keys: [(subset: Subset, names: [String])] = [
+    (.train, ["train"]), (.val, ["valid", "val"]), (.test, ["test"]),
+  ]
+
   static func isOne(_ text: String) -> Bool {
     let values = values(of: text)
-    return values["names"] != nil && (values["train"] != nil || values["valid"] != nil)
+    return values["names"] != nil
+      && keys.prefix(2).contains { $0.names.contains { values[$0] != nil } }
   }
 
   private static func values(of text: String) -> [String: String] {
@@ -199,8 +205,10 @@ enum DarknetFile {
         )
       )
     }
-    for (subset, key) in [(Subset.train, "train"), (.val, "valid"), (.test, "test")] {
-      guard let list = try find(key) else { continue }
+    for (subset, names) in keys {
+      guard let key = names.first(where: { values[$0] != nil }), let list = try find(key) else {
+        continue
+      }
       let pictures = try PictureList.read(list, roots: [folder, list.deletingLastPathComponent()])
       if !pictures.isEmpty {
         description.sources.append(YOLOSource(subset: subset, pictures: pictures))
