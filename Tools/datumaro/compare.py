@@ -205,7 +205,7 @@ def annotation_text(annotation, names):
     else:
         text = f"{kind} {label}"
     for name in ("is_crowd", "difficult"):
-        if annotation.attributes.get(name):
+        if str(annotation.attributes.get(name)).lower() in ("true", "1"):  # Some readers leave texts.
             text += f" #{name}"
     return text
 

@@ -6,11 +6,8 @@ import Testing
 
 @testable import OTXData
 
-/// A Python that has Datumaro (`Tools/datumaro/compare.py` says which), where there is one.
-private let datumaroPython = ProcessInfo.processInfo.environment["OTX_DATUMARO_PYTHON"]
-
 /// What our formats write, read by Datumaro and by us.
-@Suite("Datumaro reads what we write", .enabled(if: datumaroPython != nil))
+@Suite("Datumaro reads what we write", .enabled(if: DatumaroPrograms.python != nil))
 struct WrittenForDatumaroTests {
   /// Datumaro's name for what we write under another name.
   static let names = [
@@ -42,7 +39,7 @@ struct WrittenForDatumaroTests {
       }
       let reading = try format.read(.root(folder.url, format: name))
       if reading.items.values.joined().allSatisfy({ $0.annotations.isEmpty }) { continue }
-      let entry = try WrittenForDatumaroTests.entry(folder.url, format: theirs)
+      let entry = try DatumaroPrograms.entry(folder.url, format: theirs)
       if let error = entry.error {
         let known = limits.filter(error.contains)
         #expect(!known.isEmpty, "\(error)")
@@ -110,24 +107,5 @@ struct WrittenForDatumaroTests {
         items: Dictionary(uniqueKeysWithValues: items)
       )
     }
-  }
-
-  /// What Datumaro makes of a folder.
-  private static func entry(_ folder: URL, format: String) throws -> DatumaroGolden.Entry {
-    let repository = URL(filePath: #filePath).resolvingSymlinksInPath()
-      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let process = Process()
-    process.executableURL = URL(filePath: try #require(datumaroPython))
-    process.arguments = [
-      repository.appending(path: "Tools/datumaro/compare.py").path, folder.path, "--format", format,
-    ]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return try JSONDecoder().decode(DatumaroGolden.Entry.self, from: data)
   }
 }

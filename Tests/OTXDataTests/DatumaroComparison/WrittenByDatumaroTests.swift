@@ -1,0 +1,35 @@
+import Foundation
+import OTXCore
+import OTXTesting
+import Testing
+
+@testable import OTXData
+
+/// What Datumaro writes in the formats that we know, read by Datumaro and by us.
+@Suite("We read what Datumaro writes", .enabled(if: DatumaroPrograms.python != nil))
+struct WrittenByDatumaroTests {
+  @Test("every format that both know")
+  func written() throws {
+    let folder = try TemporaryFolder()
+    let golden = try DatumaroPrograms.export(to: folder.url)
+    #expect(golden.entries.count > 70)
+    for entry in golden.entries where (try? Formats.named(entry.format)) != nil {
+      let differences = try DatumaroComparison.differences(entry, below: folder.url)
+      let exceptions = writtenByDatumaroDifferences.filter { $0.applies(to: entry) }
+      let allowed = exceptions.reduce(into: Set()) { $0.formUnion($1.aspects) }
+      let found = Set(differences.map(\.aspect))
+      let others = differences.filter { !allowed.contains($0.aspect) }
+      #expect(
+        others.isEmpty,
+        "\(entry.testDescription):\n\(others.map(\.description).joined(separator: "\n"))"
+      )
+      for exception in exceptions where exception.format != "*" && exception.path != "*" {
+        let gone = exception.aspects.subtracting(found)
+        #expect(gone.isEmpty, "\(entry.testDescription) agrees in \(gone): take that away")
+      }
+    }
+  }
+}
+
+/// Where we do not read what Datumaro writes as Datumaro does.
+let writtenByDatumaroDifferences: [KnownDifference] = []
