@@ -32,4 +32,48 @@ struct WrittenByDatumaroTests {
 }
 
 /// Where we do not read what Datumaro writes as Datumaro does.
-let writtenByDatumaroDifferences: [KnownDifference] = []
+let writtenByDatumaroDifferences: [KnownDifference] = [
+  KnownDifference(
+    path: "voc_segmentation-masks",
+    format: "voc_segmentation",
+    aspects: [.annotations],
+    reason: "the picture of labels is read whole; Datumaro cuts out objects, so no background"
+  ),
+  // Not yet: take a line away with what mends it.
+  KnownDifference(
+    path: "coco-labels",
+    format: "coco",
+    aspects: [.reading],
+    reason: "labels of whole pictures are not read yet"
+  ),
+  KnownDifference(
+    path: "coco-captions",
+    format: "coco",
+    aspects: [.reading],
+    reason: "captions are not read yet"
+  ),
+  KnownDifference(
+    path: "coco-boxes",
+    format: "coco",
+    aspects: [.attributes],
+    reason: "attributes are not read yet"
+  ),
+  KnownDifference(
+    path: "coco-outlines",
+    format: "coco",
+    aspects: [.annotations],
+    reason: "polygons are not read yet"
+  ),
+  KnownDifference(
+    path: "coco-masks",
+    format: "coco",
+    aspects: [.annotations],
+    reason: "masks are not read yet"
+  ),
+  KnownDifference(
+    path: "imagenet-labels",
+    format: "imagenet",
+    aspects: [.labels, .annotations],
+    reason: "Datumaro's folder `no_label` holds pictures without a label"
+  ),
+]

@@ -18,9 +18,7 @@ struct WrittenForDatumaroTests {
   /// Parts of the errors where Datumaro cannot read what we write; each must occur.
   static let limits: [String: Set<String>] = [
     // Datumaro reads no outlines, and finds no dataset where the first line of a file is one.
-    "yolo": ["Unexpected field count", "Failed to find dataset"],
-    // Not yet: our writer leaves out `labelmap.txt`, which labels outside VOC's own need.
-    "voc": ["Undeclared label"],
+    "yolo": ["Unexpected field count", "Failed to find dataset"]
   ]
 
   @Test("written and read", arguments: Formats.writable.map(\.name))
@@ -30,7 +28,8 @@ struct WrittenForDatumaroTests {
     let limits = WrittenForDatumaroTests.limits[name] ?? []
     var met: Set<String> = []
     var count = 0
-    for dataset in try WrittenForDatumaroTests.datasets() {
+    let pictures = try TemporaryFolder()
+    for dataset in try WrittenForDatumaroTests.datasets(pictures) {
       let folder = try TemporaryFolder()
       do {
         try format.write(dataset, to: folder.url)
@@ -61,7 +60,7 @@ struct WrittenForDatumaroTests {
   }
 
   /// Datasets of one picture a subset, from the richest to the plainest.
-  private static func datasets() throws -> [Dataset] {
+  private static func datasets(_ folder: TemporaryFolder) throws -> [Dataset] {
     let polygon = Region.polygon(Polygon([4, 4, 20, 4, 20, 16, 4, 16]))
     let size = ImageSize(height: 24, width: 32)
     let bitmap = (0..<size.height * size.width).map { (3..<9).contains($0 % size.width) }
@@ -75,6 +74,8 @@ struct WrittenForDatumaroTests {
       points: [5, 5, 9, 9, 0, 0],
       visibilities: [.visible, .hidden, .absent]
     )
+    var person = Annotation.box(BoundingBox(2, 2, 20, 20), label: "person")
+    person.attributes = ["reading": .flag(true), "truncated": .flag(true)]
     let boxes = [difficult, .box(BoundingBox(3, 3, 30, 20), label: "cat")]
     let regions: [Annotation] = [
       .region(polygon, label: "cat", box: BoundingBox(4, 4, 20, 16)),
@@ -90,7 +91,8 @@ struct WrittenForDatumaroTests {
     ]
     let kinds: [[Annotation]] = [
       boxes + regions + joints + [.label("cat"), .caption("two animals")],
-      boxes + regions, boxes, regions, [.label("red cell")], [.caption("one animal")],
+      boxes + regions, boxes, regions, [.label("red cell")], [.caption("one animal")], [person],
+      [.labelMap(try labelMap(folder, size: size, bitmap: bitmap))],
     ]
     return kinds.map { annotations in
       let items = [Subset.train, .val].map { subset in
@@ -103,9 +105,25 @@ struct WrittenForDatumaroTests {
       return Dataset(
         format: "memory",
         root: URL(filePath: "/"),
-        labels: LabelInfo(names: ["cat", "red cell"]),
+        labels: LabelInfo(names: ["cat", "red cell", "person"]),
         items: Dictionary(uniqueKeysWithValues: items)
       )
     }
+  }
+
+  /// A picture of labels in colours.
+  private static func labelMap(
+    _ folder: TemporaryFolder,
+    size: ImageSize,
+    bitmap: [Bool]
+  ) throws -> LabelMap {
+    var image = Image(size: size, red: 0, green: 0, blue: 0)
+    for index in bitmap.indices where bitmap[index] { image.pixels[3 * index] = 128 }
+    try folder.write(Data(ImageFile.png(image)), to: "labels.png")
+    return LabelMap(
+      url: folder.url.appending(path: "labels.png"),
+      encoding: .color,
+      table: LabelTable([0: "background", 128 << 16: "cat"])
+    )
   }
 }
