@@ -5,7 +5,7 @@ Environment: as for `compare.py`. Needs no data: the pictures are drawn.
     python Tools/datumaro/export.py OUTPUT
 
 OUTPUT then holds a folder for each format and kind of data set (`voc_detection-boxes`), and `datumaro.json`, which has
-the form of the golden that `compare.py` writes. `WrittenByDatumaroTests` run it and read the folders with our formats.
+the form of the golden that `compare.py` writes. The tests `WrittenByDatumaro` run it and read the folders with our formats.
 """
 
 import argparse
