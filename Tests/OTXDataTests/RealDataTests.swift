@@ -79,7 +79,7 @@ struct RealDataTests {
     arguments: [
       "ade20k2017_dataset/dataset", "camvid_dataset",
       "common_semantic_segmentation_dataset/dataset",
-      "coco_dataset/coco_panoptic", "cvat_dataset/for_images", "datumaro_dataset/legacy",
+      "cvat_dataset/for_images", "datumaro_dataset/legacy",
       "image_dir_dataset", "kitti_dataset/kitti_segmentation", "labelme_dataset",
       "mpii_json_dataset", "mvtec_dataset/category_0", "widerface_dataset",
     ]

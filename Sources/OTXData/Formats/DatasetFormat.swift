@@ -109,14 +109,22 @@ public struct FormatReading: Sendable {
 extension FormatReading {
   /// Notes pictures that lie beside those of the dataset and are in no annotation file.
   mutating func noteUnusedPictures(base: URL) {
-    var known: [String: Set<String>] = [:]
+    var known: [String: Set<Substring>] = [:]
     for item in items.values.joined() {
-      guard let url = item.image.url else { continue }
-      known[url.deletingLastPathComponent().path, default: []].insert(url.lastPathComponent)
+      guard case .path(let path) = item.image else { continue }
+      let name = path.name.utf8
+      guard let slash = name.lastIndex(of: UInt8(ascii: "/")) else {
+        known[path.folder.path, default: []].insert(path.name[...])
+        continue
+      }
+      let folder = PicturePath(folder: path.folder, name: String(path.name[..<slash])).path
+      known[folder, default: []].insert(path.name[name.index(after: slash)...])
     }
     for (path, names) in known.sorted(by: { $0.key < $1.key }) {
-      guard let listing = try? FolderListing(URL(filePath: path)) else { continue }
-      let unused = listing.pictures.map(\.lastPathComponent).filter { !names.contains($0) }
+      let all = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+      let unused = all.filter {
+        !names.contains($0[...]) && !$0.hasPrefix(".") && FolderListing.isPictureName($0)
+      }.sorted()
       guard let first = unused.first else { continue }
       let folder = URL(filePath: path).path(below: base)
       problems.append(

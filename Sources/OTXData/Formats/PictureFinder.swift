@@ -9,6 +9,8 @@ import OTXCore
 struct PictureFinder {
   private var roots: [URL]
   private var folders: [PictureFolder]
+  /// Names in folders: read once, for a look at each of 100,000 pictures does not come free.
+  private var listings: [String: Set<String>] = [:]
   /// Names in a folder by their folded form, filled when a name leads nowhere.
   private var foldedNames: [String: [String: String]] = [:]
 
@@ -47,13 +49,13 @@ struct PictureFinder {
   private mutating func existing(_ name: String) -> PicturePath? {
     guard !name.isEmpty, !name.utf8.contains(0) else { return nil }
     if name.hasPrefix("/") {
-      return PictureFinder.exists(name)
+      return exists(name)
         ? PicturePath(folder: PictureFolder(URL(filePath: "/")), name: String(name.dropFirst()))
         : nil
     }
     for index in folders.indices {
       let path = PicturePath(folder: folders[index], name: name)
-      if PictureFinder.exists(path.path) {
+      if exists(path.path) {
         if index > 0 {
           roots.swapAt(0, index)
           folders.swapAt(0, index)
@@ -64,13 +66,33 @@ struct PictureFinder {
     return nil
   }
 
-  private static func exists(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0
+  private mutating func exists(_ path: String) -> Bool {
+    let bytes = path.utf8
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return false }
+    let name = path[bytes.index(after: slash)...]
+    let folder = slash == bytes.startIndex ? "/" : String(path[..<slash])
+    return isListed(String(name), in: folder)
+  }
+
+  private mutating func isListed(_ name: String, in folder: String) -> Bool {
+    guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
+      // Texts of two Unicode forms are equal, files of such names are two.
+      var status = stat()
+      return stat("\(folder)/\(name)", &status) == 0
+    }
+    if let known = listings[folder] { return known.contains(name) }
+    let names = Set((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    listings[folder] = names
+    return names.contains(name)
   }
 
   /// The same name as other systems write it, and ever fewer of its folders.
   private static func otherReadings(of name: String) -> [String] {
+    let isPlain = name.utf8.allSatisfy { byte in
+      byte < 0x80 && byte != UInt8(ascii: "/") && byte != UInt8(ascii: "\\")
+        && byte != UInt8(ascii: ":")
+    }
+    if isPlain { return [] }
     var path = name.replacingOccurrences(of: "\\", with: "/")
     if path.count > 2, path.dropFirst().first == ":" { path = String(path.dropFirst(2)) }
     let parts = path.split(separator: "/").filter { $0 != "." }
@@ -91,6 +113,7 @@ struct PictureFinder {
     let path = name.replacingOccurrences(of: "\\", with: "/")
     let parts = path.split(separator: "/").map(String.init)
     guard let last = parts.last, !path.hasPrefix("/"), !parts.contains("..") else { return nil }
+    if let known = listings[root.path], known.isEmpty, parts.count == 1 { return nil }
     let folder = parts.dropLast().joined(separator: "/")
     let place = folder.isEmpty ? root.path : root.appending(path: folder).path
     if foldedNames[place] == nil {
@@ -105,6 +128,7 @@ struct PictureFinder {
   }
 
   private static func folded(_ name: String) -> String {
-    name.precomposedStringWithCanonicalMapping.lowercased()
+    let isASCII = name.utf8.allSatisfy { $0 < 0x80 }
+    return (isASCII ? name : name.precomposedStringWithCanonicalMapping).lowercased()
   }
 }

@@ -2,63 +2,50 @@ import Foundation
 import OTXCore
 
 /// One COCO annotation file, as it is written (cocodataset.org, "Data format").
-struct COCOFile {
-  struct Category {
+struct COCOFile: Sendable {
+  struct Category: Sendable {
     var id: Int
     var name: String
+    var parent: String?
+    var keypoints: KeypointLayout?
+    var color: Color?
   }
 
-  struct Picture {
-    var id: Int
-    var fileName: String
-    var height: Int?
-    var width: Int?
-    /// Where the entry begins, for messages.
+  /// Something wrong with an entry.
+  struct Flaw: Sendable {
+    /// Where the entry begins.
     var position: Int
-  }
-
-  struct Object {
-    var id: Int?
-    var imageID: Int
-    var categoryID: Int
-    /// x, y, width, height in pixels.
-    var x: Double
-    var y: Double
-    var width: Double
-    var height: Double
-    var isCrowd: Bool
-    var position: Int
+    var kind: String
+    var message: String
+    /// Whether the entry is left out altogether.
+    var isLeftOut = true
   }
 
   /// What to call the file in messages.
   var name: String
   var categories: [Category] = []
-  var pictures: [Picture] = []
-  var objects: [Object] = []
-  /// Entries that lack what they need, with the byte where they begin.
-  var flaws: [(position: Int, kind: String, message: String)] = []
+  /// As they were read, part after part.
+  var pictures: [COCOPictures] = []
+  var objects: [COCOObjects] = []
+  private var found: Set<String> = []
+
+  var pictureCount: Int { pictures.reduce(0) { $0 + $1.list.count } }
+  var flaws: [Flaw] { pictures.flatMap(\.flaws) + objects.flatMap(\.flaws) }
 
   /// Reads a file.
   ///
+  /// - Parameter kind: What it says, where that is known.
   /// - Throws: ``DataError/unreadable(file:reason:)`` with file, line and column for text that is
   ///   not JSON or a value of the wrong type, and for missing lists.
-  init(_ url: URL, name: String) throws {
+  init(_ url: URL, name: String, kind: COCOKind? = nil) throws {
     self.name = name
-    var found: Set<String> = []
     var file = self
     let isObject = try JSONScanner.scan(url, name: name) { scanner in
       guard scanner.nextKind() == .object else {
         try scanner.skipValue()
         return false
       }
-      try scanner.object { scanner, key in
-        switch key {
-        case "categories": try file.list(&scanner, key, &found) { try $0.readCategory(&$1) }
-        case "images": try file.list(&scanner, key, &found) { try $0.readPicture(&$1) }
-        case "annotations": try file.list(&scanner, key, &found) { try $0.readObject(&$1) }
-        default: try scanner.skipValue()
-        }
-      }
+      try scanner.object { try file.readMember(&$0, $1) }
       return true
     }
     guard isObject else {
@@ -67,41 +54,63 @@ struct COCOFile {
         reason: "is not a COCO annotation file: it does not begin with an object '{'"
       )
     }
-    for key in ["images", "annotations", "categories"] where !found.contains(key) {
+    self = file
+    let isCaptions = !objects.isEmpty && objects.allSatisfy(\.hasCaptionsOnly)
+    var required = ["images"]
+    if kind != .imageInfo { required.append("annotations") }
+    if kind?.hasCategories ?? !isCaptions { required.append("categories") }
+    for key in required where !found.contains(key) {
+      let purpose = kind.map { " of \($0.title)" } ?? " for object detection"
       throw DataError.unreadable(
         file: name,
-        reason: "is not a COCO annotation file for object detection: it has no '\(key)'"
+        reason: "is not a COCO annotation file\(purpose): it has no '\(key)'"
       )
     }
-    self = file
   }
 
-  private mutating func list(
-    _ scanner: inout JSONScanner,
-    _ key: String,
-    _ found: inout Set<String>,
-    _ element: (inout COCOFile, inout JSONScanner) throws -> Void
-  ) throws {
+  private mutating func readMember(_ scanner: inout JSONScanner, _ key: String) throws {
+    guard ["categories", "images", "annotations"].contains(key) else {
+      return try scanner.skipValue()
+    }
+    guard found.insert(key).inserted else { throw scanner.failure("'\(key)' stands twice") }
     guard scanner.nextKind() == .array else {
       throw scanner.failure("'\(key)' should be a list")
     }
-    found.insert(key)
-    try scanner.array { scanner in
-      guard scanner.nextKind() == .object else {
-        throw scanner.failure("'\(key)' should be a list of objects")
+    switch key {
+    case "images": pictures = try JSONList<COCOPictures>.read(&scanner)
+    case "annotations": objects = try JSONList<COCOObjects>.read(&scanner)
+    default:
+      try scanner.array { scanner in
+        try scanner.expectObject(in: key)
+        try readCategory(&scanner)
       }
-      try element(&self, &scanner)
     }
   }
 
   private mutating func readCategory(_ scanner: inout JSONScanner) throws {
     let position = scanner.position
-    var id: Int?
-    var name: String?
-    try scanner.object { scanner, key in
+    var (id, name): (Int?, String?)
+    var (points, edges): ([String], [Float]) = ([], [])
+    var isKeypointCategory = false
+    var category = Category(id: 0, name: "")
+    try scanner.members { scanner, key in
       switch key {
       case "id": id = try scanner.integerIfPresent()
       case "name": name = try scanner.stringIfPresent()
+      case "supercategory": category.parent = try scanner.stringIfPresent()
+      case "keypoints" where scanner.nextKind() == .array:
+        isKeypointCategory = true
+        try scanner.array { points.append(try $0.stringIfPresent() ?? "") }
+      case "skeleton" where scanner.nextKind() == .array:
+        isKeypointCategory = true
+        try scanner.array { scanner in
+          guard scanner.nextKind() == .array else { return try scanner.skipValue() }
+          try scanner.appendNumbers(to: &edges)
+        }
+      case "color" where scanner.nextKind() == .array:
+        var levels: [Float] = []
+        try scanner.appendNumbers(to: &levels)
+        category.color = Color(levels: levels)
       default: try scanner.skipValue()
       }
     }
@@ -117,92 +126,85 @@ struct COCOFile {
       }
       return
     }
-    categories.append(Category(id: id, name: name))
+    (category.id, category.name) = (id, name)
+    if ["", "none", name].contains(category.parent) { category.parent = nil }
+    if isKeypointCategory {
+      category.keypoints = KeypointLayout(names: points, edges: COCOFile.edges(edges))
+    }
+    categories.append(category)
   }
 
-  private mutating func readPicture(_ scanner: inout JSONScanner) throws {
+  /// Pairs of points; COCO counts them from 1, some programs from 0.
+  private static func edges(_ numbers: [Float]) -> [KeypointLayout.Edge] {
+    let first = numbers.contains(0) ? 0 : 1
+    return stride(from: 0, to: numbers.count - 1, by: 2).compactMap { index in
+      guard let from = Int(exactly: numbers[index]), let to = Int(exactly: numbers[index + 1])
+      else { return nil }
+      return KeypointLayout.Edge(from: from - first, to: to - first)
+    }
+  }
+}
+
+extension JSONScanner {
+  /// Stands on an object, an element of the list `key`.
+  mutating func expectObject(in key: String) throws {
+    guard nextKind() == .object else { throw failure("'\(key)' should be a list of objects") }
+  }
+}
+
+extension Color {
+  /// Of red, green and blue; `nil` for other numbers.
+  init?(levels: [Float]) {
+    let channels = levels.compactMap { UInt8(exactly: $0) }
+    guard levels.count == 3, channels.count == 3 else { return nil }
+    self.init(red: channels[0], green: channels[1], blue: channels[2])
+  }
+}
+
+/// Entries of the list `images`.
+struct COCOPictures: JSONListReader {
+  struct Picture: Sendable {
+    var id: Int
+    var fileName: String
+    var size: ImageSize?
+    var attributes: [String: AttributeValue]
+    /// Where the entry begins, for messages.
+    var position: Int
+  }
+
+  var list: [Picture] = []
+  var flaws: [COCOFile.Flaw] = []
+
+  mutating func readElement(_ scanner: inout JSONScanner) throws {
+    try scanner.expectObject(in: "images")
     let position = scanner.position
-    var picture = Picture(id: 0, fileName: "", height: nil, width: nil, position: position)
-    var id: Int?
-    try scanner.object { scanner, key in
+    var (id, height, width): (Int?, Int?, Int?)
+    var fileName = ""
+    var attributes: [String: AttributeValue] = [:]
+    try scanner.members { scanner, key in
       switch key {
       case "id": id = try scanner.integerIfPresent()
-      case "file_name": picture.fileName = try scanner.stringIfPresent() ?? ""
-      case "height": picture.height = try scanner.integerIfPresent()
-      case "width": picture.width = try scanner.integerIfPresent()
+      case "file_name": fileName = try scanner.stringIfPresent() ?? ""
+      case "height": height = try scanner.integerIfPresent()
+      case "width": width = try scanner.integerIfPresent()
+      case "attributes": attributes = try scanner.attributes()
       default: try scanner.skipValue()
       }
     }
-    guard let id, !picture.fileName.isEmpty else {
+    guard let id, !fileName.isEmpty else {
       flaws.append(
-        (position, "incomplete image entry", "an image needs a numeric 'id' and a 'file_name'")
-      )
-      return
-    }
-    picture.id = id
-    pictures.append(picture)
-  }
-
-  private mutating func readObject(_ scanner: inout JSONScanner) throws {
-    let position = scanner.position
-    var (id, imageID, categoryID): (Int?, Int?, Int?)
-    var numbers: (Double, Double, Double, Double) = (0, 0, 0, 0)
-    var numberCount = 0
-    var isCrowd = false
-    try scanner.object { scanner, key in
-      switch key {
-      case "id": id = try scanner.integerIfPresent()
-      case "image_id": imageID = try scanner.integerIfPresent()
-      case "category_id": categoryID = try scanner.integerIfPresent()
-      case "iscrowd":
-        isCrowd =
-          scanner.nextKind() == .literal
-          ? try scanner.literal() ?? false : try scanner.numberIfPresent() == 1
-      case "bbox" where scanner.nextKind() == .array:
-        try scanner.array { scanner in
-          let number = try scanner.numberIfPresent()
-          switch numberCount {
-          case 0: numbers.0 = number ?? .nan
-          case 1: numbers.1 = number ?? .nan
-          case 2: numbers.2 = number ?? .nan
-          default: numbers.3 = number ?? .nan
-          }
-          numberCount += 1
-        }
-      default: try scanner.skipValue()
-      }
-    }
-    let label = id.map { "annotation \($0)" } ?? "an annotation"
-    guard let imageID, let categoryID else {
-      flaws.append(
-        (
-          position, "incomplete annotation",
-          "\(label) needs 'image_id' and 'category_id', both numbers"
+        COCOFile.Flaw(
+          position: position,
+          kind: "incomplete image entry",
+          message: "an image needs a numeric 'id' and a 'file_name'"
         )
       )
       return
     }
-    guard numberCount == 4 else {
-      flaws.append(
-        (
-          position, "incomplete annotation",
-          "\(label) needs a 'bbox' of 4 numbers, it has \(numberCount)"
-        )
-      )
-      return
-    }
-    objects.append(
-      Object(
-        id: id,
-        imageID: imageID,
-        categoryID: categoryID,
-        x: numbers.0,
-        y: numbers.1,
-        width: numbers.2,
-        height: numbers.3,
-        isCrowd: isCrowd,
-        position: position
-      )
+    var size: ImageSize?
+    if let height, let width { size = ImageSize(height: height, width: width) }
+    list.append(
+      Picture(id: id, fileName: fileName, size: size, attributes: attributes, position: position)
     )
   }
 }

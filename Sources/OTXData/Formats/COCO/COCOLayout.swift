@@ -20,10 +20,10 @@ enum COCOLayout {
     }
     if !roboflow.isEmpty { return roboflow }
     if let annotations = listing.folder("annotations") {
-      let files = detectionFiles(try FolderListing(annotations).files(endingIn: "json"))
+      let files = try FolderListing(annotations).files(endingIn: "json")
       if !files.isEmpty { return named(files, around: root) }
     }
-    return named(detectionFiles(listing.files(endingIn: "json")), around: root)
+    return named(listing.files(endingIn: "json"), around: root)
   }
 
   /// What the user named: files, or folders of them.
@@ -60,21 +60,6 @@ enum COCOLayout {
     return sources
   }
 
-  /// Files about objects, where a folder also holds captions, masks and the like.
-  private static func detectionFiles(_ files: [URL]) -> [URL] {
-    func starting(_ prefix: String) -> [URL] {
-      files.filter { $0.lastPathComponent.lowercased().hasPrefix(prefix) }
-    }
-    let instances = starting("instances")
-    if !instances.isEmpty { return instances }
-    let keypoints = starting("person_keypoints")
-    if !keypoints.isEmpty { return keypoints }
-    let others = ["captions_", "panoptic_", "image_info", "labels_", "stuff_"]
-    return files.filter { file in
-      !others.contains { file.lastPathComponent.lowercased().hasPrefix($0) }
-    }
-  }
-
   /// Files named after subsets; a single one that is not is all there is to train on.
   private static func named(_ files: [URL], around root: URL) -> [COCOSource] {
     let sources = files.compactMap { file in
@@ -100,13 +85,18 @@ enum COCOLayout {
       roots += [images, base]
     }
     let existing = roots.filter { FileManager.default.fileExists(atPath: $0.path) }
-    return COCOSource(subset: subset, annotations: file, imageRoots: existing)
+    return COCOSource(
+      subset: subset,
+      kind: COCOKind(fileName: file.lastPathComponent),
+      annotations: file,
+      imageRoots: existing
+    )
   }
 
   /// Whether a file has a name that only COCO annotation files have.
   static func hasOwnName(_ file: URL) -> Bool {
     let name = file.lastPathComponent.lowercased()
-    return name == "_annotations.coco.json" || name.hasPrefix("instances_")
+    return name == "_annotations.coco.json" || COCOKind(fileName: name) != nil
   }
 
   /// Whether a file begins like a COCO annotation file: an object with `images` or `annotations` in
@@ -124,6 +114,7 @@ enum COCOLayout {
         try scanner.skipValue()
       }
     }
-    return !keys.isDisjoint(with: ["images", "annotations"])
+    // `image` and `annotations` are Segment Anything's.
+    return !keys.isDisjoint(with: ["images", "annotations"]) && !keys.contains("image")
   }
 }

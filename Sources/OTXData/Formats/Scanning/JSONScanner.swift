@@ -9,7 +9,7 @@ struct JSONScanner {
   let bytes: UnsafeBufferPointer<UInt8>
   /// What to call the file in errors.
   let name: String
-  private(set) var position = 0
+  var position = 0
 
   init(_ bytes: UnsafeBufferPointer<UInt8>, name: String) {
     self.bytes = bytes
@@ -50,7 +50,7 @@ struct JSONScanner {
     return .unreadable(file: "\(name):\(line):\(position - start)", reason: reason)
   }
 
-  private func unexpected(_ expected: String) -> DataError {
+  func unexpected(_ expected: String) -> DataError {
     guard position < bytes.count else {
       return failure("is cut short: the file ends where \(expected) should be")
     }
@@ -87,7 +87,8 @@ struct JSONScanner {
     }
   }
 
-  private mutating func take(_ byte: UInt8) -> Bool {
+  /// Passes a byte and the space before it; `false` where another one stands.
+  mutating func take(_ byte: UInt8) -> Bool {
     skipSpace()
     guard position < bytes.count, bytes[position] == byte else { return false }
     position += 1
@@ -108,6 +109,39 @@ struct JSONScanner {
       try body(&self, key)
     } while take(UInt8(ascii: ","))
     guard take(UInt8(ascii: "}")) else { throw unexpected("',' or '}'") }
+  }
+
+  /// Walks an object's members as ``object(_:)`` does, without making a text of each key.
+  mutating func members(_ body: (inout JSONScanner, JSONKey) throws -> Void) throws {
+    guard take(UInt8(ascii: "{")) else { throw unexpected("an object") }
+    if take(UInt8(ascii: "}")) { return }
+    repeat {
+      let key = try key()
+      guard take(UInt8(ascii: ":")) else { throw unexpected("':'") }
+      try body(&self, key)
+    } while take(UInt8(ascii: ","))
+    guard take(UInt8(ascii: "}")) else { throw unexpected("',' or '}'") }
+  }
+
+  private mutating func key() throws -> JSONKey {
+    skipSpace()
+    guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+      throw unexpected("a key")
+    }
+    let start = position + 1
+    var end = start
+    while end < bytes.count {
+      switch bytes[end] {
+      case UInt8(ascii: "\""):
+        position = end + 1
+        return JSONKey(bytes: UnsafeBufferPointer(rebasing: bytes[start..<end]), decoded: nil)
+      case UInt8(ascii: "\\"):
+        let decoded = try string()
+        return JSONKey(bytes: UnsafeBufferPointer(rebasing: bytes[start..<start]), decoded: decoded)
+      default: end += 1
+      }
+    }
+    throw failure("is cut short: the file ends inside a text", at: bytes.count)
   }
 
   /// Walks an array's elements; `body` must read or skip each value.
@@ -133,20 +167,80 @@ struct JSONScanner {
     throw failure("is cut short: the file ends inside a text")
   }
 
-  /// The slow road for a string with escapes: found its end, JSONDecoder reads it.
+  /// The slow road for a string with escapes.
   private mutating func escapedString(from start: Int) throws -> String {
-    while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
-      position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+    var text = [UInt8](bytes[start..<position])
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
+      case UInt8(ascii: "\\"): try appendEscape(to: &text)
+      default: text.append(byte)
+      }
     }
+    throw failure("is cut short: the file ends inside a text", at: bytes.count)
+  }
+
+  /// What an escape stands for; the backslash is passed.
+  private mutating func appendEscape(to text: inout [UInt8]) throws {
+    let start = position - 1
     guard position < bytes.count else {
       throw failure("is cut short: the file ends inside a text", at: bytes.count)
     }
-    defer { position += 1 }
-    let quoted = Data(bytes[(start - 1)...position])
-    guard let text = try? JSONDecoder().decode(String.self, from: quoted) else {
-      throw failure("is damaged: a text with an unknown escape", at: start)
+    let byte = bytes[position]
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"):
+      guard let first = codeUnit() else {
+        throw failure("is damaged: '\\u' without four digits", at: start)
+      }
+      var scalar = UInt32(first)
+      if (0xD800..<0xDC00).contains(first) {
+        guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+          bytes[position + 1] == UInt8(ascii: "u")
+        else { throw loneSurrogate(first, at: start) }
+        position += 2
+        guard let second = codeUnit(), (0xDC00..<0xE000).contains(second) else {
+          throw loneSurrogate(first, at: start)
+        }
+        scalar = 0x10000 + (scalar - 0xD800) << 10 + (UInt32(second) - 0xDC00)
+      }
+      guard let value = Unicode.Scalar(scalar) else { throw loneSurrogate(first, at: start) }
+      text += UTF8.encode(value).map(Array.init) ?? []
+    default: throw failure("is damaged: a text with an unknown escape", at: start)
     }
-    return text
+  }
+
+  private func loneSurrogate(_ unit: UInt16, at position: Int) -> DataError {
+    failure(
+      "is damaged: '\\u\(String(unit, radix: 16))' is one half of a character without the other",
+      at: position
+    )
+  }
+
+  /// Four hexadecimal digits.
+  private mutating func codeUnit() -> UInt16? {
+    guard position + 4 <= bytes.count else { return nil }
+    var value: UInt16 = 0
+    for byte in bytes[position..<position + 4] {
+      let digit: UInt8
+      switch byte {
+      case 0x30...0x39: digit = byte - 0x30
+      case 0x41...0x46: digit = byte - 0x41 + 10
+      case 0x61...0x66: digit = byte - 0x61 + 10
+      default: return nil
+      }
+      value = value << 4 | UInt16(digit)
+    }
+    position += 4
+    return value
   }
 
   mutating func number() throws -> Double {
@@ -285,8 +379,42 @@ struct JSONScanner {
   }
 
   /// A whole number; `nil` for anything else, which is skipped.
+  ///
+  /// Ids of 18 digits keep them all, which doubles would not.
   mutating func integerIfPresent() throws -> Int? {
-    try numberIfPresent().flatMap { Int(exactly: $0) }
+    guard nextKind() == .number else { return try numberIfPresent().flatMap { Int(exactly: $0) } }
+    let start = position
+    let isNegative = bytes[position] == UInt8(ascii: "-")
+    if isNegative { position += 1 }
+    let digits = position
+    var value = 0
+    while position < bytes.count, position - digits < 18, bytes[position] & 0xF0 == 0x30,
+      bytes[position] & 0x0F < 10
+    {
+      value = value * 10 + Int(bytes[position] & 0x0F)
+      position += 1
+    }
+    let isWhole =
+      position > digits && position < bytes.count
+      && (bytes[position] == UInt8(ascii: ",") || bytes[position] == UInt8(ascii: "}")
+        || bytes[position] == UInt8(ascii: "]") || bytes[position] <= 0x20)
+    if isWhole { return isNegative ? -value : value }
+    position = start
+    return Int(exactly: try number())
+  }
+
+  /// Adds the numbers of a list, `nan` for what is none.
+  mutating func appendNumbers(to numbers: inout [Float]) throws {
+    guard take(UInt8(ascii: "[")) else { throw unexpected("a list") }
+    if take(UInt8(ascii: "]")) { return }
+    repeat {
+      if nextKind() == .number {
+        numbers.append(Float(try number()))
+      } else {
+        numbers.append(Float(try numberIfPresent() ?? .nan))
+      }
+    } while take(UInt8(ascii: ","))
+    guard take(UInt8(ascii: "]")) else { throw unexpected("',' or ']'") }
   }
 
   /// A text; `nil` for anything else, which is skipped.
@@ -296,5 +424,23 @@ struct JSONScanner {
       return nil
     }
     return try string()
+  }
+}
+
+/// A key as it stands in the text; valid while the text is.
+///
+/// Compared with names of keys, it costs no more than their bytes.
+struct JSONKey {
+  fileprivate let bytes: UnsafeBufferPointer<UInt8>
+  /// Where the key is written with escapes.
+  fileprivate let decoded: String?
+
+  var text: String { decoded ?? String(decoding: bytes, as: UTF8.self) }
+
+  static func ~= (name: StaticString, key: JSONKey) -> Bool {
+    if let decoded = key.decoded { return decoded == "\(name)" }
+    guard key.bytes.count == name.utf8CodeUnitCount else { return false }
+    guard let base = key.bytes.baseAddress else { return true }
+    return memcmp(base, name.utf8Start, key.bytes.count) == 0
   }
 }
