@@ -134,7 +134,7 @@ public struct COCOFormat: WritableDatasetFormat {
   /// Writes items as COCO.
   ///
   /// Each kind of annotation goes into the file of its kind. Ids are counted anew, colours and
-  /// groups of labels are left out; a turned box becomes a polygon. Polylines, ellipses, label maps
+  /// groups of labels are left out; a turned box becomes a polygon, an ellipse a mask. Lines, label maps
   /// and objects without a label are errors.
   public func write(
     _ dataset: Dataset,

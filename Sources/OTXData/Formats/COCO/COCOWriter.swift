@@ -216,7 +216,9 @@ struct COCOFileWriter {
     _ picture: COCOWriter.Picture,
     _ text: inout JSONText
   ) throws {
-    let shape = try annotation.region.map { try COCOShape($0, of: picture.item.id) }
+    let shape = try annotation.region.map {
+      try COCOShape($0, of: picture.item.id, size: picture.size)
+    }
     if let box = annotation.box ?? shape?.bounds {
       text.member("bbox", [box.x1, box.y1, box.width, box.height])
       text.key("area")
@@ -268,7 +270,7 @@ struct COCOFileWriter {
             guard let region = annotation.region, let label = annotation.label,
               let category = dataset.labels.index(of: label)
             else { continue }
-            let mask = try COCOShape(region, of: picture.item.id).mask(in: picture.size)
+            let mask = try region.mask(size: picture.size)
             image.paint(mask, number: index + 1)
             text.object { text in
               text.member("id", index + 1)
