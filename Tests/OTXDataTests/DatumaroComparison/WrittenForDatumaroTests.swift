@@ -12,13 +12,15 @@ struct WrittenForDatumaroTests {
   /// Datumaro's name for what we write under another name.
   static let names = [
     // We write a folder for each subset.
-    "imagenet": "imagenet_with_subset_dirs"
+    "imagenet": "imagenet_with_subset_dirs",
+    // Datumaro exports by this name and imports by the other.
+    "yolo_ultralytics": "yolo",
   ]
 
   /// Parts of the errors where Datumaro cannot read what we write; each must occur.
   static let limits: [String: Set<String>] = [
     // Datumaro reads no outlines, and finds no dataset where the first line of a file is one.
-    "yolo": ["Unexpected field count", "Failed to find dataset"]
+    "yolo_ultralytics": ["Unexpected field count", "Failed to find dataset"]
   ]
 
   @Test("written and read", arguments: Formats.writable.map(\.name))
@@ -40,6 +42,8 @@ struct WrittenForDatumaroTests {
       if reading.items.values.joined().allSatisfy({ $0.annotations.isEmpty }) { continue }
       let entry = try DatumaroPrograms.entry(folder.url, format: theirs)
       if let error = entry.error {
+        // A format of ours alone: there is nothing to compare.
+        if error.hasPrefix("UnknownFormatError") { return }
         let known = limits.filter(error.contains)
         #expect(!known.isEmpty, "\(error)")
         met.formUnion(known)
