@@ -24,6 +24,7 @@ struct AnnotationText {
     "coco_person_keypoints": .always,
     "coco_stuff": .always,
     "roboflow_coco": .always,
+    "mmdet_coco": .always,
     // A line each in `list_bbox_celeba.txt` and `list_landmarks_celeba.txt`.
     "celeba": .always,
     // The head's box comes from a file of its own.

@@ -22,7 +22,8 @@ let deliberateDifferences: [KnownDifference] = [
     path: "formats/coco_dataset/coco",
     format: "coco",
     aspects: [.annotations],
-    reason: "key points are those of the instances with the same ids; Datumaro leaves their files out"
+    reason:
+      "key points are those of the instances with the same ids; Datumaro leaves their files out"
   ),
   KnownDifference(
     path: "formats/coco_dataset/coco_panoptic",
@@ -41,5 +42,5 @@ let pendingDifferences: [KnownDifference] = [
     format: "imagenet",
     aspects: [.labels, .subsets, .items, .annotations],
     reason: "folders inside a label's folder are labels of their own; a picture above is unlabelled"
-  ),
+  )
 ]
