@@ -69,7 +69,8 @@ public final class Engine: Sendable {
     library: RecipeLibrary = .builtIn,
     registry: EngineRegistry = .standard
   ) throws {
-    let dataset = try DatasetReader.read(data, strict: request.isStrict)
+    let reading = try request.dataOptions()
+    let dataset = try DatasetReader.read(data, strict: reading.strict, labels: reading.labels)
     let configurator = AutoConfigurator(
       models: registry.models,
       library: library,
@@ -162,7 +163,8 @@ public final class Engine: Sendable {
         "the data of \(stopped.root.relativePath) is no longer where it was (\(stopped.record.root ?? "files of its own")); say where it is now, for example --data-root FOLDER"
       )
     }
-    let dataset = try DatasetReader.read(location, strict: stopped.recipe.data.strict)
+    let reading = stopped.recipe.data
+    let dataset = try DatasetReader.read(location, strict: reading.strict, labels: reading.labels)
     var recipe = stopped.recipe
     var decisions: [Decision] = stopped.record.decisions ?? []
     // A checkpoint has all weights; the file that they began with may be gone.
@@ -214,7 +216,9 @@ public final class Engine: Sendable {
       source: artifact.source,
       recipe: recipe,
       decisions: [],
-      dataset: try data.map { try DatasetReader.read($0, strict: recipe.data.strict) },
+      dataset: try data.map {
+        try DatasetReader.read($0, strict: recipe.data.strict, labels: recipe.data.labels)
+      },
       location: data,
       options: options,
       workspace: workspace,

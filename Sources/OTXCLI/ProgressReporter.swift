@@ -108,7 +108,25 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
     )
   }
 
+  /// How much of some long work is done; called on any thread, in no order.
+  func progress(_ what: String, _ done: Int, of count: Int) {
+    lock.withLock {
+      // Threads overtake each other: what is shown only grows.
+      if pace == nil || lastDone >= count {
+        (pace, lastDone) = (nil, 0)
+        // What is done at once needs no line.
+        if console.errorWidth == nil { lastLine = now() }
+      }
+      guard done > lastDone || done == count else { return }
+      tell(done, of: count, what: what, line: "\(what):")
+    }
+  }
+
   private func tellValidation(_ done: Int, of count: Int) {
+    tell(done, of: count, what: "images", line: "Evaluated")
+  }
+
+  private func tell(_ done: Int, of count: Int, what: String, line: String) {
     let time = now().timeIntervalSinceReferenceDate
     if pace == nil || done < lastDone { pace = Pace(done: 0, at: time) }
     lastDone = done
@@ -119,7 +137,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       let eta = TrainingStep.clockTime(Double(count - done) / rate)
       texts =
         [
-          "\(done)/\(count) images  \(speed) images/s  ETA \(eta)",
+          "\(done)/\(count) \(what)  \(speed) \(what)/s  ETA \(eta)",
           "\(done)/\(count)  \(speed)/s  ETA \(eta)", "\(speed)/s  ETA \(eta)",
         ] + texts
     }
@@ -128,7 +146,7 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
       let share = Double(done) / Double(max(count, 1))
       draw(ProgressBar(texts: texts, done: share), width: width)
     } else if level == .trace || due(ProgressReporter.lineInterval) {
-      write("Evaluated \(texts[0])", level == .trace ? .trace : .info)
+      write("\(line) \(texts[0])", level == .trace ? .trace : .info)
     }
   }
 

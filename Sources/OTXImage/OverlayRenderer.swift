@@ -135,7 +135,7 @@ private struct Canvas {
   }
 
   private func label(_ caption: String, _ color: Color) throws -> Label {
-    let text = Canvas.ascii(caption)
+    let text = OverlayRenderer.plain(caption)
     let size = try Image.textSize(text, scale: scale, thickness: textThickness)
     return Label(
       text: text,
@@ -147,9 +147,11 @@ private struct Canvas {
       baseline: padding + size.height
     )
   }
+}
 
+extension OverlayRenderer {
   /// The text in the letters that the font has: without accents, and `?` for other scripts.
-  private static func ascii(_ text: String) -> String {
+  static func plain(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 < 128 }) { return text }
     var plain = text.folding(options: .diacriticInsensitive, locale: nil)
     for (letter, spelling) in [("ß", "ss"), ("æ", "ae"), ("ø", "o"), ("ł", "l"), ("°", "deg")] {

@@ -24,10 +24,12 @@ public struct RecipeRequest: Sendable {
     self.overrides = overrides
   }
 
-  /// Whether a damaged item of the data is to end the run; known before the data is read.
-  public var isStrict: Bool {
+  /// How the data is to be read; known before it is.
+  ///
+  /// - Throws: ``ConfigurationError`` for a value that the user gave and that is none.
+  public func dataOptions() throws -> DataOptions {
     let start = recipe ?? Recipe(name: "", task: .detection, model: ModelOptions(""))
-    return (try? start.applying(overrides).data.strict) ?? false
+    return try start.applying(overrides).data
   }
 }
 

@@ -32,6 +32,7 @@ func expectationText(of type: any Decodable.Type) -> String? {
   case is Int.Type: "a whole number"
   case is Double.Type, is Float.Type: "a number"
   case is String.Type: "a text"
+  case is [String].Type: "a list of texts, for example [RBC, WBC]"
   case is [Int].Type: "a list of whole numbers, for example [60, 80]"
   case is [Float].Type: "a list of numbers, for example [0.5, 1]"
   case is CacheLimit.Type: "none, auto or a size, for example 2GiB"

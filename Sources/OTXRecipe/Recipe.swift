@@ -140,6 +140,8 @@ public struct DataOptions: Codable, Sendable, Equatable {
   ///
   /// A large picture costs a fraction of the time then. `auto`: in training only.
   public var reducedDecoding = ReducedDecoding.auto
+  /// What becomes of the dataset's labels: renamed, merged, left out, ignored, ordered.
+  public var labels = LabelOptions()
   /// Training at several sizes of the network's input.
   public var multiScale = MultiScaleOptions()
   public init() {}

@@ -53,6 +53,8 @@ public enum RecipeSchema {
     case is String.Type: ["type": .string("string")]
     case is [Float].Type:
       ["type": .string("array"), "items": .object(["type": .string("number")])]
+    case is [String].Type:
+      ["type": .string("array"), "items": .object(["type": .string("string")])]
     case is [Int].Type:
       ["type": .string("array"), "items": .object(["type": .string("integer")])]
     case is [OptimizerGroup].Type:

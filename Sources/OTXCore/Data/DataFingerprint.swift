@@ -69,6 +69,22 @@ package struct StableHash {
     }
   }
 
+  /// Adds bytes eight at a time, as little-endian numbers, the last ones one by one.
+  package mutating func add(bytes: [UInt8]) {
+    add(UInt64(bytes.count))
+    bytes.withUnsafeBytes { buffer in
+      var position = 0
+      while position + 8 <= buffer.count {
+        let word = buffer.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+        // A step of FNV on a whole word, with its upper half brought down so that it counts.
+        value = (value ^ UInt64(littleEndian: word)) &* 0x100_0000_01b3
+        value ^= value >> 32
+        position += 8
+      }
+      for index in position..<buffer.count { add(byte: buffer[index]) }
+    }
+  }
+
   private mutating func add(byte: UInt8) {
     value = (value ^ UInt64(byte)) &* 0x100_0000_01b3
   }

@@ -23,6 +23,8 @@ public struct SubsetLocation: Codable, Sendable, Equatable {
 public struct Dataset: Sendable {
   /// Name of the format it was read with: `coco`.
   public var format: String
+  /// What the format was known by; empty where it was named.
+  public var evidence = ""
   public var root: URL
   /// Every label that an annotation uses, in the order of the dataset's own list.
   public var labels: LabelInfo

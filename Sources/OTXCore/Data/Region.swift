@@ -144,6 +144,17 @@ public struct RotatedBox: Sendable, Hashable {
     )
   }
 
+  /// `x, y` of 36 points of the ellipse that fills the box.
+  package var ellipsePoints: [Float] {
+    let radians = Double(angle) * .pi / 180
+    let (cosine, sine) = (Float(cos(radians)), Float(sin(radians)))
+    return (0..<36).flatMap { step -> [Float] in
+      let turn = Double(step) / 36 * 2 * .pi
+      let (dx, dy) = (width / 2 * Float(cos(turn)), height / 2 * Float(sin(turn)))
+      return [x + dx * cosine - dy * sine, y + dx * sine + dy * cosine]
+    }
+  }
+
   /// The box around the ellipse that fills this one.
   var ellipseBounds: BoundingBox {
     let radians = Double(angle) * .pi / 180

@@ -16,6 +16,7 @@ public struct ReportSection: Codable, Sendable, Equatable {
     case plots([ReportPlot])
     case table(ReportTable)
     case matrix(ReportMatrix)
+    case heatMaps([ReportHeatMap])
     case gallery([ReportPicture])
     /// Names and values: what a run was made of.
     case facts([ReportFact])
@@ -156,6 +157,14 @@ public struct ReportMatrix: Codable, Sendable, Equatable {
     self.columnLabels = columnLabels
     self.counts = counts
   }
+}
+
+/// How often something lies where, over a picture of which all that matters is the place.
+public struct ReportHeatMap: Codable, Sendable, Equatable {
+  public var title: String
+  /// Counts `[rows, columns]` from the top left; every row has the same count of columns.
+  public var counts: [[Int]]
+  public init(_ title: String, counts: [[Int]]) { (self.title, self.counts) = (title, counts) }
 }
 
 /// One picture with what is true of it and what a model says of it.

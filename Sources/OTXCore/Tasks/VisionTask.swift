@@ -120,6 +120,9 @@ public protocol DataEntity: Sendable {
   ///   - other: Its annotations lie in coordinates of this picture already.
   ///   - share: How much of this picture the other one makes up, 0…1.
   mutating func join(_ other: Self, share: Float)
+
+  /// What is known about the picture as a dataset would say it, to be looked at or written.
+  func annotations(labels: LabelInfo) -> [Annotation]
 }
 
 extension DataEntity {

@@ -1,4 +1,4 @@
-import OTXCore
+package import OTXCore
 
 extension Subset {
   /// The names of this subset in file and folder names.
@@ -16,7 +16,7 @@ extension Subset {
   /// - Parameters:
   ///   - name: A name without its ending.
   ///   - allowsPrefix: Whether words may stand before the subset's, parted by `_`, `-` or `.`.
-  init?(folderName name: String, allowsPrefix: Bool = false) {
+  package init?(folderName name: String, allowsPrefix: Bool = false) {
     var words = name.lowercased().split { "_-. ".contains($0) }.map(String.init)
     while let last = words.last, last.allSatisfy(\.isNumber) { words.removeLast() }
     guard let last = words.last, allowsPrefix || words.count == 1 else { return nil }

@@ -9,12 +9,22 @@ public enum DatasetReader {
   /// The share of the train subset that becomes the validation subset where there is none.
   public static let validationShare = 0.2
 
+  /// What a dataset is read for.
+  public enum Purpose: Sendable {
+    /// Labels that nothing uses are left out, and a missing validation subset is taken from train.
+    case training
+    /// As it is: every label it lists, its own subsets, whatever they are.
+    case inspection
+  }
+
   /// Reads a dataset.
   ///
   /// - Parameters:
   ///   - location: A folder in any known format, or named files for each subset.
   ///   - strict: Whether a damaged item is an error instead of being left out.
   ///   - seed: Decides which items of train become val where the dataset has no val.
+  ///   - purpose: Whether it is made ready for training or left as it is.
+  ///   - labels: What becomes of the dataset's labels.
   ///   - formats: The formats to choose from.
   /// - Returns: The dataset; its `problems` say what was left out, corrected or decided.
   /// - Throws: ``DataError`` when no or several formats fit, when a file cannot be used, when
@@ -23,10 +33,12 @@ public enum DatasetReader {
     _ location: DataLocation,
     strict: Bool = false,
     seed: Int = 0,
+    for purpose: Purpose = .training,
+    labels: LabelOptions = LabelOptions(),
     formats: [any DatasetFormat] = Formats.all
   ) throws -> Dataset {
     let unlabeled = try unlabeledItems(location)
-    let (format, root) = try format(of: labeled(location), among: formats)
+    let (format, root, evidence) = try format(of: labeled(location), among: formats)
     var reading = try format.read(labeled(location))
     if reading.items[.unlabeled] == nil, !unlabeled.isEmpty {
       reading.items[.unlabeled] = unlabeled
@@ -51,11 +63,17 @@ public enum DatasetReader {
       )
     }
     reading.items = reading.items.filter { !$0.value.isEmpty }
+    try reading.apply(labels, root: root.lastPathComponent)
     let declared = reading.labels
-    keepUsedLabels(&reading, root: root)
     noteUntrainedLabels(&reading, root: root)
-    Splitter.completeSubsets(&reading, root: root, seed: seed)
-    return Dataset(
+    switch purpose {
+    case .training:
+      keepUsedLabels(&reading, root: root)
+      Splitter.completeSubsets(&reading, root: root, seed: seed)
+    case .inspection:
+      addUndeclaredLabels(&reading)
+    }
+    var dataset = Dataset(
       format: format.name,
       root: root,
       labels: LabelInfo(names: reading.labels),
@@ -64,17 +82,32 @@ public enum DatasetReader {
       items: reading.items,
       problems: reading.problems
     )
+    dataset.evidence = evidence
+    return dataset
+  }
+
+  /// Appends labels that annotations use and the dataset's list does not have.
+  private static func addUndeclaredLabels(_ reading: inout FormatReading) {
+    var known = Set(reading.labels)
+    var undeclared: Set<String> = []
+    for annotation in reading.items.values.joined().lazy.flatMap(\.annotations) {
+      for label in annotation.labelNames where known.insert(label).inserted {
+        undeclared.insert(label)
+      }
+    }
+    reading.labels += undeclared.sorted()
   }
 
   /// The format to read with, and the dataset's folder.
   private static func format(
     of location: DataLocation,
     among formats: [any DatasetFormat]
-  ) throws -> (any DatasetFormat, URL) {
+  ) throws -> (any DatasetFormat, URL, evidence: String) {
     switch location {
     case .root(let root, let name):
-      if let name { return (try Formats.named(name, among: formats), root) }
-      return (try FormatRecognizer.recognize(root, among: formats), root)
+      if let name { return (try Formats.named(name, among: formats), root, "") }
+      let (format, evidence) = try FormatRecognizer.recognize(root, among: formats)
+      return (format, root, evidence)
     case .subsets(let subsets, let name):
       let locations = Subset.allCases.compactMap { subsets[$0] }
       guard let first = locations.first, let root = first.root ?? first.annotations else {
@@ -82,13 +115,14 @@ public enum DatasetReader {
           "no data was named: give an annotation file or a folder of pictures for a subset"
         )
       }
-      if let name { return (try Formats.named(name, among: formats), root) }
+      if let name { return (try Formats.named(name, among: formats), root, "") }
       let place = first.annotations ?? root
       let known = ["json": "coco", "xml": "voc", "txt": "voc"]
       if let name = known[place.pathExtension.lowercased()] {
-        return (try Formats.named(name, among: formats), root)
+        return (try Formats.named(name, among: formats), root, place.lastPathComponent)
       }
-      return (try FormatRecognizer.recognize(place, among: formats), root)
+      let (format, evidence) = try FormatRecognizer.recognize(place, among: formats)
+      return (format, root, evidence)
     }
   }
 

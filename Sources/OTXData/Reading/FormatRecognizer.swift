@@ -11,13 +11,13 @@ enum FormatRecognizer {
   /// - Parameters:
   ///   - root: A folder, or one annotation file.
   ///   - formats: The formats to choose from.
-  /// - Returns: The format.
+  /// - Returns: The format, and what it was known by.
   /// - Throws: ``DataError/ambiguousFormat(root:formats:)``, ``DataError/unknownFormat(root:hint:)``,
   ///   ``DataError/unreadable(file:reason:)`` for a folder that is not there.
   static func recognize(
     _ root: URL,
     among formats: [any DatasetFormat]
-  ) throws -> any DatasetFormat {
+  ) throws -> (format: any DatasetFormat, evidence: String) {
     // A missing folder is its own error.
     let isFile = ["json", "yaml", "yml", "data"].contains(root.pathExtension.lowercased())
     let listing = isFile ? nil : try FolderListing(root)
@@ -27,7 +27,12 @@ enum FormatRecognizer {
     let certain = results.filter { if case .certain = $0.1 { true } else { false } }
     let possible = results.filter { if case .possible = $0.1 { true } else { false } }
     let candidates = certain.isEmpty ? possible : certain
-    if let only = candidates.first, candidates.count == 1 { return only.0 }
+    if let (format, recognition) = candidates.first, candidates.count == 1 {
+      switch recognition {
+      case .certain(let evidence), .possible(let evidence): return (format, evidence)
+      case .no: break
+      }
+    }
     guard candidates.isEmpty else {
       throw DataError.ambiguousFormat(root: root.path, formats: candidates.map(\.0.name))
     }

@@ -38,13 +38,15 @@ enum Splitter {
   ///   - items: At least two.
   ///   - share: What becomes `taken`, 0…1.
   ///   - seed: Decides which items.
+  ///   - isStratified: Whether labels matter; else items are taken from all alike.
   /// - Returns: What stays and what was taken, neither empty.
   static func split(
     _ items: [DatasetItem],
     share: Double,
-    seed: Int
+    seed: Int,
+    isStratified: Bool = true
   ) -> (kept: [DatasetItem], taken: [DatasetItem]) {
-    let labels = items.map { Set($0.annotations.compactMap(\.label)) }
+    let labels = items.map { isStratified ? Set($0.annotations.compactMap(\.label)) : [] }
     var counts: [String: Int] = [:]
     for label in labels.joined() { counts[label, default: 0] += 1 }
     func rank(_ label: String) -> (Int, String) { (counts[label] ?? 0, label) }

@@ -42,6 +42,7 @@ enum PageStyle {
     .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:26px 34px;
     margin-top:12px}
     figure{margin:0;min-width:0}
+    .heat{width:100%;aspect-ratio:4/3;border:1px solid var(--line);fill:var(--accent)}
     .plot figcaption{font-weight:600;font-size:14px}
     .legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 16px;margin:4px 0 0;padding:0;
     font-size:12.5px;color:var(--soft)}

@@ -23,6 +23,8 @@ struct SectionView {
       return "<div class=\"plots\">" + plots.map { PlotView($0).html() }.joined() + "</div>"
     case .table(let table): return SectionView.html(table)
     case .matrix(let matrix): return MatrixView(matrix: matrix).html()
+    case .heatMaps(let maps):
+      return "<div class=\"plots\">" + maps.map { HeatMapView(map: $0).html() }.joined() + "</div>"
     case .gallery(let pictures):
       let cards = pictures.enumerated().map { index, picture in
         PictureView(picture: picture, name: "p\(number)-\(index)").html()

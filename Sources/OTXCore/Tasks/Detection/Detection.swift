@@ -59,6 +59,17 @@ public enum Detection: VisionTask {
       }
     }
 
+    public func annotations(labels: LabelInfo) -> [Annotation] {
+      objects.map { object in
+        .box(
+          object.box,
+          label: labels.name(object.label),
+          isCrowd: object.isCrowd,
+          isDifficult: object.isDifficult
+        )
+      }
+    }
+
     /// Takes over the other picture's objects, whatever its share.
     public mutating func join(_ other: Entity, share: Float) { objects += other.objects }
   }

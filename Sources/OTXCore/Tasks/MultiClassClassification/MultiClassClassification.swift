@@ -42,6 +42,10 @@ public enum MultiClassClassification: VisionTask {
       mixedLabels += other.labelShares.map { LabelShare(label: $0.label, share: $0.share * share) }
     }
 
+    public func annotations(labels: LabelInfo) -> [Annotation] {
+      labelShares.map { .label(labels.name($0.label)) }
+    }
+
     /// Every label with its share of the picture; the shares add up to 1.
     public var labelShares: [LabelShare] {
       let rest = mixedLabels.reduce(1) { $0 - $1.share }
