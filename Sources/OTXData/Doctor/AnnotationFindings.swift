@@ -101,7 +101,10 @@ struct AnnotationFindings {
 
 /// Whether a closed outline crosses itself.
 enum SelfCrossing {
+  /// Whether two edges of an outline cross.
+  ///
   /// - Parameter points: `x, y` of each corner after each other.
+  /// - Returns: `false` for edges that only touch.
   static func isSelfCrossing(_ points: [Float]) -> Bool {
     let count = points.count / 2
     guard count > 3 else { return false }

@@ -31,23 +31,24 @@ public enum ContactSheet {
     let columnCount = max(1, Int(Double(pictures.count).squareRoot().rounded(.up)))
     let rowCount = (pictures.count + columnCount - 1) / columnCount
     let (gap, title) = (8, max(18, cellSide / 20))
+    let cells = try pictures.map { try scaled($0, to: cellSide) }
+    let cellHeight = cells.map(\.image.height).max() ?? cellSide
     let size = ImageSize(
-      height: rowCount * (cellSide + title + gap) + gap,
+      height: rowCount * (cellHeight + title + gap) + gap,
       width: columnCount * (cellSide + gap) + gap
     )
     var sheet = Image(size: size, red: 30, green: 32, blue: 36)
-    for (index, picture) in pictures.enumerated() {
-      let y = gap + index / columnCount * (cellSide + title + gap)
+    for (index, cell) in cells.enumerated() {
+      let y = gap + index / columnCount * (cellHeight + title + gap)
       let x = gap + index % columnCount * (cellSide + gap)
-      let cell = try scaled(picture, to: cellSide)
       let drawn = try OverlayRenderer.draw(cell.annotations, labels: labels, on: cell.image)
       sheet.paste(
         drawn,
-        y: y + title + (cellSide - drawn.height) / 2,
+        y: y + title + (cellHeight - drawn.height) / 2,
         x: x + (cellSide - drawn.width) / 2
       )
       try OverlayRenderer.write(
-        picture.name,
+        cell.name,
         on: &sheet,
         y: y,
         x: x,

@@ -22,6 +22,7 @@ struct PictureSignature: Sendable, Equatable {
   /// - Parameters:
   ///   - image: The decoded picture.
   ///   - contentHash: Of its file.
+  /// - Throws: Whatever resizing throws.
   init(_ image: Image, contentHash: UInt64) throws {
     let side = PictureSignature.side
     let small = try image.resized(to: ImageSize(height: side, width: side), interpolation: .area)

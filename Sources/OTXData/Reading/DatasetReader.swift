@@ -68,7 +68,7 @@ public enum DatasetReader {
     noteUntrainedLabels(&reading, root: root)
     switch purpose {
     case .training:
-      keepUsedLabels(&reading, root: root)
+      keepUsedLabels(&reading, ignoring: Set(labels.ignore), root: root)
       Splitter.completeSubsets(&reading, root: root, seed: seed)
     case .inspection:
       addUndeclaredLabels(&reading)
@@ -179,11 +179,16 @@ public enum DatasetReader {
   }
 
   /// Leaves out labels that no annotation of any subset uses, as COCO's super-categories.
-  private static func keepUsedLabels(_ reading: inout FormatReading, root: URL) {
+  private static func keepUsedLabels(
+    _ reading: inout FormatReading,
+    ignoring ignored: Set<String>,
+    root: URL
+  ) {
     var used: Set<String> = []
     for annotation in reading.items.values.joined().flatMap(\.annotations) {
       used.formUnion(annotation.labelNames)
     }
+    used.subtract(ignored)
     let unused = reading.labels.filter { !used.contains($0) }
     let declared = Set(reading.labels)
     reading.labels = reading.labels.filter(used.contains) + used.subtracting(declared).sorted()

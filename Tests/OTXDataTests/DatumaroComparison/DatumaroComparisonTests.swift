@@ -33,7 +33,7 @@ struct DatumaroComparisonTests {
   func recognition(_ entry: DatumaroGolden.Entry) throws {
     guard entry.detected.contains(entry.format) else { return }
     let root = try #require(realData).appending(path: entry.path)
-    let recognized = try FormatRecognizer.recognize(root, among: Formats.all)
+    let recognized = try FormatRecognizer.recognize(root, among: Formats.all).format
     let names = ([recognized] + recognized.variants).flatMap { [$0.name] + $0.aliases }
     #expect(names.contains(entry.format), "recognised as \(recognized.name)")
   }

@@ -109,6 +109,11 @@ public enum Detection: VisionTask {
     for annotation in item.annotations {
       guard let box = annotation.box, let name = annotation.label else { continue }
       guard let label = labels.index(of: name) else {
+        // An ignored label's region: nothing that is found there counts, whatever it is taken for.
+        if annotation.isCrowd {
+          objects += labels.names.indices.map { LabeledBox(box: box, label: $0, isCrowd: true) }
+          continue
+        }
         throw DataError.unknownLabel(name, known: labels.names, item: item.id)
       }
       objects.append(
