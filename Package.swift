@@ -139,7 +139,7 @@ let package = Package(
       "OTXTests",
       ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]
     ),
-    tests("OTXCLITests", ["OTX", "OTXCLI", "OTXCore", "OTXRecipe"]),
+    tests("OTXCLITests", ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
   ],
   cxxLanguageStandard: .cxx20
 )

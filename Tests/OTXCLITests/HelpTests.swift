@@ -8,7 +8,11 @@ import Testing
 /// To accept a change, run the tests with `OTX_UPDATE_SNAPSHOTS=1` and look at the difference.
 @Suite struct HelpTests {
   static let commands =
-    ["", "data info", "data draw", "recipe show", "recipe schema", "cache list", "cache clean"]
+    [
+      "", "data info", "data validate", "data fix", "data convert", "data split", "data stats",
+      "data preview", "data formats", "data draw", "recipe show", "recipe schema", "cache list",
+      "cache clean",
+    ]
     + OTXCommand.commandNames
 
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
