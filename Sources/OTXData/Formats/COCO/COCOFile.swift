@@ -91,7 +91,6 @@ struct COCOFile: Sendable {
     let position = scanner.position
     var (id, name): (Int?, String?)
     var (points, edges): ([String], [Float]) = ([], [])
-    var isKeypointCategory = false
     var category = Category(id: 0, name: "")
     try scanner.members { scanner, key in
       switch key {
@@ -99,10 +98,8 @@ struct COCOFile: Sendable {
       case "name": name = try scanner.stringIfPresent()
       case "supercategory": category.parent = try scanner.stringIfPresent()
       case "keypoints" where scanner.nextKind() == .array:
-        isKeypointCategory = true
         try scanner.array { points.append(try $0.stringIfPresent() ?? "") }
       case "skeleton" where scanner.nextKind() == .array:
-        isKeypointCategory = true
         try scanner.array { scanner in
           guard scanner.nextKind() == .array else { return try scanner.skipValue() }
           try scanner.appendNumbers(to: &edges)
@@ -128,7 +125,7 @@ struct COCOFile: Sendable {
     }
     (category.id, category.name) = (id, name)
     if ["", "none", name].contains(category.parent) { category.parent = nil }
-    if isKeypointCategory {
+    if !points.isEmpty || !edges.isEmpty {
       category.keypoints = KeypointLayout(names: points, edges: COCOFile.edges(edges))
     }
     categories.append(category)

@@ -169,12 +169,15 @@ struct COCOFileWriter {
         if kind == .panoptic, let color = details.colors[name] {
           text.member("color", [color.red, color.green, color.blue].map(Float.init))
         }
-        guard kind == .personKeypoints, let keypoints else { return }
+        // Readers want both lists of every category, also where nothing is known.
+        guard kind == .personKeypoints else { return }
         text.key("keypoints")
-        text.list { text in for name in keypoints.names { text.value(name) } }
+        text.list { text in for name in keypoints?.names ?? [] { text.value(name) } }
         text.key("skeleton")
         text.list { text in
-          for edge in keypoints.edges { text.values([Float(edge.from + 1), Float(edge.to + 1)]) }
+          for edge in keypoints?.edges ?? [] {
+            text.values([Float(edge.from + 1), Float(edge.to + 1)])
+          }
         }
       }
     }
