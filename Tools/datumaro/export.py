@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import shutil
+import sys
 
 import compare
 import datumaro as dm
 import numpy as np
-from datumaro.components.annotation import GroupType
+from datumaro.components.annotation import GroupType, RotatedBbox
 from datumaro.components.media import Image
 
 LABELS = ["cat", "red_cell", "tree"]
@@ -50,9 +51,22 @@ def outlines():
 
 
 def masks():
+    # MOTS asks for numbers of tracks, ICDAR for the order of letters.
     return [
-        dm.Mask(mask(1, 2, 11, 14), label=0, id=1, group=1, attributes={"is_crowd": False}),
-        dm.Mask(mask(15, 5, 20, 20), label=1, id=2, group=2, attributes={"is_crowd": False}),
+        dm.Mask(
+            mask(1, 2, 11, 14),
+            label=0,
+            id=1,
+            group=1,
+            attributes={"is_crowd": False, "track_id": 1, "index": 0},
+        ),
+        dm.Mask(
+            mask(15, 5, 20, 20),
+            label=1,
+            id=2,
+            group=2,
+            attributes={"is_crowd": False, "track_id": 2, "index": 1},
+        ),
     ]
 
 
@@ -64,7 +78,7 @@ def points():
 
 
 def turned():
-    return [dm.RotatedBbox(12, 10, 8, 4, 30, label=0, id=1, group=1)]
+    return [RotatedBbox(12, 10, 8, 4, 30, label=0, id=1, group=1, attributes={"difficulty": 1})]
 
 
 # From the plainest to the richest.
@@ -109,8 +123,8 @@ def written(output, below, writer, reader, kind):
         data_set(KINDS[kind]).export(folder, writer, save_media=True)
         entry = compare.read_entry(output, below, reader, {}, compare.detect(folder))
         entry["writer"] = writer
-    except Exception:  # Not every format can hold every kind.
-        pass
+    except Exception as error:  # Not every format can hold every kind.
+        print(f"{below} cannot be written: {error!r}", file=sys.stderr)
     if entry and entry.get("items") and (kind == "pictures" or entry["counts"]["annotations"]):
         return entry
     shutil.rmtree(folder, ignore_errors=True)

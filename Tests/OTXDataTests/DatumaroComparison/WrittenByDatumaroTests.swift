@@ -23,6 +23,16 @@ struct WrittenByDatumaroTests {
         others.isEmpty,
         "\(entry.testDescription):\n\(others.map(\.description).joined(separator: "\n"))"
       )
+      if entry.detected.contains(entry.format) {
+        let root = folder.url.appending(path: entry.path)
+        let recognized = try? FormatRecognizer.recognize(root, among: Formats.all).format
+        let formats = recognized.map { [$0] + $0.variants } ?? []
+        let names = formats.flatMap { [$0.name] + $0.aliases }
+        #expect(
+          names.contains(entry.format),
+          "\(entry.testDescription) is recognised as \(recognized?.name ?? "nothing")"
+        )
+      }
       for exception in exceptions where exception.format != "*" && exception.path != "*" {
         let gone = exception.aspects.subtracting(found)
         #expect(gone.isEmpty, "\(entry.testDescription) agrees in \(gone): take that away")

@@ -20,7 +20,7 @@ struct WrittenForDatumaroTests {
   /// Parts of the errors where Datumaro cannot read what we write; each must occur.
   static let limits: [String: Set<String>] = [
     // Datumaro reads no outlines, and finds no dataset where the first line of a file is one.
-    "yolo_ultralytics": ["Unexpected field count", "Failed to find dataset"],
+    "yolo_ultralytics": ["Unexpected field count", "Failed to find dataset"]
   ]
 
   @Test("written and read", arguments: Formats.writable.map(\.name))
