@@ -85,7 +85,8 @@ struct FormatContractTests {
     }
     // A variant may be about what the samples have nothing of; its own tests write it.
     let isVariant = FormatContractTests.family(of: name) != name
-    #expect(taskCount > 0 || isVariant, "no task can be written in \(name)")
+    let isTestedElsewhere = isVariant || PixelContractTests.formats.contains(name)
+    #expect(taskCount > 0 || isTestedElsewhere, "no task can be written in \(name)")
   }
 
   @Test("has a name of its own and says what it looks like")

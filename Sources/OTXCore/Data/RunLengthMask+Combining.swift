@@ -23,7 +23,7 @@ extension RunLengthMask {
   }
 
   /// Runs of pixels that are set, in order; positions count down the columns.
-  var runs: [Range<Int>] {
+  package var runs: [Range<Int>] {
     var result: [Range<Int>] = []
     result.reserveCapacity(counts.count / 2)
     var position = 0

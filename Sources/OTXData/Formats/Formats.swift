@@ -7,6 +7,16 @@ public enum Formats {
     VOCFormat(),
     YOLOFormat(),
     ImageFolderFormat(),
+    CamVidFormat(),
+    CityscapesFormat(),
+    CommonSegmentationFormat(),
+    KITTISegmentationFormat(),
+    ADE20K2017Format(),
+    ADE20K2020Format(),
+    MapillaryVistasFormat(),
+    SYNTHIAFormat(),
+    MVTecFormat(),
+    CIFARFormat(),
   ]
 
   /// The formats that datasets can be written in, variants included.
