@@ -6,6 +6,6 @@ struct OTXBenchmarks: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "otx-bench",
     abstract: "Compares this library with plain PyTorch, alternately in one run.",
-    subcommands: [TrainingStep.self, Validation.self, Decoding.self, Augment.self]
+    subcommands: [TrainingStep.self, Validation.self, Decoding.self, Augment.self, COCOIndex.self]
   )
 }

@@ -11,7 +11,22 @@ struct COCOObjects: JSONListReader {
     var box: BoundingBox?
     var region: Region?
     var isCrowd: Bool
-    var extras: Extras?
+    /// Aside, for most objects have none.
+    private var aside: Aside?
+
+    init(imageID: Int, position: Int) {
+      (id, self.imageID, self.position, isCrowd) = (.min, imageID, position, false)
+    }
+
+    var extras: Extras? {
+      get { aside?.extras }
+      set { aside = newValue.flatMap { $0.isEmpty ? nil : Aside($0) } }
+    }
+
+    private final class Aside: Sendable {
+      let extras: Extras
+      init(_ extras: Extras) { self.extras = extras }
+    }
 
     var title: String { id == .min ? "an annotation" : "annotation \(id)" }
   }
@@ -65,16 +80,11 @@ struct COCOObjects: JSONListReader {
       let needed = isObject ? "'image_id' and 'category_id', both numbers" : "a numeric 'image_id'"
       return leaveOut(position, "incomplete annotation", "\(title) needs \(needed)")
     }
-    var object = Object(
-      id: entry.id ?? .min,
-      imageID: imageID,
-      categoryID: entry.categoryID,
-      position: position,
-      box: nil,
-      region: nil,
-      isCrowd: entry.isCrowd,
-      extras: entry.extras.isEmpty ? nil : entry.extras
-    )
+    var object = Object(imageID: imageID, position: position)
+    object.id = entry.id ?? .min
+    object.categoryID = entry.categoryID
+    object.isCrowd = entry.isCrowd
+    object.extras = entry.extras
     object.region = region(of: entry, title, position)
     switch scratch.box.count {
     case 4: object.box = box()
@@ -117,8 +127,9 @@ struct COCOObjects: JSONListReader {
   private mutating func readEntry(_ scanner: inout JSONScanner) throws -> Entry {
     var entry = Entry()
     scratch.box.removeAll(keepingCapacity: true)
-    // `self` cannot be changed in the closure while it is being read by others.
-    var room = scratch
+    // Taken and not copied: as long as two hold it, each change is a copy.
+    var room = Scratch()
+    swap(&room, &scratch)
     try scanner.members { scanner, key in
       switch key {
       case "id": entry.id = try scanner.integerIfPresent()
@@ -148,7 +159,7 @@ struct COCOObjects: JSONListReader {
       default: try scanner.skipValue()
       }
     }
-    scratch = room
+    swap(&room, &scratch)
     return entry
   }
 
@@ -223,7 +234,11 @@ struct COCOObjects: JSONListReader {
       entry.regionFlaw = "an outline that is not made of finite numbers"
       return nil
     }
-    return Array(numbers)
+    // A slice that is all of its array would keep the array's room.
+    return [Float](unsafeUninitializedCapacity: numbers.count) { buffer, count in
+      _ = buffer.initialize(from: numbers)
+      count = numbers.count
+    }
   }
 
   private static func readMask(_ scanner: inout JSONScanner, into entry: inout Entry) throws {
@@ -287,15 +302,7 @@ struct COCOObjects: JSONListReader {
     var box: [Float] = []
     try scanner.array { scanner in
       guard scanner.nextKind() == .object else { return try scanner.skipValue() }
-      var segment = Object(
-        id: .min,
-        imageID: 0,
-        categoryID: nil,
-        position: scanner.position,
-        box: nil,
-        region: nil,
-        isCrowd: false
-      )
+      var segment = Object(imageID: 0, position: scanner.position)
       box.removeAll(keepingCapacity: true)
       try scanner.members { scanner, key in
         switch key {

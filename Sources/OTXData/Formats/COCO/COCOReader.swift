@@ -205,7 +205,7 @@ struct COCOJoiner {
   private func id(of path: PicturePath, _ prefixes: inout [ObjectIdentifier: String]) -> String {
     let name = path.name
     // Only such names have parts that lead elsewhere.
-    if name.utf8.first == UInt8(ascii: ".") || name.contains("/.") || name.contains("//") {
+    if COCOJoiner.leadsElsewhere(name) {
       return path.url.path(below: base)
     }
     let folder = ObjectIdentifier(path.folder)
@@ -215,6 +215,16 @@ struct COCOJoiner {
     if !prefix.isEmpty, !prefix.hasSuffix("/") { prefix += "/" }
     prefixes[folder] = prefix
     return prefix + name
+  }
+
+  /// Whether a path has a part that is empty or begins with a dot.
+  private static func leadsElsewhere(_ path: String) -> Bool {
+    var last = UInt8(ascii: "/")
+    for byte in path.utf8 {
+      if last == UInt8(ascii: "/"), byte == last || byte == UInt8(ascii: ".") { return true }
+      last = byte
+    }
+    return false
   }
 
   // MARK: Annotations

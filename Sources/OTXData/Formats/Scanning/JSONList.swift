@@ -98,9 +98,10 @@ struct JSONList<Reader: JSONListReader> {
     var starts = [first]
     var target = first + partSize
     while target < buffer.count {
-      let end = min(target + partSize, buffer.count)
+      // An element is short; further on there may be none, behind the list's end.
+      let end = min(target + 1 << 16, buffer.count)
       if let found = elementStart(in: target..<end, key: key) { starts.append(found) }
-      target = end
+      target += partSize
     }
     return starts
   }
