@@ -19,7 +19,7 @@ struct COCOIndex: ParsableCommand {
     let reading = try COCOFormat().read(.root(URL(filePath: file), format: "coco"))
     let seconds = (clock.now - start) / .seconds(1)
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     let count = reading.items.values.joined().reduce(0) { $0 + $1.annotations.count }
     print(
       "{\"seconds\": \(seconds), \"peakMemoryBytes\": \(usage.ru_maxrss * 1024), \"count\": \(count)}"

@@ -31,8 +31,13 @@ struct PictureFinder {
     for other in PictureFinder.otherReadings(of: name) {
       if let path = existing(other) { return path }
     }
+    let isPlain = PictureFinder.isPlain(name)
     for index in roots.indices {
-      if let found = foldedMatch(name, in: roots[index]) {
+      let found =
+        isPlain
+        ? foldedNames(in: folders[index].path)[name.lowercased()]
+        : foldedMatch(name, in: roots[index])
+      if let found {
         return PicturePath(folder: folders[index], name: found)
       }
     }
@@ -86,13 +91,17 @@ struct PictureFinder {
     return names.contains(name)
   }
 
-  /// The same name as other systems write it, and ever fewer of its folders.
-  private static func otherReadings(of name: String) -> [String] {
-    let isPlain = name.utf8.allSatisfy { byte in
+  /// Whether a name is one that all systems write the same: ASCII, of no folder.
+  private static func isPlain(_ name: String) -> Bool {
+    name.utf8.allSatisfy { byte in
       byte < 0x80 && byte != UInt8(ascii: "/") && byte != UInt8(ascii: "\\")
         && byte != UInt8(ascii: ":")
     }
-    if isPlain { return [] }
+  }
+
+  /// The same name as other systems write it, and ever fewer of its folders.
+  private static func otherReadings(of name: String) -> [String] {
+    if isPlain(name) { return [] }
     var path = name.replacingOccurrences(of: "\\", with: "/")
     if path.count > 2, path.dropFirst().first == ":" { path = String(path.dropFirst(2)) }
     let parts = path.split(separator: "/").filter { $0 != "." }
@@ -110,23 +119,23 @@ struct PictureFinder {
 
   /// The file of a folder whose name is the same but for case and Unicode form.
   private mutating func foldedMatch(_ name: String, in root: URL) -> String? {
-    // Most names are plain, and there may be 100,000 of them.
-    let isWindows = name.utf8.contains(UInt8(ascii: "\\"))
-    let path = isWindows ? name.replacingOccurrences(of: "\\", with: "/") : name
+    let path = name.replacingOccurrences(of: "\\", with: "/")
     let parts = path.split(separator: "/").map(String.init)
     guard let last = parts.last, !path.hasPrefix("/"), !parts.contains("..") else { return nil }
-    if let known = listings[root.path], known.isEmpty, parts.count == 1 { return nil }
     let folder = parts.dropLast().joined(separator: "/")
     let place = folder.isEmpty ? root.path : root.appending(path: folder).path
-    if foldedNames[place] == nil {
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
-      foldedNames[place] = Dictionary(names.sorted().map { (PictureFinder.folded($0), $0) }) {
-        first,
-        _ in first
-      }
-    }
-    guard let found = foldedNames[place]?[PictureFinder.folded(last)] else { return nil }
+    guard let found = foldedNames(in: place)[PictureFinder.folded(last)] else { return nil }
     return folder.isEmpty ? found : "\(folder)/\(found)"
+  }
+
+  private mutating func foldedNames(in folder: String) -> [String: String] {
+    if let known = foldedNames[folder] { return known }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let folded = Dictionary(names.sorted().map { (PictureFinder.folded($0), $0) }) { first, _ in
+      first
+    }
+    foldedNames[folder] = folded
+    return folded
   }
 
   private static func folded(_ name: String) -> String {

@@ -23,6 +23,8 @@ struct COCOObjects: JSONListReader {
       set { aside = newValue.flatMap { $0.isEmpty ? nil : Aside($0) } }
     }
 
+    var hasExtras: Bool { aside != nil }
+
     private final class Aside: Sendable {
       let extras: Extras
       init(_ extras: Extras) { self.extras = extras }
