@@ -223,7 +223,7 @@ struct COCOFileWriter {
       try COCOShape($0, of: picture.item.id, size: picture.size)
     }
     if let box = annotation.box ?? shape?.bounds {
-      text.member("bbox", [box.x1, box.y1, box.width, box.height])
+      text.member("bbox", cornerAndSides: box)
       text.key("area")
       text.value(shape?.area ?? box.area)
     }
@@ -280,7 +280,7 @@ struct COCOFileWriter {
               text.member("category_id", category + 1)
               text.member("area", mask.area)
               if let box = annotation.box ?? mask.bounds {
-                text.member("bbox", [box.x1, box.y1, box.width, box.height])
+                text.member("bbox", cornerAndSides: box)
               }
               text.member("iscrowd", annotation.isCrowd ? 1 : 0)
               if !annotation.attributes.isEmpty {
