@@ -6,6 +6,9 @@ struct OTXBenchmarks: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "otx-bench",
     abstract: "Compares this library with plain PyTorch, alternately in one run.",
-    subcommands: [TrainingStep.self, Validation.self, Decoding.self, Augment.self, COCOIndex.self]
+    subcommands: [
+      TrainingStep.self, Validation.self, Decoding.self, Augment.self, COCOIndex.self, Loading.self,
+      Indexing.self,
+    ]
   )
 }

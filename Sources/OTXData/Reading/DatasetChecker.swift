@@ -5,22 +5,36 @@ import OTXImage
 /// Looks at each picture's header and each box; damaged ones are left out and named.
 enum DatasetChecker {
   /// What is left of `reading`, with what was found appended to its problems.
-  static func check(_ reading: FormatReading, root: URL) -> FormatReading {
+  static func check(
+    _ reading: FormatReading,
+    root: URL,
+    cache: PictureHeaderCache? = nil
+  ) -> FormatReading {
     var result = reading
+    let session = cache?.session(
+      for: root,
+      itemCount: reading.items.values.reduce(0) { $0 + $1.count }
+    )
+    let now = Int64(Date().timeIntervalSince1970 * 1e9)
+    var records: [PictureHeaderSession.Record] = []
     for subset in Subset.allCases {
       guard let stated = reading.items[subset] else { continue }
       let items = merged(stated, &result.problems)
       noteNamesOfOneSpelling(items, &result.problems)
-      let headers = ParallelResults<Result<CheckedPicture, DataError>>(count: items.count)
-      WorkerThreads.forEach(items.count) { headers.set($0, Self.header(of: items[$0])) }
+      let headers = ParallelResults<CheckedHeader>(count: items.count)
+      WorkerThreads.forEach(items.count) { index in
+        headers.set(index, Self.header(of: items[index], session, now: now))
+      }
       var kept: [DatasetItem] = []
       kept.reserveCapacity(items.count)
       for (item, header) in zip(items, headers.all) {
         guard let header else { continue }
-        if let item = Self.item(item, header, &result.problems) { kept.append(item) }
+        if let record = header.record { records.append(record) }
+        if let item = Self.item(item, header.result, &result.problems) { kept.append(item) }
       }
       result.items[subset] = kept
     }
+    session?.save(records)
     result.problems += sharedPictures(result.items)
     return result
   }
@@ -88,11 +102,25 @@ enum DatasetChecker {
     }
   }
 
-  /// What a look at a picture says.
-  private struct CheckedPicture {
-    var size: ImageSize
-    var storedSize: ImageSize
-    var hasMorePictures = false
+  /// A look at a picture, and what of it is worth keeping.
+  private struct CheckedHeader: Sendable {
+    var result: Result<CheckedPicture, DataError>
+    var record: PictureHeaderSession.Record?
+  }
+
+  private static func header(
+    of item: DatasetItem,
+    _ session: PictureHeaderSession?,
+    now: Int64
+  ) -> CheckedHeader {
+    guard let session, case .path(let path) = item.image,
+      let state = PictureHeaderSession.state(of: path.path)
+    else { return CheckedHeader(result: header(of: item)) }
+    if let known = session.picture(state) { return CheckedHeader(result: .success(known)) }
+    let result = header(of: item)
+    guard case .success(let picture) = result else { return CheckedHeader(result: result) }
+    let record = PictureHeaderSession.record(state, picture, now: now)
+    return CheckedHeader(result: result, record: record)
   }
 
   private static func header(of item: DatasetItem) -> Result<CheckedPicture, DataError> {
@@ -193,6 +221,13 @@ enum DatasetChecker {
     }
     return result
   }
+}
+
+/// What a look at a picture says.
+struct CheckedPicture: Sendable, Equatable {
+  var size: ImageSize
+  var storedSize: ImageSize
+  var hasMorePictures = false
 }
 
 /// What is to be done with a box.

@@ -25,6 +25,7 @@ public enum DatasetReader {
   ///   - seed: Decides which items of train become val where the dataset has no val.
   ///   - purpose: Whether it is made ready for training or left as it is.
   ///   - labels: What becomes of the dataset's labels.
+  ///   - headerCache: Remembers what headers of pictures said; `nil`: all are read.
   ///   - formats: The formats to choose from.
   /// - Returns: The dataset; its `problems` say what was left out, corrected or decided.
   /// - Throws: ``DataError`` when no or several formats fit, when a file cannot be used, when
@@ -35,6 +36,7 @@ public enum DatasetReader {
     seed: Int = 0,
     for purpose: Purpose = .training,
     labels: LabelOptions = LabelOptions(),
+    headerCache: PictureHeaderCache? = nil,
     formats: [any DatasetFormat] = Formats.all
   ) throws -> Dataset {
     let unlabeled = try unlabeledItems(location)
@@ -50,7 +52,7 @@ public enum DatasetReader {
       )
     }
     let claimed = reading.items.values.reduce(0) { $0 + $1.count }
-    reading = DatasetChecker.check(reading, root: root)
+    reading = DatasetChecker.check(reading, root: root, cache: headerCache)
     if strict {
       let damage = reading.problems.filter { $0.remedy != .noted }
       guard damage.isEmpty else { throw DataError.damaged(root: root.path, problems: damage) }
