@@ -1,6 +1,6 @@
 // Training pictures a second of a plain C++ loop over threads: libjpeg-turbo and OpenCV's imgproc.
 //
-//   c++ -O3 -march=native -std=c++20 loader_peer.cpp -I/usr/include/opencv4 \
+//   c++ -O3 -march=native -std=c++17 loader_peer.cpp -I/usr/include/opencv4 \
 //     -lturbojpeg -lopencv_core -lopencv_imgproc -lpthread -o loader_peer
 //   loader_peer FOLDER plain|mosaic SIDE THREADS SECONDS
 //
@@ -9,6 +9,7 @@
 
 #include <turbojpeg.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>

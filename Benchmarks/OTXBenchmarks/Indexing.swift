@@ -19,6 +19,8 @@ struct Indexing: ParsableCommand {
       .appending(path: "otx-index-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
     try draw(in: folder)
+    // What changed less than two seconds ago is not remembered.
+    Thread.sleep(forTimeInterval: 2.5)
     let cache = PictureHeaderCache(folder: folder.appending(path: "cache"))
     let location = DataLocation.root(folder.appending(path: "data"), format: nil)
     func open(_ name: String) throws -> Dataset {

@@ -33,7 +33,9 @@ struct Loading: ParsableCommand {
     let dataset = try drawn(in: pictures)
     let cpp = try builtPeer(in: folder)
     let python = python ?? ProcessInfo.processInfo.environment["OTX_BENCH_PYTHON"]
-    print("\(count) JPEG files of 480x640 to \(side)x\(side), \(workers) workers, pictures a second")
+    print(
+      "\(count) JPEG files of 480x640 to \(side)x\(side), \(workers) workers, pictures a second"
+    )
     for mode in ["plain", "mosaic"] {
       var (ours, cached, loop, torch) = (Series(), Series(), Series(), Series())
       for _ in 0..<rounds {
@@ -83,7 +85,8 @@ struct Loading: ParsableCommand {
   private func rate(_ dataset: Dataset, _ mode: String, cache: Int) throws -> Double {
     let steps: [Augmentation] =
       mode == "plain"
-      ? [.horizontalFlip()] : try JSONDecoder().decode(
+      ? [.horizontalFlip()]
+      : try JSONDecoder().decode(
         [Augmentation].self,
         from: Data(#"["mosaic", "randomAffine", "horizontalFlip"]"#.utf8)
       )
@@ -122,7 +125,7 @@ struct Loading: ParsableCommand {
       .appending(path: "loader_peer.cpp")
     let program = folder.appending(path: "loader_peer")
     _ = try output([
-      "c++", "-O3", "-march=native", "-std=c++20", source.path, "-I/usr/include/opencv4",
+      "c++", "-O3", "-march=native", "-std=c++17", source.path, "-I/usr/include/opencv4",
       "-lturbojpeg", "-lopencv_core", "-lopencv_imgproc", "-lpthread", "-o", program.path,
     ])
     return program

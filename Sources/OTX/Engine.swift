@@ -70,7 +70,12 @@ public final class Engine: Sendable {
     registry: EngineRegistry = .standard
   ) throws {
     let reading = try request.dataOptions()
-    let dataset = try DatasetReader.read(data, strict: reading.strict, labels: reading.labels)
+    let dataset = try DatasetReader.read(
+      data,
+      strict: reading.strict,
+      labels: reading.labels,
+      headerCache: .user
+    )
     let configurator = AutoConfigurator(
       models: registry.models,
       library: library,
@@ -164,7 +169,12 @@ public final class Engine: Sendable {
       )
     }
     let reading = stopped.recipe.data
-    let dataset = try DatasetReader.read(location, strict: reading.strict, labels: reading.labels)
+    let dataset = try DatasetReader.read(
+      location,
+      strict: reading.strict,
+      labels: reading.labels,
+      headerCache: .user
+    )
     var recipe = stopped.recipe
     var decisions: [Decision] = stopped.record.decisions ?? []
     // A checkpoint has all weights; the file that they began with may be gone.
@@ -217,7 +227,12 @@ public final class Engine: Sendable {
       recipe: recipe,
       decisions: [],
       dataset: try data.map {
-        try DatasetReader.read($0, strict: recipe.data.strict, labels: recipe.data.labels)
+        try DatasetReader.read(
+          $0,
+          strict: recipe.data.strict,
+          labels: recipe.data.labels,
+          headerCache: .user
+        )
       },
       location: data,
       options: options,

@@ -1,5 +1,13 @@
 public import Foundation
 import OTXCore
+public import OTXData
+
+extension PictureHeaderCache {
+  /// That of the user who runs this process.
+  package static var user: PictureHeaderCache {
+    Workspace.headerCache(environment: ProcessInfo.processInfo.environment)
+  }
+}
 
 /// The folder that runs are written to: `<root>/<YYYYMMDD_HHmmSS>/`, and `<root>/latest`, a link to
 /// the newest.
@@ -61,6 +69,15 @@ public struct Workspace: Sendable, Equatable {
     let home =
       environment["HOME"].map { URL(filePath: $0) } ?? URL(filePath: NSTemporaryDirectory())
     return home.appending(path: ".cache/otx")
+  }
+
+  /// What headers of pictures said, below the user's cache folder.
+  ///
+  /// - Parameter environment: The process's environment.
+  /// - Returns: The cache, which need not exist.
+  public static func headerCache(environment: [String: String]) -> PictureHeaderCache {
+    let folder = cacheDirectory(environment: environment).appending(path: "headers")
+    return PictureHeaderCache(folder: folder)
   }
 
   /// Points `latest` at `name` in one step, so that it never points nowhere.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OTX
 import OTXCore
 import OTXData
 
@@ -24,7 +25,11 @@ struct DatasetArguments: ParsableArguments {
 
   /// The dataset as it is, its problems told.
   func dataset(_ log: ProgressReporter) throws -> Dataset {
-    let dataset = try DatasetReader.read(try location(), for: .inspection)
+    let dataset = try DatasetReader.read(
+      try location(),
+      for: .inspection,
+      headerCache: .user
+    )
     for line in dataset.problems.summary { log.observe(.warning(line)) }
     return dataset
   }

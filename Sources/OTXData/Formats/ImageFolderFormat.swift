@@ -54,19 +54,26 @@ public struct ImageFolderFormat: WritableDatasetFormat {
       }
       base = found.first?.labels.first?.deletingLastPathComponent() ?? URL(filePath: "/")
     }
+    let shared = PictureFolder(base)
+    let top = PictureFolder(URL(filePath: "/"))
     for source in found {
       for folder in source.labels {
         let label = folder.lastPathComponent
         labels.insert(label)
-        reading.items[source.subset, default: []] += try FolderListing.allPictures(below: folder)
-          .map { url in
-            DatasetItem(
-              id: url.path(below: base),
-              image: .file(url),
-              annotations: [.label(label)],
-              origin: url.path(below: base)
-            )
-          }
+        let annotation = Annotation.label(label)
+        let prefix = folder.path(below: base)
+        reading.items[source.subset, default: []] += try FolderListing.allPictureNames(
+          below: folder
+        ).map { name in
+          // One text serves as the item's name, its place and its path.
+          let id = prefix.hasPrefix("/") ? "\(folder.path)/\(name)" : "\(prefix)/\(name)"
+          return DatasetItem(
+            id: id,
+            image: .path(PicturePath(folder: prefix.hasPrefix("/") ? top : shared, name: id)),
+            annotations: [annotation],
+            origin: id
+          )
+        }
       }
       guard let parent = source.labels.first?.deletingLastPathComponent() else { continue }
       for picture in try FolderListing(parent).pictures {
@@ -155,6 +162,6 @@ public struct ImageFolderFormat: WritableDatasetFormat {
 
   /// Folders that hold pictures.
   private func labelFolders(_ listing: FolderListing) throws -> [URL] {
-    try listing.folders.filter { try !FolderListing($0).pictures.isEmpty }
+    try listing.folders.filter { try !FolderListing($0).pictureNames.isEmpty }
   }
 }

@@ -17,6 +17,7 @@ enum DatasetChecker {
     )
     let now = Int64(Date().timeIntervalSince1970 * 1e9)
     var records: [PictureHeaderSession.Record] = []
+    var folders = SharedFolders(root: root)
     for subset in Subset.allCases {
       guard let stated = reading.items[subset] else { continue }
       let items = merged(stated, &result.problems)
@@ -30,7 +31,10 @@ enum DatasetChecker {
       for (item, header) in zip(items, headers.all) {
         guard let header else { continue }
         if let record = header.record { records.append(record) }
-        if let item = Self.item(item, header.result, &result.problems) { kept.append(item) }
+        if var item = Self.item(item, header.result, &result.problems) {
+          folders.share(&item)
+          kept.append(item)
+        }
       }
       result.items[subset] = kept
     }
@@ -220,6 +224,30 @@ enum DatasetChecker {
       }
     }
     return result
+  }
+}
+
+/// Lets items share what they have in common: folders, and the texts of their names.
+private struct SharedFolders {
+  private let base: PictureFolder
+  private var folders: [String: PictureFolder] = [:]
+
+  init(root: URL) { base = PictureFolder(root) }
+
+  mutating func share(_ item: inout DatasetItem) {
+    guard case .path(let path) = item.image, path.folder !== base, path.name != item.id else {
+      return
+    }
+    let full = path.path
+    if full.utf8.count == base.path.utf8.count + item.id.utf8.count + 1,
+      full.hasPrefix(base.path), full.hasSuffix(item.id)
+    {
+      item.image = .path(PicturePath(folder: base, name: item.id))
+    } else if let known = folders[path.folder.path] {
+      item.image = .path(PicturePath(folder: known, name: path.name))
+    } else {
+      folders[path.folder.path] = path.folder
+    }
   }
 }
 

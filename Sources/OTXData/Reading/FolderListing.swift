@@ -6,8 +6,8 @@ import Synchronization
 /// Files and folders directly below a folder, by name, hidden ones left out.
 struct FolderListing: Sendable {
   let root: URL
-  private(set) var files: [URL] = []
-  private(set) var folders: [URL] = []
+  private(set) var fileNames: [String] = []
+  private(set) var folderNames: [String] = []
 
   /// Keeps listings while several formats look at one folder.
   @TaskLocal static var cache: FolderListingCache?
@@ -24,60 +24,90 @@ struct FolderListing: Sendable {
 
   private init(reading root: URL) throws {
     self.root = root
-    var isDirectory: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: root.path, isDirectory: &isDirectory) else {
-      throw DataError.unreadable(file: root.path, reason: "the folder does not exist")
+    let path = root.path
+    guard let folder = opendir(path) else {
+      let reason: String =
+        switch errno {
+        case ENOENT: "the folder does not exist"
+        case ENOTDIR: "is not a folder"
+        default: "the folder cannot be read: \(String(cString: strerror(errno)))"
+        }
+      throw DataError.unreadable(file: path, reason: reason)
     }
-    guard isDirectory.boolValue else {
-      throw DataError.unreadable(file: root.path, reason: "is not a folder")
-    }
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: root.path)
-    } catch {
-      throw DataError.unreadable(
-        file: root.path,
-        reason: "the folder cannot be read: \(error.reason)"
-      )
-    }
-    for name in names.sorted() where !name.hasPrefix(".") {
-      let url = root.appending(path: name)
-      // Most names tell, and a look at each of 100,000 pictures does not come free.
-      if FolderListing.isPictureName(name) {
-        files.append(url)
-        continue
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      var isDirectory: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
-        continue
+      guard !name.hasPrefix(".") else { continue }
+      switch Int32(entry.pointee.d_type) {
+      // A folder in a picture's place is a picture that cannot be read.
+      case Int32(DT_DIR) where !FolderListing.isPictureName(name): folderNames.append(name)
+      case Int32(DT_DIR): fileNames.append(name)
+      case Int32(DT_REG): fileNames.append(name)
+      default:
+        // A link, or a file system that does not tell. A broken link to a picture is a picture that
+        // is missing, for the checker to name.
+        var status = stat()
+        let isThere = stat("\(path)/\(name)", &status) == 0
+        if isThere, status.st_mode & S_IFMT == S_IFDIR {
+          folderNames.append(name)
+        } else if isThere || FolderListing.isPictureName(name) {
+          fileNames.append(name)
+        }
       }
-      if isDirectory.boolValue { folders.append(url) } else { files.append(url) }
     }
+    fileNames.sort()
+    folderNames.sort()
   }
 
-  var pictures: [URL] { files.filter { FolderListing.isPictureName($0.lastPathComponent) } }
+  var files: [URL] { fileNames.map { root.appending(path: $0, directoryHint: .notDirectory) } }
+
+  var folders: [URL] { folderNames.map { root.appending(path: $0, directoryHint: .isDirectory) } }
+
+  var pictureNames: [String] { fileNames.filter(FolderListing.isPictureName) }
+
+  var pictures: [URL] {
+    pictureNames.map { root.appending(path: $0, directoryHint: .notDirectory) }
+  }
 
   func files(endingIn fileExtension: String) -> [URL] {
-    files.filter { $0.pathExtension.lowercased() == fileExtension }
+    let ending = ".\(fileExtension)"
+    return fileNames.filter { $0.lowercased().hasSuffix(ending) }
+      .map { root.appending(path: $0, directoryHint: .notDirectory) }
   }
 
   /// The folder of a name; in another case where there is none in this.
   func folder(_ name: String) -> URL? {
-    folders.first { $0.lastPathComponent == name }
-      ?? folders.first { $0.lastPathComponent.lowercased() == name.lowercased() }
+    let found =
+      folderNames.first { $0 == name }
+      ?? folderNames.first { $0.lowercased() == name.lowercased() }
+    return found.map { root.appending(path: $0, directoryHint: .isDirectory) }
   }
 
   /// Every picture below a folder, by path; 16 folders deep at most, since links may run in circles.
   static func allPictures(below root: URL, depth: Int = 16) throws -> [URL] {
+    try allPictureNames(below: root, depth: depth).map {
+      root.appending(path: $0, directoryHint: .notDirectory)
+    }
+  }
+
+  /// The paths below `root` of every picture there, those of a folder before those in its folders.
+  static func allPictureNames(below root: URL, depth: Int = 16) throws -> [String] {
     let listing = try FolderListing(root)
-    guard depth > 0 else { return listing.pictures }
-    return try listing.pictures
-      + listing.folders.flatMap { try allPictures(below: $0, depth: depth - 1) }
+    guard depth > 0 else { return listing.pictureNames }
+    return try listing.pictureNames
+      + listing.folderNames.flatMap { name in
+        try allPictureNames(
+          below: root.appending(path: name, directoryHint: .isDirectory),
+          depth: depth - 1
+        ).map { "\(name)/\($0)" }
+      }
   }
 
   static func isPictureName(_ name: String) -> Bool {
-    guard let dot = name.lastIndex(of: ".") else { return false }
-    let ending = name[name.index(after: dot)...].lowercased()
+    guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return false }
+    let ending = name[name.utf8.index(after: dot)...].lowercased()
     // Pictures in a format that is not read are named, and not passed over.
     return ImageFormat.fileExtensions.contains(ending)
       || ImageFormat.unreadExtensions.contains(ending)
