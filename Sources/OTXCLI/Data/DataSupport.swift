@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import OTX
 import OTXCore
 import OTXData
 
@@ -28,7 +27,7 @@ struct DatasetArguments: ParsableArguments {
     let dataset = try DatasetReader.read(
       try location(),
       for: .inspection,
-      headerCache: .user
+      headerCache: CurrentCache.headers
     )
     for line in dataset.problems.summary { log.observe(.warning(line)) }
     return dataset

@@ -1,5 +1,6 @@
 import Foundation
 import OTX
+import OTXData
 
 /// Where the cache is; tests name another place.
 enum CurrentCache {
@@ -7,5 +8,11 @@ enum CurrentCache {
 
   static func folder(_ environment: [String: String]) -> URL {
     override ?? Workspace.cacheDirectory(environment: environment)
+  }
+
+  /// What headers of pictures said.
+  static var headers: PictureHeaderCache {
+    let folder = CurrentCache.folder(ProcessInfo.processInfo.environment)
+    return PictureHeaderCache(folder: folder.appending(path: "headers"))
   }
 }
