@@ -23,6 +23,7 @@ struct DatasetReaderTests {
 
     let flat = try TemporaryFolder()
     try flat.picture("a.png")
+    try flat.write("what these are", to: "notes.txt")
     #expect(
       flat.readingError().contains(
         "Almost ImageNet folders: pictures that are not in a folder for each label."
@@ -187,7 +188,7 @@ struct DatasetReaderTests {
 
   @Test("folders of pictures that are hardly labels are not taken for labels")
   func structuralFolders() throws {
-    for names in [["images", "masks"], ["a", "ground_truth"]] {
+    for names in [["a", "labels"], ["a", "ground_truth"]] {
       let folder = try TemporaryFolder()
       for name in names { try folder.picture("\(name)/1.png") }
       #expect(folder.readingError().contains("Almost ImageNet folders"), "\(names)")
@@ -205,8 +206,10 @@ struct DatasetReaderTests {
       try classes.picture(path)
     }
     let dataset = try classes.read()
-    #expect(dataset.items.values.joined().count == 4, "what lies deeper belongs to the label")
-    #expect(dataset.problems.filter { $0.remedy == .leftOut }.map(\.location) == ["stray.png"])
+    #expect(dataset.items.values.joined().count == 5)
+    #expect(dataset.labels.names == ["cat", "cat/young", "dog"])
+    let unlabeled = dataset.problems.filter { $0.kind == "picture without a label" }
+    #expect(unlabeled.map(\.location) == ["stray.png"])
 
     let coco = try TemporaryFolder()
     try SampleDataset(counts: [.train: 3]).drawDetection(at: coco.url)

@@ -17,6 +17,20 @@ public enum Formats {
     SYNTHIAFormat(),
     MVTecFormat(),
     CIFARFormat(),
+    MNISTFormat(),
+    MNISTCSVFormat(),
+    ImageNetTextFormat(),
+    STL10Format(),
+    CelebAFormat(),
+    LFWFormat(),
+    VGGFace2Format(),
+    Market1501Format(),
+    MARSFormat(),
+    RoboflowMulticlassFormat(),
+    ImageTableFormat(),
+    ImageMaskFormat(),
+    ImageDirectoryFormat(),
+    ImageZipFormat(),
   ]
 
   /// The formats that datasets can be written in, variants included.

@@ -2,6 +2,9 @@ public import Foundation
 public import OTXCore
 
 /// Classification by folders: one folder of pictures for each label, as ImageNet has it.
+///
+/// A folder inside a label's folder is a label of its own, `label/inner`, whose parent the outer one is. A
+/// picture above the labels' folders, or in a folder `no_label`, has no label.
 public struct ImageFolderFormat: WritableDatasetFormat {
   public let name = "imagenet"
   public let title = "ImageNet folders"
@@ -9,6 +12,10 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     "{train,val,test}/<label>/*.jpg",
     "<label>/*.jpg, split into train and val when read",
   ]
+  public var aliases: [String] { ["imagenet_with_subset_dirs"] }
+
+  /// The folder of pictures without a label.
+  private static let noLabel = "no_label"
 
   public init() {}
 
@@ -33,8 +40,6 @@ public struct ImageFolderFormat: WritableDatasetFormat {
   }
 
   public func read(_ location: DataLocation) throws -> FormatReading {
-    var reading = FormatReading()
-    var labels: Set<String> = []
     let found: [Source]
     let base: URL
     switch location {
@@ -50,45 +55,90 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     case .subsets(let subsets, _):
       found = try Subset.allCases.compactMap { subset in
         guard let folder = subsets[subset]?.root ?? subsets[subset]?.annotations else { return nil }
-        return Source(subset: subset, labels: try labelFolders(FolderListing(folder)))
+        return Source(
+          subset: subset,
+          folder: folder,
+          labels: try labelFolders(FolderListing(folder))
+        )
       }
-      base = found.first?.labels.first?.deletingLastPathComponent() ?? URL(filePath: "/")
+      base = found.first?.folder ?? URL(filePath: "/")
     }
-    let shared = PictureFolder(base)
-    let top = PictureFolder(URL(filePath: "/"))
-    for source in found {
-      for folder in source.labels {
-        let label = folder.lastPathComponent
-        labels.insert(label)
-        let annotation = Annotation.label(label)
-        let prefix = folder.path(below: base)
-        reading.items[source.subset, default: []] += try FolderListing.allPictureNames(
-          below: folder
-        ).map { name in
-          // One text serves as the item's name, its place and its path.
-          let id = prefix.hasPrefix("/") ? "\(folder.path)/\(name)" : "\(prefix)/\(name)"
-          return DatasetItem(
-            id: id,
-            image: .path(PicturePath(folder: prefix.hasPrefix("/") ? top : shared, name: id)),
-            annotations: [annotation],
-            origin: id
-          )
-        }
+    var walk = FolderWalk(base: base)
+    for source in found { try walk.read(source.folder, source.subset) }
+    var reading = walk.reading
+    reading.labels = walk.labels.sorted { $0.lexicographicallyPrecedes($1) }
+      .map { $0.joined(separator: "/") }
+    return reading
+  }
+
+  /// Goes through the folders of labels.
+  private struct FolderWalk {
+    let base: URL
+    var reading = FormatReading()
+    var labels: Set<[String]> = []
+    private let shared: PictureFolder
+    private let top = PictureFolder(URL(filePath: "/"))
+
+    init(base: URL) { (self.base, shared) = (base, PictureFolder(base)) }
+
+    mutating func read(_ folder: URL, _ subset: Subset) throws {
+      try read(folder, label: [], subset, depth: 16)
+    }
+
+    private mutating func read(
+      _ folder: URL,
+      label: [String],
+      _ subset: Subset,
+      depth: Int
+    ) throws {
+      let listing = try FolderListing(folder)
+      // Tiny ImageNet has `<label>/images`.
+      if !label.isEmpty, listing.pictureNames.isEmpty, listing.folders.count == 1,
+        listing.folders[0].lastPathComponent == "images"
+      {
+        return try read(listing.folders[0], label: label, subset, depth: depth - 1)
       }
-      guard let parent = source.labels.first?.deletingLastPathComponent() else { continue }
-      for picture in try FolderListing(parent).pictures {
+      let isLabel = !label.isEmpty && label != [noLabel]
+      let name = label.joined(separator: "/")
+      if isLabel { labels.insert(label) }
+      if isLabel, label.count > 1 {
+        reading.labelDetails.parents[name] = label.dropLast().joined(separator: "/")
+      }
+      let annotations: [Annotation] = isLabel ? [.label(name)] : []
+      let prefix = folder.isSameFolder(as: base) ? "" : folder.path(below: base) + "/"
+      let isElsewhere = prefix.hasPrefix("/")
+      for picture in listing.pictureNames {
+        // One text serves as the item's name, its place and its path.
+        let path = prefix + picture
+        reading.items[subset, default: []].append(
+          DatasetItem(
+            id: path,
+            image: .path(
+              PicturePath(
+                folder: isElsewhere ? top : shared,
+                name: isElsewhere ? String(path.dropFirst()) : path
+              )
+            ),
+            annotations: annotations,
+            origin: path
+          )
+        )
+        guard label.isEmpty else { continue }
         reading.problems.append(
           DatasetProblem(
             kind: "picture without a label",
-            location: picture.path(below: base),
-            message: "the picture lies in no label's folder",
-            remedy: .leftOut
+            location: path,
+            message: "the picture lies in no label's folder, so it has no label",
+            remedy: .noted
           )
         )
       }
+      // Links may run in circles.
+      guard depth > 0 else { return }
+      for inner in listing.folders {
+        try read(inner, label: label + [inner.lastPathComponent], subset, depth: depth - 1)
+      }
     }
-    reading.labels = labels.sorted()
-    return reading
   }
 
   public func write(
@@ -96,27 +146,33 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     to root: URL,
     options: DatasetWriteOptions
   ) throws {
+    for item in dataset.items.values.joined() { _ = try ImageFolderFormat.folderName(of: item) }
     for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       var writers: [String: PictureWriter] = [:]
       for item in items {
-        let labels = item.annotations.filter { $0.kind == .label }.compactMap(\.label)
-        guard labels.count == 1 else {
-          throw DataError.invalidItem(
-            item.id,
-            reason: "has \(labels.count) labels; a picture lies in one folder"
-          )
-        }
-        let folder = root.appending(path: "\(subset.rawValue)/\(labels[0])")
-        if writers[labels[0]] == nil { try PictureWriter.makeFolder(folder) }
-        _ = try writers[labels[0], default: PictureWriter(folder: folder, options: options)].write(
-          item
-        )
+        let name = try ImageFolderFormat.folderName(of: item)
+        let folder = root.appending(path: "\(subset.rawValue)/\(name)")
+        if writers[name] == nil { try PictureWriter.makeFolder(folder) }
+        _ = try writers[name, default: PictureWriter(folder: folder, options: options)].write(item)
       }
     }
   }
 
+  private static func folderName(of item: DatasetItem) throws -> String {
+    guard !item.annotations.isEmpty else { return noLabel }
+    let labels = item.annotations.filter { $0.kind == .label }.compactMap(\.label)
+    guard labels.count == 1 else {
+      throw DataError.invalidItem(
+        item.id,
+        reason: "has \(labels.count) labels; a picture lies in one folder"
+      )
+    }
+    return labels[0]
+  }
+
   private struct Source {
     var subset: Subset
+    var folder: URL
     /// At least one.
     var labels: [URL]
   }
@@ -128,12 +184,12 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     }
     let split = try subsets.compactMap { subset, folder -> Source? in
       let labels = try labelFolders(FolderListing(folder))
-      return labels.isEmpty ? nil : Source(subset: subset, labels: labels)
+      return labels.isEmpty ? nil : Source(subset: subset, folder: folder, labels: labels)
     }
     if !split.isEmpty { return split }
     guard subsets.isEmpty else { return [] }
     let labels = try labelFolders(listing)
-    return labels.isEmpty ? [] : [Source(subset: .train, labels: labels)]
+    return labels.isEmpty ? [] : [Source(subset: .train, folder: root, labels: labels)]
   }
 
   /// Why folders of pictures are probably no labels; `nil` where they may well be.
@@ -144,7 +200,7 @@ public struct ImageFolderFormat: WritableDatasetFormat {
       "segmentationobject", "gtfine", "leftimg8bit", "obj_train_data",
     ]
     if try FolderListing(root).folder("ground_truth") != nil {
-      return "a folder ground_truth/ is there, as in anomaly datasets, which are not read yet"
+      return "a folder ground_truth/ is there, as in data sets of anomalies (mvtec)"
     }
     for folder in sources.flatMap(\.labels) {
       let name = folder.lastPathComponent
@@ -160,8 +216,12 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     return nil
   }
 
-  /// Folders that hold pictures.
+  /// Folders that hold pictures, or folders of pictures.
   private func labelFolders(_ listing: FolderListing) throws -> [URL] {
-    try listing.folders.filter { try !FolderListing($0).pictureNames.isEmpty }
+    try listing.folders.filter { folder in
+      let inner = try FolderListing(folder)
+      if !inner.pictureNames.isEmpty { return true }
+      return try inner.folders.prefix(3).contains { try !FolderListing($0).pictureNames.isEmpty }
+    }
   }
 }

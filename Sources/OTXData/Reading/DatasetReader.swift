@@ -39,9 +39,11 @@ public enum DatasetReader {
     headerCache: PictureHeaderCache? = nil,
     formats: [any DatasetFormat] = Formats.all
   ) throws -> Dataset {
+    let (location, note) = try unpacked(location)
     let unlabeled = try unlabeledItems(location)
     let (format, root, evidence) = try format(of: labeled(location), among: formats)
     var reading = try format.read(labeled(location))
+    if let note { reading.problems.insert(note, at: 0) }
     if reading.items[.unlabeled] == nil, !unlabeled.isEmpty {
       reading.items[.unlabeled] = unlabeled
     }
@@ -98,6 +100,23 @@ public enum DatasetReader {
       }
     }
     reading.labels += undeclared.sorted()
+  }
+
+  /// The folder of a dataset that is given as an archive, and a word about it.
+  private static func unpacked(
+    _ location: DataLocation
+  ) throws -> (DataLocation, DatasetProblem?) {
+    guard case .root(let url, let format) = location, format != "image_zip",
+      try DatasetArchive.needsUnpacking(url)
+    else { return (location, nil) }
+    let folder = try DatasetArchive.folder(for: url)
+    let note = DatasetProblem(
+      kind: "unpacked archive",
+      location: url.lastPathComponent,
+      message: "the archive is unpacked in \(folder.path)",
+      remedy: .noted
+    )
+    return (.root(folder, format: format), note)
   }
 
   /// The format to read with, and the dataset's folder.

@@ -19,7 +19,9 @@ enum FormatRecognizer {
     among formats: [any DatasetFormat]
   ) throws -> (format: any DatasetFormat, evidence: String) {
     // A missing folder is its own error.
-    let isFile = ["json", "yaml", "yml", "data"].contains(root.pathExtension.lowercased())
+    let isFile =
+      ["json", "yaml", "yml", "data", "csv"].contains(root.pathExtension.lowercased())
+      || ZipArchive.isArchive(root)
     let listing = isFile ? nil : try FolderListing(root)
     let results = FolderListing.$cache.withValue(FolderListingCache()) {
       formats.map { ($0, $0.recognizes(root)) }

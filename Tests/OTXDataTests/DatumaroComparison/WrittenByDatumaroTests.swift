@@ -55,11 +55,4 @@ let writtenByDatumaroDifferences: [KnownDifference] = [
     aspects: [.annotations],
     reason: "beside boxes, Datumaro leaves key points out, which are in a file of their own"
   ),
-  // Not yet: take a line away with what mends it.
-  KnownDifference(
-    path: "imagenet-labels",
-    format: "imagenet",
-    aspects: [.labels, .annotations],
-    reason: "Datumaro's folder `no_label` holds pictures without a label"
-  ),
 ]

@@ -116,8 +116,9 @@ public struct MNISTFormat: WritableDatasetFormat {
     func failure(_ reason: String) -> DataError { .unreadable(file: name, reason: reason) }
     guard file.sides.count == 3 else { throw failure("is no IDX file of pictures") }
     let size = ImageSize(height: file.sides[1], width: file.sides[2])
-    // Datumaro states the number of bytes where pictures have sizes of their own.
-    guard file.count == count || !meta.sizes.isEmpty else {
+    // Datumaro states the number of bytes, and not of pictures.
+    guard file.count == count || !meta.sizes.isEmpty || file.count == file.bytes.count - file.start
+    else {
       throw failure("has \(file.count) pictures for \(count) labels")
     }
     var offset = file.start

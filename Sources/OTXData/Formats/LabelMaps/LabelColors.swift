@@ -58,7 +58,11 @@ final class LabelColors: Sendable {
     )
   }
 
-  var names: [String] { entries.map(\.name) }
+  /// Each name once, in order.
+  var names: [String] {
+    var seen: Set<String> = []
+    return entries.map(\.name).filter { seen.insert($0).inserted }
+  }
   var hasColors: Bool { entries.contains { $0.color != nil } }
 
   /// What the dataset says of its labels.
