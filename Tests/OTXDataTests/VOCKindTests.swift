@@ -155,6 +155,41 @@ struct VOCKindTests {
     #expect(lines == [3, 4, 5, 6].map { "labelmap.txt:\($0)" })
   }
 
+  @Test("regions and label maps of other formats are painted in VOC's colours")
+  func painting() throws {
+    let folder = try TemporaryFolder()
+    try folder.picture("a.png")
+    let size = ImageSize(height: 24, width: 32)
+    var values = [UInt32](repeating: 0, count: 24 * 32)
+    (values[0], values[1]) = (7001, 7002)
+    try folder.write(Data(IndexImage(size: size, values: values).png()), to: "map.png")
+    let map = LabelMap(
+      url: folder.url.appending(path: "map.png"),
+      instances: .quotient(1000),
+      table: LabelTable([7: "cat"])
+    )
+    let region = Region.polygon(Polygon([10, 10, 20, 10, 20, 20, 10, 20]))
+    let item = DatasetItem(
+      id: "a.png",
+      image: .file(folder.url.appending(path: "a.png")),
+      annotations: [.labelMap(map), .region(region, label: "dog")]
+    )
+    let dataset = Dataset(
+      format: "",
+      root: folder.url,
+      labels: LabelInfo(names: ["cat", "dog"]),
+      items: [.train: [item]]
+    )
+    let second = try TemporaryFolder()
+    try Formats.writable(named: "voc_instance_segmentation").write(dataset, to: second.url)
+    let again = try second.read(format: "voc_instance_segmentation")
+    let found = again.items.values.joined().flatMap(\.annotations)
+    let segments = try found.compactMap(\.labelMap).first?.segments(size: size) ?? []
+    let areas = segments.map { "\($0.label) \($0.mask.area)" }.sorted()
+    #expect(areas == ["cat 1", "cat 1", "dog 100"])
+    #expect(found.compactMap(\.box) == [BoundingBox(10, 10, 20, 20)])
+  }
+
   @Test("what VOC cannot hold is an error before anything is written")
   func refused() throws {
     let folder = try TemporaryFolder()

@@ -1,4 +1,5 @@
 import Foundation
+import OTXCore
 
 /// TensorBoard's event files: records with a length and two checksums each (TFRecord).
 enum EventFile {

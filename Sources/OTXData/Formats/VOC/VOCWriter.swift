@@ -1,11 +1,13 @@
 import Foundation
 import OTXCore
+import OTXImage
 
 /// Writes a dataset as Pascal VOC: objects as XML, labels of pictures as lists, label maps as they
 /// are.
 ///
-/// Of an object's region only its box is written. Label maps are copied byte for byte, and
-/// `labelmap.txt` tells their labels.
+/// Label maps are copied byte for byte where `labelmap.txt` can tell their labels, else painted anew
+/// in VOC's colours. Of an object's region the box is written; the variants of segmentation paint its
+/// pixels too.
 struct VOCWriter {
   let kind: VOCKind
   var options = DatasetWriteOptions()
@@ -75,6 +77,7 @@ struct VOCWriter {
     case .object:
       kind.hasObjects && annotation.box != nil && annotation.label != nil
         && (!kind.isAboutPeople || annotation.label == "person" || VOCWriter.isPart(annotation))
+        || VOCPalette.paints(annotation, kind)
     case .labelMap: kind.hasLabelMaps
     case .caption: false
     }
@@ -94,15 +97,16 @@ struct VOCWriter {
   ) throws {
     if kind.hasObjects {
       let annotations = root.appending(path: "Annotations")
-      let objects = item.annotations.filter { $0.kind == .object && holds($0) }
+      let objects = item.annotations.filter { $0.kind == .object && $0.box != nil && holds($0) }
       if !objects.isEmpty || item.annotations.isEmpty || kind != .all {
         try PictureWriter.makeFolder(annotations)
         let text = document(objects, name: name, size: size)
         try PictureWriter.write(Data(text.utf8), to: annotations.appending(path: "\(stem).xml"))
       }
     }
-    guard kind.hasLabelMaps, let map = item.annotations.lazy.compactMap(\.labelMap).first
-    else { return }
+    guard kind.hasLabelMaps else { return }
+    if palette.isPainted { return try paint(item, stem: stem, size: size, palette, to: root) }
+    guard let map = item.annotations.lazy.compactMap(\.labelMap).first else { return }
     func copy(_ file: URL, to folder: String) throws {
       let folder = root.appending(path: folder)
       try PictureWriter.makeFolder(folder)
@@ -112,6 +116,48 @@ struct VOCWriter {
     try copy(map.url, to: "SegmentationClass")
     if kind.hasInstances, case .file(let file, _) = map.instances {
       try copy(file, to: "SegmentationObject")
+    }
+  }
+
+  /// Paints label maps and regions, later ones over earlier ones.
+  private func paint(
+    _ item: DatasetItem,
+    stem: String,
+    size: ImageSize,
+    _ palette: VOCPalette,
+    to root: URL
+  ) throws {
+    var segments: [LabelSegment] = []
+    for annotation in item.annotations {
+      if let map = annotation.labelMap {
+        segments += try map.segments(size: size)
+      } else if VOCPalette.paints(annotation, kind), let label = annotation.label,
+        let region = annotation.region
+      {
+        segments.append(
+          LabelSegment(label: label, instance: 1, mask: try region.mask(size: size))
+        )
+      }
+    }
+    guard !segments.isEmpty else { return }
+    var (classes, objects) = (Image(size: size), Image(size: size))
+    for (index, segment) in segments.enumerated() {
+      let color = palette.color(of: segment.label)
+      // Segments of whole labels are no objects.
+      let object = segment.instance == nil ? Color.black : VOCLabels.color(index + 1)
+      for (position, isSet) in segment.mask.bitmap.enumerated() where isSet {
+        classes.set(position, color)
+        objects.set(position, object)
+      }
+    }
+    func write(_ image: Image, _ folder: String) throws {
+      let folder = root.appending(path: folder)
+      try PictureWriter.makeFolder(folder)
+      try PictureWriter.write(Data(ImageFile.png(image)), to: folder.appending(path: "\(stem).png"))
+    }
+    try write(classes, "SegmentationClass")
+    if kind.hasInstances, segments.contains(where: { $0.instance != nil }) {
+      try write(objects, "SegmentationObject")
     }
   }
 
@@ -196,97 +242,10 @@ struct VOCWriter {
   }
 }
 
-/// The lines of `labelmap.txt` that a dataset needs.
-struct VOCPalette {
-  private let lines: [(name: String, color: Color?)]
-
-  /// - Throws: ``DataError/invalidItem(_:reason:)`` for label maps that one `labelmap.txt` cannot
-  ///   tell.
-  init(_ dataset: Dataset, kind: VOCKind) throws {
-    let names =
-      dataset.declaredLabels + dataset.labels.names.filter { !dataset.declaredLabels.contains($0) }
-    guard kind.hasLabelMaps, let (item, map) = try VOCPalette.labelMap(of: dataset) else {
-      lines = VOCPalette.colored(names, dataset.labelDetails)
-      return
-    }
-    func failure(_ reason: String) -> DataError { .invalidItem(item.id, reason: reason) }
-    var lines: [(name: String, color: Color?)] = []
-    let entries = map.table.labels.sorted { $0.key < $1.key }
-    guard Set(entries.map(\.value)).count == entries.count else {
-      throw failure("has a label map with several numbers of one label, which VOC cannot hold")
-    }
-    switch map.encoding {
-    case .color:
-      for (number, name) in entries {
-        guard let color = Color(number: number) else {
-          throw failure("has a label map whose colour \(number) is none")
-        }
-        lines.append((name, color))
-      }
-    case .index:
-      for (place, (number, name)) in entries.enumerated() {
-        guard number == place else {
-          throw failure(
-            "has a label map whose numbers do not run from 0 on without a gap; VOC's labels do"
-          )
-        }
-        lines.append((name, VOCLabels.color(number)))
-      }
-    }
-    // Other labels have no pixels, so no colours.
-    let named = Set(lines.map(\.name))
-    for name in names where !named.contains(name) { lines.append((name, nil)) }
-    self.lines = lines
-  }
-
-  private static func labelMap(of dataset: Dataset) throws -> (DatasetItem, LabelMap)? {
-    var found: (DatasetItem, LabelMap)?
-    for subset in Subset.allCases {
-      for item in dataset.items[subset] ?? [] {
-        let maps = item.annotations.compactMap(\.labelMap)
-        guard let map = maps.first else { continue }
-        switch map.instances {
-        case .none, .file: break
-        default:
-          throw DataError.invalidItem(
-            item.id,
-            reason: "has a label map whose numbers hold objects too; VOC has a picture for each"
-          )
-        }
-        guard maps.count == 1, PNGPixels(of: map.url) != nil else {
-          throw DataError.invalidItem(
-            item.id,
-            reason: "has \("label map".counted(maps.count)); VOC holds one, as a PNG"
-          )
-        }
-        if let (_, first) = found, first.encoding != map.encoding || first.table != map.table {
-          throw DataError.invalidItem(
-            item.id,
-            reason: "has a label map with other numbers than the first; VOC has one list"
-          )
-        }
-        found = found ?? (item, map)
-      }
-    }
-    return found
-  }
-
-  private static func colored(
-    _ names: [String],
-    _ details: LabelDetails
-  ) -> [(name: String, color: Color?)] {
-    names.enumerated().map { index, name in
-      (name, details.colors[name] ?? VOCLabels.color(index + 1))
-    }
-  }
-
-  var text: String {
-    let rows = lines.map { name, color in
-      let clean = name.replacingOccurrences(of: ":", with: " ")
-        .replacingOccurrences(of: "\n", with: " ")
-      let channels = color.map { "\($0.red),\($0.green),\($0.blue)" } ?? ""
-      return "\(clean):\(channels)::"
-    }
-    return (["# label:color_rgb:parts:actions"] + rows + [""]).joined(separator: "\n")
+extension Image {
+  fileprivate mutating func set(_ position: Int, _ color: Color) {
+    pixels[3 * position] = color.red
+    pixels[3 * position + 1] = color.green
+    pixels[3 * position + 2] = color.blue
   }
 }

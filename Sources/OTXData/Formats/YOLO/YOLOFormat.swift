@@ -74,6 +74,11 @@ public struct YOLOFormat: WritableDatasetFormat {
         return .no(nearly: isNear ? "labels/ is there, but no .txt file of a picture" : nil)
       }
       let name = labelFile.path(below: root)
+      // Without a data.yaml, files in labelTxt/ are DOTA's.
+      guard labelFile.deletingLastPathComponent().lastPathComponent.lowercased() != "labeltxt"
+      else {
+        return .no(nearly: nil)
+      }
       guard try YOLOLayout.beginsLikeLabels(labelFile) else {
         return .no(nearly: "\(name) does not begin with a class and four numbers")
       }

@@ -6,7 +6,9 @@ struct YOLORow: Equatable {
   var label: Int
   /// Inside the picture.
   var box: BoundingBox
-  /// `x, y` after each other; empty for a plain box. Four corners may lie outside the picture.
+  /// `x, y` after each other; empty for a plain box.
+  ///
+  /// Four corners may lie outside the picture.
   var outline: [Float] = []
   var keypoints: Keypoints?
   var isDifficult = false

@@ -158,7 +158,9 @@ struct YOLORowWriter {
 }
 
 /// Writes a dataset as `obj.data`, `obj.names`, a list for each subset and label files beside the
-/// pictures. Darknet knows boxes alone.
+/// pictures.
+///
+/// Darknet knows boxes alone.
 struct DarknetWriter {
   var options = DatasetWriteOptions()
 
