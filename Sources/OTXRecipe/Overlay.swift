@@ -172,6 +172,10 @@ private struct Merger {
     path: [String],
     _ entry: RecipeOverride
   ) throws -> Node {
+    if path == ["augmentations"], let steps = old.sequence, let given = new.mapping {
+      origins[path] = Origin(source: position(new, entry), value: flowText(new))
+      return .sequence(try merged(given, into: steps, path: path, entry))
+    }
     guard var merged = old.mapping else {
       origins[path] = Origin(source: position(new, entry), value: flowText(new))
       return new
@@ -196,6 +200,51 @@ private struct Merger {
       merged[name] = try merge(value, into: existing, path: path + [name], entry)
     }
     return .mapping(merged)
+  }
+
+  /// Changes single steps of the list: `mosaic: false` takes one out, `true` puts one in, parameters
+  /// change one or put it in.
+  ///
+  /// A mosaic goes in front, since the others work on its canvas; what else is new goes to the end.
+  private func merged(
+    _ given: Node.Mapping,
+    into steps: Node.Sequence,
+    path: [String],
+    _ entry: RecipeOverride
+  ) throws -> Node.Sequence {
+    func name(of step: Node) -> String? { step.string ?? step.mapping?.first?.key.string }
+    let known = Augmentation.known.map(\.name)
+    var result = steps
+    for (key, value) in given {
+      let wanted = key.string ?? flowText(key)
+      guard known.contains(wanted) else {
+        throw unknownKey(wanted, path, known: known, position(key, entry))
+      }
+      let place = result.firstIndex { name(of: $0) == wanted }
+      if value.bool == false {
+        result = Node.Sequence(result.filter { name(of: $0) != wanted })
+        continue
+      }
+      var parameters = place.flatMap { result[$0].mapping?.first?.value.mapping } ?? [:]
+      if value.bool == nil, value.null == nil {
+        guard let changes = value.mapping else {
+          throw ConfigurationError.invalidValue(
+            flowText(value),
+            key: (path + [wanted]).joined(separator: "."),
+            expected: "true, false, or parameters and their values",
+            source: position(value, entry)
+          )
+        }
+        for (parameter, change) in changes { parameters[parameter] = change }
+      }
+      let step = Node.mapping([Node(wanted): .mapping(parameters)])
+      if let place {
+        result[place] = step
+      } else {
+        result.insert(step, at: wanted == Mosaic.name ? result.startIndex : result.endIndex)
+      }
+    }
+    return result
   }
 
   private func unknownKey(

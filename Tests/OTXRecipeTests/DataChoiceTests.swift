@@ -75,3 +75,41 @@ struct DataChoiceTests {
     #expect(recipe.data.reducedDecoding == choice)
   }
 }
+
+@Suite("Single steps of the augmentation")
+struct AugmentationOverrideTests {
+  private func steps(_ assignments: [String], on start: [Augmentation]) throws -> [Augmentation] {
+    var recipe = Recipe(name: "r", task: .detection, model: ModelOptions("ssd_mobilenetv2"))
+    recipe.augmentations = start
+    let overrides = try assignments.map { try RecipeOverride(assignment: $0, source: "--set") }
+    return try recipe.applying(overrides).augmentations
+  }
+
+  @Test("are switched off, on and changed by name")
+  func byName() throws {
+    let start: [Augmentation] = [.randomAffine(), .horizontalFlip()]
+    #expect(try steps(["augmentations.randomAffine=false"], on: start) == [.horizontalFlip()])
+    #expect(try steps(["augmentations.mosaic=true"], on: start) == [.mosaic()] + start)
+    #expect(try steps(["augmentations.gaussianBlur=true"], on: start) == start + [.gaussianBlur()])
+    #expect(
+      try steps(["augmentations.horizontalFlip.probability=0.25"], on: start)
+        == [.randomAffine(), .horizontalFlip(probability: 0.25)]
+    )
+    #expect(try steps(["augmentations.mosaic=false"], on: start) == start)
+    #expect(try steps(["augmentations=[horizontalFlip]"], on: start) == [.horizontalFlip()])
+  }
+
+  @Test("what makes no sense is said")
+  func mistakes() {
+    for (text, hint) in [
+      ("augmentations.mosaik=true", "mosaic"), ("augmentations.mosaic=5", "true, false"),
+      ("augmentations.horizontalFlip.probability=3", "0.0 to 1.0"),
+      ("augmentations.horizontalFlip.chance=0.5", "no parameter 'chance'"),
+    ] {
+      let error = #expect(throws: ConfigurationError.self) {
+        try steps([text], on: [.horizontalFlip()])
+      }
+      #expect(error?.description.contains(hint) ?? false, "\(text): \(error?.description ?? "")")
+    }
+  }
+}

@@ -19,7 +19,7 @@ extension DataCommand {
 
     func run() throws {
       let log = ProgressReporter(console: .current, level: output.level)
-      let dataset = try arguments.dataset(log)
+      let dataset = try arguments.dataset(log, for: .description)
       if output.json {
         Console.current.print(Info.json(dataset))
       } else {

@@ -23,10 +23,13 @@ struct DatasetArguments: ParsableArguments {
   var called: String { path ?? data.dataRoot ?? data.data ?? "DATA" }
 
   /// The dataset as it is, its problems told.
-  func dataset(_ log: ProgressReporter) throws -> Dataset {
+  func dataset(
+    _ log: ProgressReporter,
+    for purpose: DatasetReader.Purpose = .inspection
+  ) throws -> Dataset {
     let dataset = try DatasetReader.read(
       try location(),
-      for: .inspection,
+      for: purpose,
       headerCache: CurrentCache.headers
     )
     for line in dataset.problems.summary { log.observe(.warning(line)) }

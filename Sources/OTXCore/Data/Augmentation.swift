@@ -33,6 +33,8 @@ public enum Augmentation: Sendable, Equatable {
   case randomErasing(RandomErasing = RandomErasing())
   case autoAugment(AutoAugment = AutoAugment())
   case randAugment(RandAugment = RandAugment())
+  /// A step of the user's.
+  case custom(RegisteredAugmentation)
 
   /// A left-right flip with its probability.
   public static func horizontalFlip(probability: Float) -> Augmentation {
@@ -41,7 +43,7 @@ public enum Augmentation: Sendable, Equatable {
     return .horizontalFlip(step)
   }
 
-  /// Every augmentation there is, each with its default parameters.
+  /// Every augmentation that comes with the library, each with its default parameters.
   public static let all: [Augmentation] = [
     .minIoURandomCrop(), .randomResizedCrop(), .pad(), .randomAffine(), .horizontalFlip(),
     .photometricDistortion(), .hsvJitter(), .mosaic(), .mixUp(), .cutMix(), .centerCrop(),
@@ -51,7 +53,7 @@ public enum Augmentation: Sendable, Equatable {
     .gaussianBlur(), .gaussianNoise(), .randomErasing(), .autoAugment(), .randAugment(),
   ]
 
-  /// The names that recipes may use.
+  /// The names of those that come with the library.
   public static let names = all.map(\.name)
 
   /// The name that recipes use.
@@ -87,6 +89,7 @@ public enum Augmentation: Sendable, Equatable {
     case .randomErasing(let step): step
     case .autoAugment(let step): step
     case .randAugment(let step): step
+    case .custom(let registered): registered.step
     }
   }
 

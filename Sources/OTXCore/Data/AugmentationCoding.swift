@@ -15,17 +15,19 @@ extension Augmentation: Codable {
         )
       }
       name = key.stringValue
-      if Augmentation.names.contains(name), try !container.decodeNil(forKey: key) {
+      if Augmentation.known.contains(where: { $0.name == name }),
+        try !container.decodeNil(forKey: key)
+      {
         parameters = try container.nestedContainer(keyedBy: RecipeKey.self, forKey: key)
       }
     }
-    guard let standard = Augmentation.all.first(where: { $0.name == name }) else {
+    guard let standard = Augmentation.known.first(where: { $0.name == name }) else {
       throw DecodingError.dataCorrupted(
         .init(
           codingPath: decoder.codingPath,
           debugDescription: "unknown augmentation '\(name)'"
-            + "\(Suggestion.phrase(for: name, among: Augmentation.names)); there are: "
-            + Augmentation.names.joined(separator: ", ")
+            + "\(Suggestion.phrase(for: name, among: Augmentation.known.map(\.name))); there are: "
+            + Augmentation.known.map(\.name).joined(separator: ", ")
         )
       )
     }

@@ -97,7 +97,7 @@ package enum ParameterForm: Sendable, Equatable {
 
 extension AugmentationParameter {
   /// A number within bounds.
-  static func number(
+  public static func number(
     _ key: String,
     _ path: any WritableKeyPath<Step, Float> & Sendable,
     _ bounds: ClosedRange<Float>,
@@ -114,12 +114,12 @@ extension AugmentationParameter {
   }
 
   /// A chance: a number from 0 to 1.
-  static func probability(_ path: any WritableKeyPath<Step, Float> & Sendable) -> Self {
+  public static func probability(_ path: any WritableKeyPath<Step, Float> & Sendable) -> Self {
     number("probability", path, 0...1, "How often the step is taken.")
   }
 
   /// A whole number within bounds.
-  static func integer(
+  public static func integer(
     _ key: String,
     _ path: any WritableKeyPath<Step, Int> & Sendable,
     _ bounds: ClosedRange<Int>,
@@ -136,7 +136,7 @@ extension AugmentationParameter {
   }
 
   /// How many of the last epochs do without the step.
-  static func lastEpochsWithout(_ path: any WritableKeyPath<Step, Int> & Sendable) -> Self {
+  public static func lastEpochsWithout(_ path: any WritableKeyPath<Step, Int> & Sendable) -> Self {
     integer(
       "lastEpochsWithout",
       path,
@@ -146,7 +146,7 @@ extension AugmentationParameter {
   }
 
   /// Any count of numbers within bounds.
-  static func numbers(
+  public static func numbers(
     _ key: String,
     _ path: any WritableKeyPath<Step, [Float]> & Sendable,
     _ bounds: ClosedRange<Float>,
@@ -163,7 +163,7 @@ extension AugmentationParameter {
   }
 
   /// Two numbers within bounds, the smaller first.
-  static func range(
+  public static func range(
     _ key: String,
     _ path: any WritableKeyPath<Step, [Float]> & Sendable,
     _ bounds: ClosedRange<Float>,
@@ -181,7 +181,7 @@ extension AugmentationParameter {
   }
 
   /// `true` or `false`.
-  static func flag(
+  public static func flag(
     _ key: String,
     _ path: any WritableKeyPath<Step, Bool> & Sendable,
     _ summary: String
@@ -190,7 +190,9 @@ extension AugmentationParameter {
   }
 
   /// A word of an enumeration.
-  static func choice<Value: Codable & CaseIterable & RawRepresentable<String> & SendableMetatype>(
+  public static func choice<
+    Value: Codable & CaseIterable & RawRepresentable<String> & SendableMetatype
+  >(
     _ key: String,
     _ path: any WritableKeyPath<Step, Value> & Sendable,
     _ summary: String
@@ -207,7 +209,7 @@ extension AugmentationParameter {
   }
 
   /// A colour that fills what no pixel covers.
-  static func fill(_ path: any WritableKeyPath<Step, FillColor> & Sendable) -> Self {
+  public static func fill(_ path: any WritableKeyPath<Step, FillColor> & Sendable) -> Self {
     Self(
       "fill",
       path,

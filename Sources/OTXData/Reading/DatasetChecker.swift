@@ -8,6 +8,7 @@ enum DatasetChecker {
   static func check(
     _ reading: FormatReading,
     root: URL,
+    keepsDamaged: Bool = false,
     cache: PictureHeaderCache? = nil
   ) -> FormatReading {
     var result = reading
@@ -31,10 +32,15 @@ enum DatasetChecker {
       for (item, header) in zip(items, headers.all) {
         guard let header else { continue }
         if let record = header.record { records.append(record) }
-        if var item = Self.item(item, header.result, &result.problems) {
-          folders.share(&item)
-          kept.append(item)
+        var checked = Self.item(item, header.result, &result.problems)
+        if keepsDamaged {
+          let size = checked?.size ?? item.size
+          checked = item
+          checked?.size = size
         }
+        guard var checked else { continue }
+        folders.share(&checked)
+        kept.append(checked)
       }
       result.items[subset] = kept
     }

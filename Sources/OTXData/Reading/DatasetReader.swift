@@ -15,6 +15,8 @@ public enum DatasetReader {
     case training
     /// As it is: every label it lists, its own subsets, whatever they are.
     case inspection
+    /// To be counted and not to be used: what is damaged or missing is named and stays.
+    case description
   }
 
   /// Reads a dataset.
@@ -54,7 +56,12 @@ public enum DatasetReader {
       )
     }
     let claimed = reading.items.values.reduce(0) { $0 + $1.count }
-    reading = DatasetChecker.check(reading, root: root, cache: headerCache)
+    reading = DatasetChecker.check(
+      reading,
+      root: root,
+      keepsDamaged: purpose == .description,
+      cache: headerCache
+    )
     if strict {
       let damage = reading.problems.filter { $0.remedy != .noted }
       guard damage.isEmpty else { throw DataError.damaged(root: root.path, problems: damage) }
@@ -74,7 +81,7 @@ public enum DatasetReader {
     case .training:
       keepUsedLabels(&reading, ignoring: Set(labels.ignore), root: root)
       Splitter.completeSubsets(&reading, root: root, seed: seed)
-    case .inspection:
+    case .inspection, .description:
       addUndeclaredLabels(&reading)
     }
     var dataset = Dataset(

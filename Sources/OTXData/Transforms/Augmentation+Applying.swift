@@ -63,6 +63,7 @@ extension Augmentation {
       if generator.chance(step.probability) { try sample.turn(turn) }
     case .autoAugment(let step): try step.apply(to: &sample, using: &generator)
     case .randAugment(let step): try step.apply(to: &sample, using: &generator)
+    case .custom(let registered): try registered.step.apply(to: &sample, using: &generator)
     case .colorJitter, .randomGrayscale, .randomAutoContrast, .randomEqualize, .randomInvert,
       .randomPosterize, .randomSolarize, .randomSharpness, .gaussianBlur, .gaussianNoise,
       .randomErasing:

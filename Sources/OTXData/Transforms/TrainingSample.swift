@@ -116,3 +116,18 @@ struct TrainingSample<Entity: DataEntity> {
     entity.frame = entity.frame.moved(by: transform)
   }
 }
+
+extension TrainingSample: AugmentableSample {
+  var objectBoxes: [BoundingBox] { entity.objectBoxes }
+
+  mutating func crop(y: Int, x: Int, height: Int, width: Int) {
+    crop(to: PixelRegion(y: y, x: x, height: height, width: width))
+  }
+
+  mutating func remake(
+    _ transform: SpatialTransform,
+    _ make: (Image) throws -> Image
+  ) throws {
+    try remake(transform, keeping: .centerInside, make)
+  }
+}
