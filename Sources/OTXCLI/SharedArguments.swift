@@ -199,10 +199,12 @@ struct DataArguments: ParsableArguments {
     guard let (place, path) = places.first else { return nil }
     let url = try existing(path, place)
     if url.isDirectory { return .root(url, format: dataFormat) }
-    guard ["yaml", "yml", "json"].contains(url.pathExtension.lowercased()) else {
-      throw UsageError("\(path): is neither a folder nor a data.yaml")
+    let isText = ["yaml", "yml", "json"].contains(url.pathExtension.lowercased())
+    if isText, url.pathExtension.lowercased() != "json" || DataFile.isDataFile(url) {
+      return try DataFile.read(url)
     }
-    return try DataFile.read(url)
+    // An annotation file, an archive, a table, a video: formats know their own.
+    return .root(url, format: dataFormat)
   }
 
   private func existing(_ path: String, _ place: String) throws -> URL {

@@ -157,7 +157,9 @@ public enum DataFile {
 extension DataFile {
   /// Whether a YAML file names data rather than a recipe; looks at its keys only.
   public static func isDataFile(_ file: URL) -> Bool {
-    guard ["yaml", "yml", "json"].contains(file.pathExtension.lowercased()),
+    // Annotation files are JSON too, and much larger than any description of data.
+    let size = (try? file.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
+    guard ["yaml", "yml", "json"].contains(file.pathExtension.lowercased()), size < 1 << 20,
       let text = try? String(contentsOf: file, encoding: .utf8),
       let mapping = try? parseYAML(text, source: file.relativePath)?.mapping
     else { return false }

@@ -32,6 +32,14 @@ DELIBERATE = {
 }
 
 
+# Samples without pictures: no data for vision, so they are refused.
+REFUSED = {
+    "formats/tabular_dataset/adopt-a-buddy", "formats/tabular_dataset/electricity.csv",
+    "formats/tabular_dataset/electricity_missing.csv",
+    "formats/tabular_dataset/women-clothing/women_clothing.csv",
+}
+
+
 def wanted(entry):
     counts = collections.Counter()
     for name, count in entry["counts"]["subsets"].items():
@@ -53,6 +61,10 @@ def main():
         run = subprocess.run(
             [program, "data", "info", "--json", "--quiet", str(data / path)],
             capture_output=True, text=True)
+        if run.returncode != 0 and path in REFUSED:
+            good += 1
+            print(f"refused {path}: holds no pictures")
+            continue
         if run.returncode != 0:
             bad += 1
             print(f"DIFFERS {path}: {run.stderr.strip().splitlines()[0] if run.stderr else run.returncode}")
@@ -66,7 +78,7 @@ def main():
         else:
             bad += 1
             print(f"DIFFERS {path}: {info['format']}, {info['subsets']} where Datumaro has {expected[0]}")
-    print(f"{good} of {good + bad} samples open with Datumaro's counts")
+    print(f"{good} of {good + bad} samples are as Datumaro has them, or refused for want of pictures")
     return 1 if bad else 0
 
 

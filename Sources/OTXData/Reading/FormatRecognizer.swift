@@ -19,9 +19,10 @@ enum FormatRecognizer {
     among formats: [any DatasetFormat]
   ) throws -> (format: any DatasetFormat, evidence: String) {
     // A missing folder is its own error.
+    var isDirectory: ObjCBool = false
     let isFile =
-      ["json", "yaml", "yml", "data", "csv"].contains(root.pathExtension.lowercased())
-      || ZipArchive.isArchive(root)
+      FileManager.default.fileExists(atPath: root.path, isDirectory: &isDirectory)
+      && !isDirectory.boolValue
     let listing = isFile ? nil : try FolderListing(root)
     let results = FolderListing.$cache.withValue(FolderListingCache()) {
       formats.map { ($0, $0.recognizes(root)) }
@@ -41,6 +42,9 @@ enum FormatRecognizer {
     throw DataError.unknownFormat(root: root.path, hint: hint(listing, results))
   }
 
+  /// How many formats, the first of the list, are shown where none is found.
+  private static let commonCount = 4
+
   private static func hint(
     _ listing: FolderListing?,
     _ results: [(any DatasetFormat, Recognition)]
@@ -53,8 +57,14 @@ enum FormatRecognizer {
     }
     if let listing, let inside = inside(listing, results.map(\.0)) { lines.append(inside) }
     lines.append("Expected one of:")
-    for (format, _) in results {
+    // The commonest, and what is nearly there; all of them would hide these.
+    for (index, (format, recognition)) in results.enumerated() {
+      let isNear = if case .no(.some) = recognition { true } else { false }
+      guard isNear || index < commonCount || results.count <= 2 * commonCount else { continue }
       lines += format.layouts.map { "  \(format.name): \($0)" }
+    }
+    if results.count > 2 * commonCount {
+      lines.append("'otx data formats' lists all \(results.count) formats.")
     }
     return lines.joined(separator: "\n")
   }
