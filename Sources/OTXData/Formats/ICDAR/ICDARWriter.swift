@@ -102,7 +102,7 @@ struct ICDARWriter {
         image.pixels[3 * position + 2] = color.blue
       }
       let box = annotation.box ?? mask.bounds ?? BoundingBox(x1: 0, y1: 0, x2: 0, y2: 0)
-      let bounds = [box.x1, box.y1, box.x2, box.y2].map { Int($0) }
+      let bounds = [box.x1, box.y1, box.x2, box.y2].map { Int(exactly: $0.rounded()) ?? 0 }
       let center = "\((bounds[0] + bounds[2]) / 2) \((bounds[1] + bounds[3]) / 2)"
       let place = annotation.attributes["center"]?.description ?? center
       lines.append(

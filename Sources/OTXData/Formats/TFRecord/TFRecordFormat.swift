@@ -178,7 +178,8 @@ struct TFRecordReader {
   /// The name of each label; what only has a number is named by it.
   private mutating func labels(_ example: TFExample, _ prefix: String) -> [String?] {
     let texts = example.texts("\(prefix)/text")
-    let ids = example.integers("\(prefix)/label")
+    // Other numbers are no labels, and counting on from them ends in an overflow.
+    let ids = example.integers("\(prefix)/label").map { TFLabelMap.numbers.contains($0) ? $0 : 0 }
     let names = Dictionary(numbers.map { ($0.value, $0.key) }, uniquingKeysWith: { min($0, $1) })
     return (0..<max(texts.count, ids.count)).map { index in
       let id = ids.indices.contains(index) ? ids[index] : nil
@@ -261,6 +262,9 @@ struct TFRecordReader {
 
 /// Labels and their numbers: `item { id: 1 name: 'cat' }`.
 enum TFLabelMap {
+  /// What numbers of labels may be.
+  static let numbers = 0...1_000_000
+
   static func read(
     _ text: String,
     idKeys: Set<String> = ["id"]
@@ -277,7 +281,7 @@ enum TFLabelMap {
         default: break
         }
       }
-      if let number, let name { result.append((name, number)) }
+      if let number, let name, numbers.contains(number) { result.append((name, number)) }
     }
     return result
   }
