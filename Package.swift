@@ -116,7 +116,7 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch",
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTesting", "OTXTorch",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
