@@ -26,6 +26,12 @@ struct FuzzSeeds {
     if let writable = format as? any WritableDatasetFormat {
       folders += try FuzzSeeds.written(writable)
     }
+    if folders.isEmpty, let samples {
+      // Folders of other formats, which it has to refuse.
+      folders = try FuzzSeeds.folders(below: samples, depth: 3).prefix(60).compactMap {
+        try FolderContents($0, byteLimit: 1 << 17)
+      }
+    }
     self.folders = folders
   }
 

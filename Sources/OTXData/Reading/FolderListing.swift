@@ -85,7 +85,9 @@ struct FolderListing: Sendable {
     return found.map { root.appending(path: $0, directoryHint: .isDirectory) }
   }
 
-  /// Every picture below a folder, by path; 16 folders deep at most, since links may run in circles.
+  /// Every picture below a folder, by path; 16 folders deep at most.
+  ///
+  /// - Throws: As ``allPictureNames(below:depth:)``.
   static func allPictures(below root: URL, depth: Int = 16) throws -> [URL] {
     try allPictureNames(below: root, depth: depth).map {
       root.appending(path: $0, directoryHint: .notDirectory)
@@ -93,16 +95,68 @@ struct FolderListing: Sendable {
   }
 
   /// The paths below `root` of every picture there, those of a folder before those in its folders.
+  ///
+  /// A link that leads back to a folder around it is passed over.
+  ///
+  /// - Throws: ``DataError/unreadable(file:reason:)`` for a folder that cannot be read, and for the
+  ///   file system's own root or more than 100,000 folders, which no dataset is.
   static func allPictureNames(below root: URL, depth: Int = 16) throws -> [String] {
-    let listing = try FolderListing(root)
-    guard depth > 0 else { return listing.pictureNames }
-    return try listing.pictureNames
-      + listing.folderNames.flatMap { name in
-        try allPictureNames(
-          below: root.appending(path: name, directoryHint: .isDirectory),
-          depth: depth - 1
-        ).map { "\(name)/\($0)" }
+    guard root.standardizedFileURL.path != "/" else {
+      throw DataError.unreadable(
+        file: "/",
+        reason: "is the root of the file system, not a folder of pictures"
+      )
+    }
+    var walk = PictureWalk(root: root)
+    try walk.visit(root, name: "", depth: depth)
+    return walk.names
+  }
+
+  /// A walk through a folder and those below it.
+  private struct PictureWalk {
+    let root: URL
+    var names: [String] = []
+    /// What tells folders apart, of those around the one at hand.
+    private var around: [Identity] = []
+    private var folderCount = 0
+    private static let largestFolderCount = 100_000
+
+    private struct Identity: Equatable {
+      var device: UInt64
+      var number: UInt64
+    }
+
+    init(root: URL) { self.root = root }
+
+    mutating func visit(_ folder: URL, name: String, depth: Int) throws {
+      var status = stat()
+      if stat(folder.path, &status) == 0 {
+        let identity = Identity(device: UInt64(status.st_dev), number: UInt64(status.st_ino))
+        guard !around.contains(identity) else { return }
+        around.append(identity)
+      } else {
+        around.append(Identity(device: 0, number: 0))
       }
+      defer { around.removeLast() }
+      folderCount += 1
+      guard folderCount <= PictureWalk.largestFolderCount else {
+        throw DataError.unreadable(
+          file: root.path,
+          reason:
+            "holds more than \(PictureWalk.largestFolderCount) folders: name the dataset's own folder"
+        )
+      }
+      let listing = try FolderListing(folder)
+      names += name.isEmpty ? listing.pictureNames : listing.pictureNames.map { "\(name)/\($0)" }
+      guard depth > 0 else { return }
+      for below in listing.folderNames {
+        try visit(
+          folder.appending(path: below, directoryHint: .isDirectory),
+          name: name.isEmpty ? below : "\(name)/\(below)",
+          depth: depth - 1
+        )
+      }
+    }
   }
 
   static func isPictureName(_ name: String) -> Bool {

@@ -42,8 +42,24 @@ enum PNGCodec {
     }
   }
 
+  /// Refuses a header of more pixels than the file can hold, before there is memory for them.
+  ///
+  /// Deflate packs at most 1,032 bytes into one (RFC 1951: 258 bytes for two codes of a bit each).
+  private static func checkSize(_ bytes: [UInt8], _ size: ImageSize, name: String) throws {
+    let channelCounts: [UInt8: Int] = [2: 3, 4: 2, 6: 4]
+    let bits = max(Int(bytes[24]), 1) * (channelCounts[bytes[25]] ?? 1)
+    let (area, overflow) = size.height.multipliedReportingOverflow(by: size.width)
+    guard !overflow, area / 8 / 1032 <= bytes.count / bits else {
+      throw DataError.unreadable(
+        file: name,
+        reason: "is a damaged PNG: its \(bytes.count) bytes cannot hold \(size) pixels"
+      )
+    }
+  }
+
   static func decode(_ bytes: [UInt8], header: ImageHeader, name: String) throws -> Image {
     let size = header.storedSize
+    try checkSize(bytes, size, name: name)
     let count = size.height * size.width * Image.channelCount
     var message = [CChar](repeating: 0, count: 256)
     var status: Int32 = 0
@@ -73,6 +89,7 @@ enum PNGCodec {
     asColors: Bool
   ) throws -> (values: [UInt32], isColor: Bool) {
     let size = header.storedSize
+    try checkSize(bytes, size, name: name)
     let count = size.height * size.width
     var message = [CChar](repeating: 0, count: 256)
     var (status, isColor): (Int32, Int32) = (0, 0)
