@@ -57,12 +57,29 @@ public struct FolderContents: Sendable, Equatable {
         withIntermediateDirectories: true
       )
       switch node {
-      case .file(let bytes): try? Data(bytes).write(to: url)
+      case .file(let bytes): FolderContents.write(bytes, to: url.path)
       case .folder: try? manager.createDirectory(at: url, withIntermediateDirectories: true)
       case .link(let target):
         try? manager.createSymbolicLink(atPath: url.path, withDestinationPath: target)
       case .pipe: _ = mkfifo(url.path, 0o600)
       }
+    }
+  }
+
+  /// Without waiting for the disk, as `Data` does; what exists already stays.
+  private static func write(_ bytes: [UInt8], to path: String) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    var position = 0
+    while position < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        buffer.baseAddress.map {
+          Foundation.write(descriptor, $0 + position, bytes.count - position)
+        }
+      }
+      guard let count, count > 0 else { return }
+      position += count
     }
   }
 }
