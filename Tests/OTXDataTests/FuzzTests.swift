@@ -85,4 +85,19 @@ struct FuzzTests {
     }
     #expect(error?.description.contains("cannot hold") ?? false)
   }
+
+  @Test("paths that no system knows are not looked for part by part")
+  func longPaths() throws {
+    let folder = try TemporaryFolder()
+    try folder.picture("images/1.png")
+    let long = String(repeating: "a/", count: 20_000) + "1.png"
+    let start = ContinuousClock.now
+    #expect(PictureList.find(long, roots: [folder.url.appending(path: "images")]) == nil)
+    var finder = PictureFinder(roots: [folder.url.appending(path: "images")])
+    #expect(finder.path(of: long).name == long)
+    // With a look at each part both take minutes.
+    #expect(ContinuousClock.now - start < .seconds(5))
+    let short = PictureList.find("a/b/1.png", roots: [folder.url.appending(path: "images")])
+    #expect(short?.lastPathComponent == "1.png")
+  }
 }

@@ -14,6 +14,10 @@ struct PictureFinder {
   /// Names in a folder by their folded form, filled when a name leads nowhere.
   private var foldedNames: [String: [String: String]] = [:]
 
+  /// Bytes of the longest path that systems know; looking for parts of longer ones would take time
+  /// that grows with the square of their length.
+  static let longestPath = 4096
+
   /// - Parameter roots: Folders that names may be relative to, the likeliest first.
   init(roots: [URL]) {
     self.roots = roots
@@ -101,6 +105,7 @@ struct PictureFinder {
 
   /// The same name as other systems write it, and ever fewer of its folders.
   private static func otherReadings(of name: String) -> [String] {
+    guard name.utf8.count <= longestPath else { return [] }
     if isPlain(name) { return [] }
     var path = name.replacingOccurrences(of: "\\", with: "/")
     if path.count > 2, path.dropFirst().first == ":" { path = String(path.dropFirst(2)) }

@@ -205,6 +205,7 @@ enum PictureList {
     func existing(_ url: URL) -> URL? {
       FileManager.default.fileExists(atPath: url.path) ? url : nil
     }
+    guard path.utf8.count <= PictureFinder.longestPath else { return nil }
     if path.hasPrefix("/") {
       if let url = existing(URL(filePath: path)) { return url }
     }
