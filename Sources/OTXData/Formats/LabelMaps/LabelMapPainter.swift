@@ -114,8 +114,13 @@ extension Dataset {
   /// Labels to write: those that the dataset declares, then others that are used; `background` only
   /// where it is used.
   var writtenLabels: [String] {
-    let declared = declaredLabels.filter { $0 != "background" || labels.index(of: $0) != nil }
-    let known = Set(declared)
-    return declared + labels.names.filter { !known.contains($0) }
+    var used = Set(labels.names)
+    for annotation in items.values.joined().flatMap(\.annotations) {
+      used.formUnion(annotation.labelNames)
+    }
+    let declared = declaredLabels.filter { $0 != "background" || used.contains($0) }
+    let known = Set(declared + labels.names)
+    return declared + labels.names.filter { !declared.contains($0) }
+      + used.subtracting(known).sorted()
   }
 }
