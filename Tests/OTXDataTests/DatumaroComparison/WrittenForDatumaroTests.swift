@@ -23,8 +23,15 @@ struct WrittenForDatumaroTests {
     "yolo_ultralytics": ["Unexpected field count", "Failed to find dataset"]
   ]
 
+  /// Formats in which Datumaro reads other things than are there, and why.
+  static let unlike = [
+    "mvtec": "Datumaro makes three items of each picture",
+    "mvtec_detection": "Datumaro's boxes end in the last pixel of a mask, not behind it",
+  ]
+
   @Test("written and read", arguments: Formats.writable.map(\.name))
   func written(_ name: String) throws {
+    guard WrittenForDatumaroTests.unlike[name] == nil else { return }
     let format = try Formats.writable(named: name)
     let theirs = WrittenForDatumaroTests.names[name] ?? name
     let limits = WrittenForDatumaroTests.limits[name] ?? []

@@ -68,7 +68,7 @@ struct CIFARWriter {
     let isStandard = sizes.allSatisfy { $0 == ImageSize(height: side, width: side) }
     var pickle = PickleBytes()
     pickle.dictionary { pickle in
-      pickle.entry("filenames") { $0.texts(items.map { URL(filePath: $0.id).lastPathComponent }) }
+      pickle.entry("filenames") { $0.texts(UniqueNames.of(items)) }
       pickle.entry(coarse.isEmpty ? "labels" : "fine_labels") { $0.numbers(numbers) }
       if !coarse.isEmpty {
         let parents = numbers.map { number in

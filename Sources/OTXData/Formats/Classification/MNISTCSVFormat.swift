@@ -113,11 +113,12 @@ public struct MNISTCSVFormat: WritableDatasetFormat {
     try PictureWriter.makeFolder(root)
     for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       var (lines, meta) = ("", "")
+      var names = UniqueNames()
       for item in items {
         let number = try MNISTFormat.label(of: item, labels, title) ?? -1
         let image = try item.image.loaded()
         lines += "\(number)," + image.greyLevels.map { "\($0)" }.joined(separator: ",") + "\n"
-        let name = URL(filePath: item.id).lastPathComponent
+        let name = names.name(of: item)
         let quoted =
           name.contains { ",\"\n\r".contains($0) }
           ? "\"\(name.replacingOccurrences(of: "\"", with: "\"\""))\"" : name

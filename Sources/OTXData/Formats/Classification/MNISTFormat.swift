@@ -162,7 +162,7 @@ public struct MNISTFormat: WritableDatasetFormat {
         IDXFile.header(0x803, [items.count, side, side]) + pixels,
         "\(word)-images-idx3-ubyte.gz"
       )
-      if let meta = MNISTMeta.bytes(names: items.map(\.id), sizes: sizes) {
+      if let meta = MNISTMeta.bytes(names: UniqueNames.of(items), sizes: sizes) {
         try save(meta, "\(subset.rawValue)-meta.gz")
       }
     }
@@ -255,7 +255,10 @@ private struct MNISTMeta {
 
   /// The table's bytes; `nil` where all pictures are named by their numbers and are MNIST's in size.
   static func bytes(names: [String], sizes: [ImageSize]) -> [UInt8]? {
-    let own = names.map { URL(filePath: $0).lastPathComponent }
+    // Longer names would not be told apart.
+    let own = names.enumerated().map { index, name in
+      name.unicodeScalars.count > width ? "\(index)" : name
+    }
     let hasNames = own.enumerated().contains { "\($0.offset)" != $0.element }
     let standard = ImageSize(height: MNISTFormat.side, width: MNISTFormat.side)
     let hasSizes = sizes.contains { $0 != standard }

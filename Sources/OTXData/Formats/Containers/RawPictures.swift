@@ -116,3 +116,25 @@ extension Image {
     }
   }
 }
+
+/// Names of pictures that lie together, each once: the last part of the path, else all of it, else with
+/// a number.
+struct UniqueNames {
+  private var used: Set<String> = []
+
+  mutating func name(of item: DatasetItem) -> String {
+    let file = URL(filePath: item.id)
+    let whole = item.id.replacingOccurrences(of: "/", with: "_")
+    for candidate in [file.lastPathComponent, whole] where used.insert(candidate).inserted {
+      return candidate
+    }
+    var number = 2
+    while !used.insert("\(number)_\(whole)").inserted { number += 1 }
+    return "\(number)_\(whole)"
+  }
+
+  static func of(_ items: [DatasetItem]) -> [String] {
+    var names = UniqueNames()
+    return items.map { names.name(of: $0) }
+  }
+}

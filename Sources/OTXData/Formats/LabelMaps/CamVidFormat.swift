@@ -188,10 +188,7 @@ public struct CamVidFormat: WritableDatasetFormat {
     let listed = LabelColors(
       colors.entries.filter { dataset.writtenLabels.contains($0.name) }
     )
-    try PictureWriter.write(
-      Data(listed.colorsFileText.utf8),
-      to: root.appending(path: LabelColors.colorsFileName)
-    )
+    try listed.write(to: root)
   }
 
   /// The dataset's own colours where they tell all labels apart, else those of VOC's palette; black

@@ -159,10 +159,7 @@ public struct CityscapesFormat: WritableDatasetFormat {
         try save(ImageFile.png(painting.labels.colored(writer.colors)), "color")
       }
     }
-    try PictureWriter.write(
-      Data(writer.text.utf8),
-      to: root.appending(path: LabelColors.colorsFileName)
-    )
+    try writer.listed.write(to: root)
   }
 
   private static func renamed(_ item: DatasetItem, suffix: String) -> DatasetItem {
@@ -212,10 +209,8 @@ struct ObjectMapColors {
     painter = LabelMapPainter(labels: labels, background: 0)
   }
 
-  /// The text of a `label_colors.txt`.
-  var text: String {
-    LabelColors(zip(labels, colors).map { ($0, $1) }).colorsFileText
-  }
+  /// The labels with their colours, to be written.
+  var listed: LabelColors { LabelColors(zip(labels, colors).map { ($0, $1) }) }
 }
 
 /// Cityscapes' labels, which KITTI uses too.

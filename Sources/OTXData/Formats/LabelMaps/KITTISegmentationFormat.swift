@@ -113,10 +113,7 @@ public struct KITTISegmentationFormat: WritableDatasetFormat {
         try save(ImageFile.png(painting.labels.colored(writer.colors)), Folder.colors)
       }
     }
-    try PictureWriter.write(
-      Data(writer.text.utf8),
-      to: root.appending(path: LabelColors.colorsFileName)
-    )
+    try writer.listed.write(to: root)
   }
 
   private static func folderName(of subset: Subset) -> String {

@@ -198,12 +198,44 @@ extension LabelColors {
     return LabelColors(labels)
   }
 
-  /// The text of a ``colorsFileName``.
-  var colorsFileText: String {
-    entries.map { entry in
-      let parts = entry.color.map { "\($0.red) \($0.green) \($0.blue) " } ?? ""
-      return "\(parts)\(entry.name)\n"
-    }.joined()
+  /// Writes the labels beside the pictures: a ``colorsFileName``, or a ``metaFileName`` where a name has
+  /// blanks, which Datumaro's reader of the former does not know.
+  ///
+  /// - Throws: ``DataError/unreadable(file:reason:)``.
+  func write(to root: URL) throws {
+    guard entries.contains(where: { $0.name.contains { $0.isWhitespace } }) else {
+      let text = entries.map { entry in
+        let parts = entry.color.map { "\($0.red) \($0.green) \($0.blue) " } ?? ""
+        return "\(parts)\(entry.name)\n"
+      }.joined()
+      let file = root.appending(path: LabelColors.colorsFileName)
+      return try PictureWriter.write(Data(text.utf8), to: file)
+    }
+    struct Meta: Encodable {
+      var labels: [String]
+      var map: [String: String]
+      var colors: [[UInt8]]
+
+      enum CodingKeys: String, CodingKey {
+        case labels
+        case map = "label_map"
+        case colors = "segmentation_colors"
+      }
+    }
+    let meta = Meta(
+      labels: names,
+      map: Dictionary(
+        uniqueKeysWithValues: entries.enumerated().map { ("\($0.offset)", $0.element.name) }
+      ),
+      colors: entries.enumerated().map { index, entry in
+        let color = entry.color ?? VOCLabels.color(index)
+        return [color.red, color.green, color.blue]
+      }
+    )
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    let file = root.appending(path: LabelColors.metaFileName)
+    try PictureWriter.write(encoder.encode(meta), to: file)
   }
 
   /// The same labels with the black one first, and a `background` where none is black: what CamVid's
