@@ -9,8 +9,9 @@ extension DataCommand {
       commandName: "convert",
       abstract: "Write a dataset in another format.",
       discussion: """
-        Nothing that the target can hold is lost; what it cannot hold is said. Items that were read
-        as damaged are left out and named; --strict makes them an error.
+        Nothing that the target can hold is lost. What it has no place for takes the next coarser form
+        (pixels become outlines, outlines boxes) or is left out, and said. Items that were read as
+        damaged are left out and named; --strict makes them an error.
         """
     )
 
@@ -40,13 +41,16 @@ extension DataCommand {
       for line in dataset.problems.filter({ $0.remedy != .noted }).summary {
         log.observe(.warning(line))
       }
-      let written = try target.write(dataset, format: wanted.name, log: log)
+      var adapter = DatasetAdapter(to: wanted.forms(for: dataset))
+      let adapted = try adapter.adapt(dataset)
+      for change in adapter.summary { log.observe(.warning("\(wanted.title): \(change)")) }
+      let written = try target.write(adapted, format: wanted.name, log: log)
       // Read back: what the format could not hold is told and not guessed.
       let again = try DatasetReader.read(
         .root(written.folder, format: written.format),
         for: .inspection
       )
-      let losses = Convert.losses(from: dataset, to: again)
+      let losses = Convert.losses(from: adapted, to: again)
       for loss in losses { log.observe(.warning("\(wanted.title) has no place for \(loss)")) }
       let count = again.items.values.reduce(0) { $0 + $1.count }
       if output.json {
@@ -54,7 +58,7 @@ extension DataCommand {
           JSONText.object([
             "path": .string(written.folder.path), "format": .string(written.format),
             "itemCount": .integer(count),
-            "losses": .array(losses.map { .string($0) }),
+            "losses": .array((adapter.summary + losses).map { .string($0) }),
           ])
         )
       } else {

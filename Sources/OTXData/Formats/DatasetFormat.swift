@@ -39,6 +39,9 @@ extension DatasetFormat {
 
 /// A format that datasets can be written in too.
 public protocol WritableDatasetFormat: DatasetFormat {
+  /// The forms of annotations that the format has a place for, in a dataset like this one.
+  func forms(for dataset: Dataset) -> AnnotationForms
+
   /// Writes items in this format.
   ///
   /// What the format has no place for is left out by the rules of its own documentation; what it
@@ -54,6 +57,8 @@ public protocol WritableDatasetFormat: DatasetFormat {
 }
 
 extension WritableDatasetFormat {
+  public func forms(for dataset: Dataset) -> AnnotationForms { .all }
+
   /// Writes items in this format, with copies of their pictures.
   public func write(_ dataset: Dataset, to root: URL) throws {
     try write(dataset, to: root, options: DatasetWriteOptions())
