@@ -107,6 +107,10 @@ public struct DOTAFormat: WritableDatasetFormat {
     return result
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.boxes, .rotatedBoxes]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try dataset.requireObjects(in: title)
     for subset in Subset.allCases {

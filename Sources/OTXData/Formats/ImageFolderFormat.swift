@@ -141,6 +141,10 @@ public struct ImageFolderFormat: WritableDatasetFormat {
     }
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .labels
+  }
+
   public func write(
     _ dataset: Dataset,
     to root: URL,

@@ -120,6 +120,10 @@ public struct KITTIDetectionFormat: WritableDatasetFormat {
     return result
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .boxes
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try dataset.requireObjects(in: title)
     for (subset, name) in [

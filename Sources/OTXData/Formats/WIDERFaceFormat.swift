@@ -81,6 +81,10 @@ public struct WIDERFaceFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.boxes, .labels, .unnamed]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     for item in dataset.items.values.joined() {
       let labels = item.annotations.filter { $0.kind == .label }.compactMap(\.label)

@@ -80,6 +80,10 @@ public struct CVATFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    AnnotationForms.all.subtracting([.captions, .labelMaps])
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try CVATWriter(dataset: dataset, options: options).write(to: root)
   }

@@ -83,6 +83,10 @@ public struct CIFARFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .labels
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try CIFARWriter(dataset).write(to: root)
   }

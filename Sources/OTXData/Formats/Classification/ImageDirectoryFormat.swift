@@ -30,6 +30,10 @@ public struct ImageDirectoryFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    []
+  }
+
   /// Writes the pictures of all subsets into one folder; what is said about them is left out.
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try PictureWriter.makeFolder(root)
@@ -119,6 +123,10 @@ public struct ImageZipFormat: WritableDatasetFormat {
       }
     }
     return reading
+  }
+
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    []
   }
 
   /// Writes the pictures of all subsets into `default.zip`; what is said about them is left out.

@@ -150,6 +150,10 @@ public struct ImageNetTextFormat: WritableDatasetFormat {
     return items
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .labels
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     let labels = dataset.writtenLabels
     let places = Dictionary(labels.enumerated().map { ($0.element, $0.offset) }) { first, _ in first

@@ -107,6 +107,10 @@ public struct MNISTCSVFormat: WritableDatasetFormat {
     return size.height * size.width == count ? size : nil
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .labels
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     let labels = dataset.writtenLabels
     for item in dataset.items.values.joined() { _ = try MNISTFormat.label(of: item, labels, title) }

@@ -132,6 +132,10 @@ public struct MNISTFormat: WritableDatasetFormat {
     }
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    .labels
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     let labels = dataset.writtenLabels
     for item in dataset.items.values.joined() { _ = try MNISTFormat.label(of: item, labels, title) }

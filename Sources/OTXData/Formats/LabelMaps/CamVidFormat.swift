@@ -155,6 +155,10 @@ public struct CamVidFormat: WritableDatasetFormat {
     }
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labelMaps, .polygons, .masks]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     for item in dataset.items.values.joined() { try LabelMapPainter.check(item, format: title) }
     let colors = CamVidFormat.writtenColors(of: dataset)

@@ -129,6 +129,10 @@ public struct CityscapesFormat: WritableDatasetFormat {
     return LabelColors(labels.entries, unmarked: isNothing ? Set([first?.name ?? ""]) : [])
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labelMaps, .polygons, .masks]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     for item in dataset.items.values.joined() { try LabelMapPainter.check(item, format: title) }
     let writer = ObjectMapColors(dataset)

@@ -82,6 +82,10 @@ public struct KITTISegmentationFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labelMaps, .polygons, .masks]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     for item in dataset.items.values.joined() { try LabelMapPainter.check(item, format: title) }
     let writer = ObjectMapColors(dataset)

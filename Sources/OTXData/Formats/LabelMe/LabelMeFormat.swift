@@ -80,6 +80,10 @@ public struct LabelMeFormat: WritableDatasetFormat {
     return reading
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.boxes, .polygons, .masks, .unnamed]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try dataset.requireObjects(in: title, withLabels: false)
     try LabelMeWriter(options: options).write(dataset, to: root)

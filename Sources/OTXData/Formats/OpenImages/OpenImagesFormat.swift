@@ -48,6 +48,10 @@ public struct OpenImagesFormat: WritableDatasetFormat {
     return try reader.read()
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labels, .boxes, .masks]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try OpenImagesWriter(dataset: dataset, options: options).write(to: root)
   }

@@ -78,6 +78,10 @@ public struct TFRecordFormat: WritableDatasetFormat {
     return reader.finish()
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labels, .boxes, .masks]
+  }
+
   public func write(_ dataset: Dataset, to root: URL, options: DatasetWriteOptions) throws {
     try TFRecordWriter(dataset: dataset).write(to: root)
   }

@@ -139,6 +139,14 @@ public struct VOCFormat: WritableDatasetFormat {
     return known
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    var forms: AnnotationForms = []
+    if kind.hasLabels { forms.insert(.labels) }
+    if kind.hasObjects { forms.insert(.boxes) }
+    if kind.hasLabelMaps { forms.formUnion([.labelMaps, .polygons, .masks]) }
+    return forms
+  }
+
   public func write(
     _ dataset: Dataset,
     to root: URL,

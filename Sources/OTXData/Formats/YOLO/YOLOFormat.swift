@@ -117,6 +117,25 @@ public struct YOLOFormat: WritableDatasetFormat {
     }
   }
 
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    switch kind {
+    case .darknet: return .boxes
+    case .turnedBoxes: return [.boxes, .rotatedBoxes]
+    case .ultralytics:
+      let objects = dataset.items.values.joined().lazy.flatMap(\.annotations)
+      // A file holds one kind of line: key points, else outlines, else turned boxes.
+      if objects.contains(where: { $0.keypoints != nil }) { return [.boxes, .keypoints] }
+      let isTurned = objects.contains { if case .rotatedBox = $0.region { true } else { false } }
+      let isOutlined = objects.contains {
+        switch $0.region {
+        case .polygon, .mask, .maskFile: true
+        default: $0.kind == .labelMap
+        }
+      }
+      return isTurned && !isOutlined ? [.boxes, .rotatedBoxes] : [.boxes, .polygons]
+    }
+  }
+
   public func write(
     _ dataset: Dataset,
     to root: URL,
