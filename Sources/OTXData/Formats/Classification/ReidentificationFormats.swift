@@ -6,7 +6,7 @@ public import OTXCore
 /// Zheng et al., Scalable Person Re-identification, ICCV 2015. Names are
 /// `<person>_c<camera>s<sequence>_<frame>_<box>.jpg`. They become attributes of the item, cameras counted
 /// from 0, as Datumaro gives them; pictures to search for (`query`) are of the test subset.
-public struct Market1501Format: DatasetFormat {
+public struct Market1501Format: WritableDatasetFormat {
   public let name = "market1501"
   public let title = "Market-1501"
   public let layouts = [
@@ -76,6 +76,59 @@ public struct Market1501Format: DatasetFormat {
       "track_id": .number(numbers[1]), "frame_id": .number(numbers[2]),
       "bbox_id": .number(numbers[3]),
     ]
+  }
+}
+
+extension Market1501Format {
+  public func forms(for dataset: Dataset) -> AnnotationForms { [] }
+
+  /// Writes pictures under names made of their attributes; a picture without them is an error.
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
+    var names: [String: Set<String>] = [:]
+    var planned: [(item: DatasetItem, folder: String, stem: String)] = []
+    for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      for item in items {
+        let isQuery = item.attributes["query"] == .flag(true)
+        let folder = isQuery ? "query" : Market1501Format.prefix + subset.rawValue
+        let stem = try Market1501Format.stem(of: item)
+        guard names[folder, default: []].insert(stem).inserted else {
+          throw DataError.invalidItem(item.id, reason: "is the second picture named \(stem)")
+        }
+        planned.append((item, folder, stem))
+      }
+    }
+    var writers: [String: PictureWriter] = [:]
+    for (item, folder, stem) in planned {
+      let place = root.appending(path: folder)
+      if writers[folder] == nil { try PictureWriter.makeFolder(place) }
+      var named = item
+      let ending = URL(filePath: item.id).pathExtension
+      named.id = ending.isEmpty ? stem : "\(stem).\(ending)"
+      _ = try writers[folder, default: PictureWriter(folder: place, options: options)].write(named)
+    }
+  }
+
+  /// The name that an item's attributes make.
+  private static func stem(of item: DatasetItem) throws -> String {
+    func number(_ key: String) -> Int? {
+      guard case .number(let value)? = item.attributes[key] else { return nil }
+      return Int(exactly: value)
+    }
+    guard let person = item.attributes["person_id"]?.description, let camera = number("camera_id"),
+      let track = number("track_id"), let frame = number("frame_id"), let box = number("bbox_id"),
+      person.wholeMatch(of: /-?\d+/) != nil
+    else {
+      throw DataError.invalidItem(
+        item.id,
+        reason:
+          "does not say who it shows, by which camera and when (person_id, camera_id, track_id, frame_id, bbox_id); Market-1501 makes its names of these"
+      )
+    }
+    return "\(person)_c\(camera + 1)s\(track)_" + String(format: "%06d_%02d", frame, box)
   }
 }
 

@@ -6,8 +6,8 @@ import OTXImage
 ///
 /// Voigtlaender et al., MOTS: Multi-Object Tracking and Segmentation, CVPR 2019: a pixel of a 16-bit
 /// PNG is `class * 1000 + instance`; class 1 is a car, 2 a pedestrian, 10 a region to be ignored.
-/// `instances/labels.txt` names other classes, from 1 on. Read only.
-public struct MOTSFormat: DatasetFormat {
+/// `instances/labels.txt` names other classes, from 1 on.
+public struct MOTSFormat: WritableDatasetFormat {
   public let name = "mots"
   public let title = "MOTS (PNG)"
   public let aliases = ["mots_png"]
@@ -64,5 +64,48 @@ public struct MOTSFormat: DatasetFormat {
       }
     }
     return reading
+  }
+}
+
+extension MOTSFormat {
+  public func forms(for dataset: Dataset) -> AnnotationForms {
+    [.labelMaps, .polygons, .masks]
+  }
+
+  /// Paints objects as `class * 1000 + instance`; objects of one class are counted in each picture.
+  public func write(
+    _ dataset: Dataset,
+    to root: URL,
+    options: DatasetWriteOptions
+  ) throws {
+    for item in dataset.items.values.joined() { try LabelMapPainter.check(item, format: title) }
+    let labels = dataset.writtenLabels
+    guard labels.count <= 64 else {
+      throw DataError.invalidItem(
+        dataset.root.path,
+        reason: "the dataset has \(labels.count) labels; 16-bit pixels have place for 64"
+      )
+    }
+    // Classes count from 1: 0 is what belongs to no object.
+    let painter = LabelMapPainter(labels: [""] + labels, background: 0)
+    for (subset, items) in dataset.items.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let base = root.appending(path: subset.rawValue)
+      let (pictures, maps) = (base.appending(path: "images"), base.appending(path: "instances"))
+      for folder in [pictures, maps] { try PictureWriter.makeFolder(folder) }
+      var names = PictureWriter(folder: pictures, options: options, hasUniqueStems: true)
+      for item in items {
+        let (name, size) = try names.write(item)
+        guard let painting = try painter.paint(item, size: size) else { continue }
+        guard painting.objects.values.max() ?? 0 < 1000 else {
+          throw DataError.invalidItem(item.id, reason: "has more than 999 objects of one label")
+        }
+        let values = zip(painting.labels.values, painting.objects.values).map { $0 * 1000 + $1 }
+        let map = IndexImage(size: size, values: values)
+        let stem = URL(filePath: name).deletingPathExtension().lastPathComponent
+        try PictureWriter.write(Data(map.png()), to: maps.appending(path: "\(stem).png"))
+      }
+      let list = labels.map { $0 + "\n" }.joined()
+      try PictureWriter.write(Data(list.utf8), to: maps.appending(path: "labels.txt"))
+    }
   }
 }
