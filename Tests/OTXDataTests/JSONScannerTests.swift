@@ -82,4 +82,76 @@ struct JSONScannerTests {
     }
     #expect(cut.contains("is cut short"))
   }
+
+  @Test("halves of characters are errors with a place; pairs are one character")
+  func surrogates() throws {
+    #expect(try scan(#""\ud83d\ude00""#) { try $0.string() } == "😀")
+    for text in [#""\ud83d""#, #""\ud83dx""#, #""\ude00""#, #""\ud83d\u0041""#] {
+      #expect(failure(text) { _ = try $0.string() }.contains("a.json:1:2: is damaged"), "\(text)")
+    }
+    #expect(failure(#""\u12""#) { _ = try $0.string() }.contains("without four digits"))
+    #expect(failure(#""\u"#) { _ = try $0.string() }.contains("is damaged"))
+  }
+
+  @Test("values nested 10,000 deep are passed over, and kept as they stand")
+  func depth() throws {
+    let deep = String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000)
+    try scan(deep) { try $0.skipValue() }
+    let objects = String(repeating: #"{"a":"#, count: 10_000) + "1"
+    let closed = objects + String(repeating: "}", count: 10_000)
+    let value = try scan(#"{"x": \#(closed)}"#) { try $0.attributes() }
+    #expect(value["x"] == .text(closed))
+    #expect(failure(objects) { try $0.skipValue() }.contains("is cut short"))
+  }
+
+  @Test("whole numbers keep all of their digits; too large ones are none")
+  func integers() throws {
+    let cases: [(String, Int?)] = [
+      ("900719925474099301 ", 900_719_925_474_099_301), ("-17,", -17), ("3.0]", 3), ("3.5}", nil),
+      ("1e3", 1000), ("123456789012345678901234567890", nil), ("1e400", nil), ("\"12\"", 12),
+      ("\"x\"", nil), ("null", nil), ("[1]", nil),
+    ]
+    for (text, expected) in cases {
+      #expect(try scan(text) { try $0.integerIfPresent() } == expected, "\(text)")
+    }
+  }
+
+  @Test("keys are compared as they are meant")
+  func keys() throws {
+    let text = #"{"id": 1, "i\u0064": 2, "": 3, "idx": 4}"#
+    let found = try scan(text) { scanner in
+      var found: [String] = []
+      try scanner.members { scanner, key in
+        if case "id" = key { found.append("id") } else { found.append(key.text) }
+        try scanner.skipValue()
+      }
+      return found
+    }
+    #expect(found == ["id", "id", "", "idx"])
+  }
+
+  @Test("what is written is read as it was")
+  func writing() throws {
+    var text = JSONText()
+    let string = "a\"b\\c\n\t\u{1}é😀/"
+    text.object { text in
+      text.member("text", string)
+      text.member("numbers", [0.1, -0.0, 1e-20, 3, 16_777_216, .infinity] as [Float])
+      text.key("nothing")
+      text.list { _ in }
+    }
+    var (read, numbers): (String, [Float]) = ("", [])
+    try scan(String(decoding: text.bytes, as: UTF8.self)) { scanner in
+      try scanner.members { scanner, key in
+        switch key {
+        case "text": read = try scanner.string()
+        case "numbers": try scanner.appendNumbers(to: &numbers)
+        default: try scanner.skipValue()
+        }
+      }
+    }
+    #expect(read == string)
+    #expect(numbers == [0.1, -0.0, 1e-20, 3, 16_777_216, .infinity])
+    #expect(numbers[1].sign == .minus)
+  }
 }

@@ -77,7 +77,7 @@ struct RealDataTests {
   @Test(
     "samples of other formats are not taken for ours",
     arguments: [
-      "cvat_dataset/for_images", "datumaro_dataset/legacy", "mpii_json_dataset", "mvtec_dataset",
+      "cvat_dataset/for_images", "mpii_json_dataset", "mvtec_dataset",
     ]
   )
   func others(_ path: String) throws {

@@ -6,6 +6,7 @@ public enum Formats {
     COCOFormat(),
     VOCFormat(),
     YOLOFormat(),
+    DatumaroFormat(),
     CVATFormat(),
     LabelMeFormat(),
     LabelMeJSONFormat(),
@@ -43,6 +44,11 @@ public enum Formats {
     ImageMaskFormat(),
     ImageDirectoryFormat(),
     ImageZipFormat(),
+    RoboflowCreateMLFormat(),
+    SegmentAnythingFormat(),
+    VoTTJSONFormat(),
+    VoTTCSVFormat(),
+    MPIIJSONFormat(),
   ]
 
   /// The formats that datasets can be written in, variants included.

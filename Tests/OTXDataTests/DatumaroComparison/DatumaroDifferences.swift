@@ -159,7 +159,7 @@ extension DatumaroComparison {
       ours[match].0.removeAll { SameText.check($0, annotation.text) }
       let wrong = annotation.values.filter { name, value in
         guard let own = known[name] else { return !DatumaroComparison.silent.contains(value) }
-        return !SameText.check("\(own)", value)
+        return !SameText.check("value \(own)", "value \(value)")
       }
       guard !wrong.isEmpty else { continue }
       let pairs = wrong.sorted { $0.key < $1.key }.map { name, value in

@@ -34,7 +34,10 @@ struct COCOFile: Sendable {
 
   /// Reads a file.
   ///
-  /// - Parameter kind: What it says, where that is known.
+  /// - Parameters:
+  ///   - url: The file.
+  ///   - name: What to call it in messages.
+  ///   - kind: What it says, where that is known.
   /// - Throws: ``DataError/unreadable(file:reason:)`` with file, line and column for text that is
   ///   not JSON or a value of the wrong type, and for missing lists.
   init(_ url: URL, name: String, kind: COCOKind? = nil) throws {

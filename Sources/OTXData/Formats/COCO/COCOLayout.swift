@@ -1,6 +1,5 @@
 import Foundation
 import OTXCore
-import OTXImage
 
 /// Finds COCO's annotation files in a folder, and the folders of their pictures.
 enum COCOLayout {
@@ -102,18 +101,7 @@ enum COCOLayout {
   /// Whether a file begins like a COCO annotation file: an object with `images` or `annotations` in
   /// its first 64 KiB.
   static func looksLikeCOCO(_ file: URL) -> Bool {
-    guard let readable = try? ReadableFile(file),
-      let start = try? readable.bytes(at: 0, count: 65_536)
-    else { return false }
-    var keys: Set<String> = []
-    start.withUnsafeBufferPointer { buffer in
-      var scanner = JSONScanner(buffer, name: file.lastPathComponent)
-      // Ends with an error where the 64 KiB end; the keys before it are what counts.
-      try? scanner.object { scanner, key in
-        keys.insert(key)
-        try scanner.skipValue()
-      }
-    }
+    let keys = JSONScanner.firstKeys(of: file)
     // `image` and `annotations` are Segment Anything's.
     return !keys.isDisjoint(with: ["images", "annotations"]) && !keys.contains("image")
   }

@@ -244,6 +244,12 @@ struct COCOObjects: JSONListReader {
   }
 
   private static func readMask(_ scanner: inout JSONScanner, into entry: inout Entry) throws {
+    entry.mask = try runLengths(&scanner)
+    if entry.mask == nil { entry.regionFlaw = "a run-length mask that does not fill its 'size'" }
+  }
+
+  /// A mask in run lengths, packed or not; `nil` for one that does not fill its size.
+  static func runLengths(_ scanner: inout JSONScanner) throws -> RunLengthMask? {
     var size: [Float] = []
     var counts: [UInt32]? = []
     var text: String?
@@ -265,15 +271,11 @@ struct COCOObjects: JSONListReader {
       }
     }
     let sides = size.compactMap { Int(exactly: $0) }
-    if size.count == 2, sides.count == 2, sides.allSatisfy({ (0...1 << 24).contains($0) }) {
-      let size = ImageSize(height: sides[0], width: sides[1])
-      if let text {
-        entry.mask = RunLengthMask(size: size, compressed: text.utf8)
-      } else if let counts {
-        entry.mask = RunLengthMask(size: size, counts: counts)
-      }
-    }
-    if entry.mask == nil { entry.regionFlaw = "a run-length mask that does not fill its 'size'" }
+    guard size.count == 2, sides.count == 2, sides.allSatisfy({ (0...1 << 24).contains($0) })
+    else { return nil }
+    let pixels = ImageSize(height: sides[0], width: sides[1])
+    if let text { return RunLengthMask(size: pixels, compressed: text.utf8) }
+    return counts.flatMap { RunLengthMask(size: pixels, counts: $0) }
   }
 
   private static func keypoints(

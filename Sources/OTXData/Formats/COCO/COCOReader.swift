@@ -14,7 +14,12 @@ struct COCOReader {
 
   init(base: URL) { self.base = base }
 
-  /// - Parameter later: Kinds of files that will be read of the same subset.
+  /// Adds what a file says.
+  ///
+  /// - Parameters:
+  ///   - source: The file.
+  ///   - later: Kinds of files that will be read of the same subset.
+  /// - Throws: ``DataError/unreadable(file:reason:)``.
   mutating func read(_ source: COCOSource, joinedBy later: Set<COCOKind> = []) throws {
     let name = source.annotations.path(below: base)
     let file = try COCOFile(source.annotations, name: name, kind: source.kind)

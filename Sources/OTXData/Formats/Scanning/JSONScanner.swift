@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXImage
 
 /// Walks JSON text (RFC 8259) byte by byte, value by value, without building a tree.
 ///
@@ -443,5 +444,25 @@ struct JSONKey {
     guard key.bytes.count == name.utf8CodeUnitCount else { return false }
     guard let base = key.bytes.baseAddress else { return true }
     return memcmp(base, name.utf8Start, key.bytes.count) == 0
+  }
+}
+
+extension JSONScanner {
+  /// Keys of the object that a file holds, as far as they stand in its first 64 KiB; none for a file
+  /// that holds something else.
+  static func firstKeys(of file: URL) -> Set<String> {
+    guard let readable = try? ReadableFile(file),
+      let start = try? readable.bytes(at: 0, count: 65_536)
+    else { return [] }
+    var keys: Set<String> = []
+    start.withUnsafeBufferPointer { buffer in
+      var scanner = JSONScanner(buffer, name: file.lastPathComponent)
+      // Ends with an error where the 64 KiB end; the keys before it are what counts.
+      try? scanner.object { scanner, key in
+        keys.insert(key)
+        try scanner.skipValue()
+      }
+    }
+    return keys
   }
 }
