@@ -289,4 +289,33 @@ struct DatasetReaderTests {
     #expect(profile.labelCounts.map(\.count) == [301, 301, 0])
     #expect(profile.tasks == [.init(task: .detection, itemCount: 301)])
   }
+
+  @Test("a flat line and a single key point are no boxes of zero size")
+  func thinObjects() throws {
+    let folder = try TemporaryFolder()
+    try folder.picture("images/a.png", height: 40, width: 40)
+    let line = Annotation.region(.polyline([2, 9, 30, 9]), label: "edge")
+    let point = Annotation.keypoints(
+      Keypoints(points: [5, 6], visibilities: [.visible]),
+      label: "eye"
+    )
+    let item = DatasetItem(
+      id: "a.png",
+      image: .file(folder.url.appending(path: "images/a.png")),
+      annotations: [line, point]
+    )
+    let dataset = Dataset(
+      format: "cvat",
+      root: folder.url,
+      labels: LabelInfo(names: ["edge", "eye"]),
+      items: [.train: [item]]
+    )
+    let written = try TemporaryFolder()
+    try Formats.writable(named: "datumaro").write(dataset, to: written.url)
+    let read = try written.read()
+    let annotations = try #require(read.items[.train]?.first?.annotations)
+    #expect(annotations.count == 2 && annotations.allSatisfy { $0.kind == .object })
+    #expect(!read.problems.contains { $0.remedy == .leftOut })
+    #expect(read.profile().tasks.allSatisfy { $0.task != .detection })
+  }
 }

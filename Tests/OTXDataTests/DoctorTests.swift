@@ -126,6 +126,24 @@ struct DoctorTests {
     #expect(DatasetFixer.fix(dataset).dataset.items[.train]?.first?.annotations.count == 2)
   }
 
+  @Test("finds label maps of another size than their pictures, and missing ones")
+  func labelMaps() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a", "b"] {
+      try save(picture(name == "a" ? 1 : 5), "train/\(name).png", in: folder)
+    }
+    for (name, width) in [("a", 64), ("b", 60)] {
+      let map = Image(size: ImageSize(height: 48, width: width))
+      try save(map, "trainannot/\(name).png", in: folder)
+    }
+    try folder.write(
+      "train/a.png trainannot/a.png\ntrain/b.png trainannot/b.png\n",
+      to: "train.txt"
+    )
+    let findings = examine(folder).filter { $0.kind == "unusable label map" }
+    #expect(findings.map(\.message) == ["trainannot/b.png has 48x60 pixels and its picture 48x64"])
+  }
+
   @Test("says that a folder is no dataset, as a finding")
   func unreadable() throws {
     let folder = try TemporaryFolder()

@@ -51,7 +51,7 @@ public struct Annotation: Sendable, Equatable {
   public var kind: Kind {
     if extras?.labelMap != nil { return .labelMap }
     if extras?.caption != nil { return .caption }
-    return box != nil || region != nil ? .object : .label
+    return box != nil || region != nil || extras?.keypoints != nil ? .object : .label
   }
 
   /// What few annotations have.

@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXImage
 
 /// What is odd about a dataset's objects.
 struct AnnotationFindings {
@@ -15,6 +16,7 @@ struct AnnotationFindings {
       let place = item.origin.isEmpty ? item.id : item.origin
       findings += crossings(item, place)
       findings += repeats(item, place)
+      findings += pixelFiles(item, place)
       for box in item.annotations.compactMap(\.box) where min(box.width, box.height) < 2 {
         if tiny.count == 0 { tiny.first = place }
         tiny.count += 1
@@ -46,6 +48,32 @@ struct AnnotationFindings {
         message:
           "polygon \(index + 1)\(annotation.label.map { " ('\($0)')" } ?? ""), of \(part.count / 2) corners, crosses itself: what is inside is not clear"
       )
+    }
+  }
+
+  /// Label maps and masks in files: there, and as large as their picture.
+  private func pixelFiles(_ item: DatasetItem, _ place: String) -> [DatasetFinding] {
+    item.annotations.compactMap { annotation in
+      var url = annotation.labelMap?.url
+      if case .maskFile(let file) = annotation.region { url = file.url }
+      guard let url else { return nil }
+      func finding(_ message: String) -> DatasetFinding {
+        DatasetFinding(
+          .error,
+          kind: "unusable label map",
+          location: place,
+          message: "\(url.path(below: dataset.root)) \(message)"
+        )
+      }
+      do {
+        let size = try ImageHeader(of: url).storedSize
+        guard let stated = item.size, size != stated else { return nil }
+        return finding("has \(size) pixels and its picture \(stated)")
+      } catch DataError.unreadable(_, let reason) {
+        return finding("cannot be used: \(reason)")
+      } catch {
+        return finding("cannot be used: \(error)")
+      }
     }
   }
 

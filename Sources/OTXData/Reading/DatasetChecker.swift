@@ -210,6 +210,12 @@ enum DatasetChecker {
     guard let size = result.size else { return nil }
     result.annotations = item.annotations.enumerated().compactMap { index, annotation in
       guard let box = annotation.box else { return annotation }
+      // A line or a single point has no area; it is no box for a detector, and no mistake.
+      if box.isFinite, box.area == 0, annotation.isThin {
+        var boxless = annotation
+        boxless.box = nil
+        return boxless
+      }
       switch BoxCheck(box, in: size) {
       case .good: return annotation
       case .clipped(let clipped, let beyond):
@@ -230,6 +236,14 @@ enum DatasetChecker {
       }
     }
     return result
+  }
+}
+
+extension Annotation {
+  /// Whether it is made of lines or points, which need not enclose anything.
+  fileprivate var isThin: Bool {
+    if case .polyline = region { return true }
+    return keypoints != nil
   }
 }
 
