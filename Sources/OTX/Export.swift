@@ -131,13 +131,17 @@ extension TaskEngine {
 
     let info = await sub.info
     var scores = [Kind.Score](repeating: Kind.Score(labels: info.labels), count: 3)
+    var gatherers = [TileGatherer<Kind>](repeating: TileGatherer(data.tiling), count: 3)
     var seen = 0
     let batches = try data.batches(subset, mode: .evaluation)
     while seen < options.sampleCount, let batch = try batches.next() {
+      var doneCount = 0
       for (index, engine) in [sub, exact, native].enumerated() {
-        scores[index].update(try await engine.predict(batch), batch.entities)
+        let whole = gatherers[index].add(try await engine.predict(batch), batch.entities)
+        scores[index].update(whole.predictions, whole.entities)
+        doneCount = whole.entities.count
       }
-      seen += batch.count
+      seen += doneCount
     }
     let threshold = info.effectiveConfidenceThreshold
     let name = Kind.performanceMetric

@@ -144,6 +144,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     let scored = Scored<Kind>(
       labels: info.labels,
       count: data.itemCount(subset),
+      tiling: data.tiling,
       keepsDetails: keepsDetails
     )
     let start = ContinuousClock.now
@@ -189,24 +190,31 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       labels: info.labels,
       items: [.unlabeled: items]
     )
+    let tiling = recipe.data.tiling.settled
     let data = try DataModule<Kind>(
       dataset: pictures,
       labels: info.labels,
       preprocessing: info.preprocessing,
-      batchSize: 1,
+      batchSize: tiling == nil ? 1 : TaskEngine.tileBatchSize,
       strict: onDamage == nil,
+      tiling: tiling,
       onProblem: onDamage
     )
     let files = Dictionary(images.map { ($0.path, $0) }) { first, _ in first }
+    var gatherer = TileGatherer<Kind>(tiling)
     let batches = try data.batches(.unlabeled, mode: .evaluation)
     while let batch = try batches.next() {
       try Task.checkCancellation()
-      for (prediction, frame) in zip(try await sub.predict(batch), batch.frames) {
+      let whole = gatherer.add(try await sub.predict(batch), batch.entities)
+      for (prediction, frame) in zip(whole.predictions, whole.entities.map(\.frame)) {
         let file = files[frame.itemID] ?? URL(filePath: frame.itemID)
         try body(file, frame.originalSize, Kind.confident(prediction, info: info))
       }
     }
   }
+
+  /// Tiles of a picture that are predicted on at once.
+  private static var tileBatchSize: Int { 8 }
 
   /// The dataset as this model wants it.
   ///
@@ -245,6 +253,8 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       sampler: recipe.data.sampler,
       reducedDecoding: recipe.data.reducedDecoding,
       cache: cache,
+      tiling: recipe.data.tiling.settled,
+      tileSamplingRatio: recipe.data.tiling.samplingRatio,
       onProblem: onProblem
     )
   }
@@ -252,13 +262,19 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
 
 /// A score that is fed from whichever thread a backend computes on.
 private final class Scored<Kind: VisionTask>: Sendable {
-  private let state: Mutex<(metric: Kind.Score, done: Int)>
+  private struct State {
+    var metric: Kind.Score
+    var gatherer: TileGatherer<Kind>
+    var done = 0
+  }
+
+  private let state: Mutex<State>
   private let count: Int
 
-  init(labels: LabelInfo, count: Int, keepsDetails: Bool) {
+  init(labels: LabelInfo, count: Int, tiling: Tiling?, keepsDetails: Bool) {
     var score = Kind.Score(labels: labels)
     if keepsDetails { score.keepDetails() }
-    state = Mutex((score, 0))
+    state = Mutex(State(metric: score, gatherer: TileGatherer(tiling)))
     self.count = count
   }
 
@@ -268,14 +284,15 @@ private final class Scored<Kind: VisionTask>: Sendable {
     _ progress: @Sendable (_ done: Int, _ of: Int) -> Void
   ) {
     let done = state.withLock { state in
-      state.metric.update(predictions, entities)
-      state.done += entities.count
+      let whole = state.gatherer.add(predictions, entities)
+      state.metric.update(whole.predictions, whole.entities)
+      state.done += whole.entities.count
       return state.done
     }
     progress(done, count)
   }
 
-  var result: (metric: Kind.Score, done: Int) { state.withLock { $0 } }
+  var result: (metric: Kind.Score, done: Int) { state.withLock { ($0.metric, $0.done) } }
 }
 
 /// Lines for people, gathered from several threads.

@@ -53,6 +53,7 @@ public enum ImageFile {
     orientation: OrientationUse,
     reduction: Int = 1
   ) throws -> Image {
+    try header.checkFitsWhole(name: name)
     let image: Image =
       switch header.format {
       case .jpeg:

@@ -58,8 +58,28 @@ public struct ImageHeader: Sendable, Equatable {
       ? ImageSize(height: storedSize.width, width: storedSize.height) : storedSize
   }
 
-  /// Pictures of more pixels are refused: a small file can claim to be larger than memory.
+  /// Pictures of more pixels are not decoded as a whole: a small file can claim to be larger than
+  /// memory.
   public static let maximumPixelCount = 1 << 28
+
+  /// The same for formats of which parts can be read (TIFF); those of more pixels are refused.
+  public static let maximumPixelCountInParts = 1 << 36
+
+  /// Whether the picture can be decoded as a whole, and not only in parts.
+  package var fitsWhole: Bool {
+    storedSize.height * storedSize.width <= ImageHeader.maximumPixelCount
+  }
+
+  /// - Throws: ``DataError/unreadable(file:reason:)`` for a picture that can only be read in parts.
+  func checkFitsWhole(name: String) throws {
+    guard fitsWhole else {
+      throw DataError.unreadable(
+        file: name,
+        reason: "has \(storedSize) pixels, more than the \(ImageHeader.maximumPixelCount) that "
+          + "are read at once; it can be read in tiles (data.tiling.enabled=true)"
+      )
+    }
+  }
 
   /// Reads a header from a file; a few hundred bytes of it.
   ///
@@ -111,10 +131,13 @@ public struct ImageHeader: Sendable, Equatable {
       throw source.failure("claims a size of \(storedSize)")
     }
     let (pixels, overflow) = storedSize.height.multipliedReportingOverflow(by: storedSize.width)
-    guard !overflow, pixels <= ImageHeader.maximumPixelCount else {
-      throw source.failure(
-        "claims a size of \(storedSize), more than \(ImageHeader.maximumPixelCount) pixels"
-      )
+    let limit =
+      PictureRegions.canRead(format)
+      ? ImageHeader.maximumPixelCountInParts : ImageHeader.maximumPixelCount
+    // libtiff counts rows and columns in 32 bits.
+    let longest = max(storedSize.height, storedSize.width)
+    guard !overflow, pixels <= limit, longest < 1 << 31 else {
+      throw source.failure("claims a size of \(storedSize), more than \(limit) pixels")
     }
   }
 

@@ -39,6 +39,7 @@ public struct IndexImage: Sendable, Equatable {
     as reading: Reading
   ) throws -> IndexImage {
     let header = try ImageHeader(of: bytes, name: name)
+    try header.checkFitsWhole(name: name)
     let decoded: (values: [UInt32], isColor: Bool)
     switch header.format {
     case .png:
@@ -83,6 +84,7 @@ public struct IndexImage: Sendable, Equatable {
     case .tiff:
       let bytes = try file.allBytes()
       let header = try ImageHeader(of: bytes, name: file.name)
+      try header.checkFitsWhole(name: file.name)
       let isColor = try TIFFCodec.values(bytes, header: header, name: file.name).isColor
       return isColor ? .color : .grey
     default: return .color

@@ -68,7 +68,21 @@ extension ModelInfo {
         std: try numbers("scale_values") ?? [1, 1, 1]
       ),
       confidenceThreshold: entry("confidence_threshold").flatMap { Float($0) },
-      iouThreshold: entry("iou_threshold").flatMap { Float($0) } ?? 0.5
+      iouThreshold: entry("iou_threshold").flatMap { Float($0) } ?? 0.5,
+      tiling: Self.tiling(entry, task: task)
+    )
+  }
+
+  /// Tiling as Python OTX 2.6 writes it down, for Model API's tiler.
+  private static func tiling(_ entry: (String) -> String?, task: TaskType) -> Tiling? {
+    guard task.kind.hasTiling, let side = entry("tile_size").flatMap({ Int($0) }), side > 0 else {
+      return nil
+    }
+    return Tiling(
+      tileSize: ImageSize(height: side, width: side),
+      overlap: min(max(entry("tiles_overlap").flatMap { Double($0) } ?? 0.2, 0), 0.9),
+      maximumInstanceCount: max(entry("max_pred_number").flatMap { Int($0) } ?? 1500, 1),
+      withFullImage: entry("tile_with_full_img") == "True"
     )
   }
 

@@ -35,6 +35,13 @@ enum RuntimeInfo {
     // Model API takes pictures as BGR (it declares its input so, and its examples read them with
     // OpenCV); with this it turns them into the RGB that our networks are trained on.
     entries["reverse_input_channels"] = "True"
+    if let tiling = info.tiling {
+      // Model API's tiles are square.
+      entries["tile_size"] = "\(min(tiling.tileSize.height, tiling.tileSize.width))"
+      entries["tiles_overlap"] = "\(tiling.overlap)"
+      entries["max_pred_number"] = "\(tiling.maximumInstanceCount)"
+      entries["tile_with_full_img"] = tiling.withFullImage ? "True" : "False"
+    }
     entries["optimization_config"] = "{}"
     entries["otx_version"] = info.otxVersion
     entries[ownKey] = try json(info)

@@ -10,7 +10,11 @@ extension AutoConfigurator {
     _ decisions: inout [Decision]
   ) {
     guard recipe.inputSize.isAuto else { return }
-    let (size, reason) = AutoConfigurator.inputSize(for: profile, model: model)
+    let (size, reason) = AutoConfigurator.inputSize(
+      for: profile,
+      model: model,
+      tiling: recipe.data.tiling.settled
+    )
     recipe.inputSize = .value(size)
     decisions.append(Decision(setting: "inputSize", value: size.description, reason: reason))
   }
@@ -21,7 +25,8 @@ extension AutoConfigurator {
   /// - Returns: Height and width, multiples of the model's; and why.
   static func inputSize(
     for profile: DatasetProfile,
-    model: ModelDescriptor
+    model: ModelDescriptor,
+    tiling: Tiling? = nil
   ) -> (ImageSize, String) {
     let multiple = model.sizeMultiple
     guard let images = profile.imageSizes else {
@@ -30,10 +35,14 @@ extension AutoConfigurator {
         "the model's default, since sizes of the pictures are not known"
       )
     }
-    let largest = (height: images.height.robustMax, width: images.width.robustMax)
+    var largest = (height: images.height.robustMax, width: images.width.robustMax)
+    if let tile = tiling?.tileSize {
+      largest.height = min(largest.height, Double(tile.height))
+      largest.width = min(largest.width, Double(tile.width))
+    }
     let whole = "\(Int(largest.height.rounded()))x\(Int(largest.width.rounded()))"
     var (height, width) = largest
-    var reason = "pictures are up to \(whole)"
+    var reason = tiling == nil ? "pictures are up to \(whole)" : "tiles are \(whole)"
     if let smallest = profile.objectSides?.robustMin, smallest > 0 {
       let factor = 32 / smallest
       reason += ", the smallest usual object \(Int(smallest.rounded())) pixels"

@@ -93,6 +93,7 @@ public struct AutoConfigurator: Sendable {
     }
     decisions.append(labelsDecision(profile))
     chooseSampler(&recipe, profile, &decisions)
+    try chooseTiling(&recipe, model, profile, explicit, &decisions)
     chooseInputSize(&recipe, model, profile, &decisions)
     if explicit.contains("validationInterval"), !explicit.contains("adaptiveScheduling") {
       // An interval that the user gave is not to be lengthened.

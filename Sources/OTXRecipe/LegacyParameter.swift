@@ -46,13 +46,16 @@ public enum LegacyParameter {
     ("nncf_optimization.enable_pruning", .missing("pruning")),
     ("nncf_optimization.pruning_supported", .missing("pruning")),
     ("nncf_optimization.maximal_accuracy_degradation", .missing("optimization")),
-    ("tiling_parameters.enable_tiling", .missing("tiling")),
-    ("tiling_parameters.enable_adaptive_params", .missing("tiling")),
-    ("tiling_parameters.tile_size", .missing("tiling")),
-    ("tiling_parameters.tile_overlap", .missing("tiling")),
-    ("tiling_parameters.tile_max_number", .missing("tiling")),
-    ("tiling_parameters.tile_sampling_ratio", .missing("tiling")),
-    ("tiling_parameters.object_tile_ratio", .missing("tiling")),
+    ("tiling_parameters.enable_tiling", .key("data.tiling.enabled")),
+    (
+      "tiling_parameters.enable_adaptive_params",
+      .noEffect("tiles are fitted to the objects unless their size is given")
+    ),
+    ("tiling_parameters.tile_size", .key("data.tiling.tileSize")),
+    ("tiling_parameters.tile_overlap", .key("data.tiling.overlap")),
+    ("tiling_parameters.tile_max_number", .key("data.tiling.maximumInstanceCount")),
+    ("tiling_parameters.tile_sampling_ratio", .key("data.tiling.samplingRatio")),
+    ("tiling_parameters.object_tile_ratio", .key("data.tiling.objectTileRatio")),
   ]
 
   /// The names that are known: `learning_parameters.batch_size`, ….

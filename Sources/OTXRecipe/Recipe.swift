@@ -65,7 +65,8 @@ public struct Recipe: Sendable, Equatable {
       task: task,
       labels: labels,
       preprocessing: preprocessing(for: descriptor),
-      iouThreshold: postprocessing.iouThreshold
+      iouThreshold: postprocessing.iouThreshold,
+      tiling: data.tiling.settled
     )
     if case .value(let threshold) = postprocessing.confidenceThreshold {
       info.confidenceThreshold = threshold
@@ -87,6 +88,7 @@ public struct Recipe: Sendable, Equatable {
     normalization.mean = .value(info.preprocessing.mean)
     normalization.std = .value(info.preprocessing.std)
     postprocessing.iouThreshold = info.iouThreshold
+    data.tiling = TilingOptions(info.tiling)
   }
 }
 
@@ -144,6 +146,8 @@ public struct DataOptions: Codable, Sendable, Equatable {
   public var labels = LabelOptions()
   /// Training at several sizes of the network's input.
   public var multiScale = MultiScaleOptions()
+  /// Cutting large pictures into tiles, for small objects.
+  public var tiling = TilingOptions()
   public init() {}
 }
 

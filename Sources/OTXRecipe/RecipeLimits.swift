@@ -95,6 +95,27 @@ private struct Limit {
     .within(0..<1000, "data.multiScale.range") { Double($0.data.multiScale.range) },
     .within(1..<1000, "data.multiScale.stride") { Double($0.data.multiScale.stride) },
     .atLeast(1, "data.multiScale.interval") { Double($0.data.multiScale.interval) },
+    Limit(
+      key: "data.tiling.tileSize",
+      value: { recipe in
+        guard case .size(let size) = recipe.data.tiling.tileSize else { return 400 }
+        return Double(min(size.height, size.width))
+      },
+      isAllowed: { $0 >= 32 },
+      expected: "auto, or at least 32 pixels a side"
+    ),
+    Limit(
+      key: "data.tiling.overlap",
+      value: { $0.data.tiling.overlap },
+      isAllowed: { (0...0.9).contains($0) },
+      expected: "within 0 and 0.9"
+    ),
+    .share("data.tiling.iouThreshold") { Double($0.data.tiling.iouThreshold) },
+    .atLeast(1, "data.tiling.maximumInstanceCount") {
+      Double($0.data.tiling.maximumInstanceCount)
+    },
+    .aboveZeroToOne("data.tiling.objectTileRatio") { $0.data.tiling.objectTileRatio },
+    .share("data.tiling.samplingRatio") { $0.data.tiling.samplingRatio },
     .share("postprocessing.iouThreshold") { Double($0.postprocessing.iouThreshold) },
     .share("postprocessing.confidenceThreshold") {
       Double($0.postprocessing.confidenceThreshold.resolved(0))

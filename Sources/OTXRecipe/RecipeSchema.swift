@@ -70,7 +70,7 @@ public enum RecipeSchema {
           ]),
         ]),
       ]
-    case is ImageSize.Type, is CacheLimit.Type:
+    case is ImageSize.Type, is CacheLimit.Type, is TileSize.Type:
       ["type": .array([.string("string"), .string("integer")])]
     case is [Augmentation].Type:
       [

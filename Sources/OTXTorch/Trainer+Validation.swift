@@ -75,11 +75,14 @@ extension Trainer {
     var metric = Kind.Score(labels: info.labels)
     let batches = try data.batches(subset, mode: .evaluation)
     let count = data.itemCount(subset)
+    var gatherer = TileGatherer<Kind>(data.tiling)
     var done = 0
     while let batch = try batches.next() {
       try Task.checkCancellation()
-      metric.update(try predict(model, info: info, input: input, batch: batch), batch.entities)
-      done += batch.count
+      let found = try predict(model, info: info, input: input, batch: batch)
+      let whole = gatherer.add(found, batch.entities)
+      metric.update(whole.predictions, whole.entities)
+      done += whole.entities.count
       tell(.validating(done: done, of: count))
     }
     return metric.compute(confidenceThreshold: fixedThreshold)

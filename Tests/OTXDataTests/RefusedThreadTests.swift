@@ -20,7 +20,7 @@ struct RefusedThreadTests {
     let items = try #require(dataset.items[.train])
     let preprocessing = Preprocessing(inputSize: ImageSize(height: 32, width: 32))
     let job = LoadingJob<Detection>(
-      items: items,
+      samples: SampleList(items),
       hasTruth: true,
       plan: shuffledPlan(7, 2, .evaluation, seed: 0),
       mode: .evaluation,

@@ -230,7 +230,7 @@ private struct Folder {
     ("learning_parameters.batchsize", "4", "did you mean 'learning_parameters.batch_size'?"),
     ("learning_parameters.batch_size", "many", "expected a whole number"),
     ("postprocessing.result_based_confidence_threshold", "maybe", "expected true or false"),
-    ("tiling_parameters.tile_size", "400", "does not have tiling yet"),
+    ("nncf_optimization.enable_pruning", "true", "does not have pruning yet"),
     ("learning_parameters.auto_adapt_batch_size", "Full", "does not search for a batch size yet"),
   ]) func mistakesSayWhatToDo(name: String, value: String, message: String) {
     let error = #expect(throws: ConfigurationError.self) { try changed(name, value) }

@@ -3,7 +3,7 @@ public protocol DataSource<Kind>: Sendable {
   associatedtype Kind: VisionTask
   var labels: LabelInfo { get }
 
-  /// Number of items of a subset; 0 where there is none.
+  /// Number of items of a subset, whole pictures; 0 where there is none.
   func itemCount(_ subset: Subset) -> Int
 
   /// Number of batches that ``batches(_:epoch:)`` gives.
@@ -31,10 +31,18 @@ public protocol DataSource<Kind>: Sendable {
   /// The boxes of a subset's objects, in pixels of the network's input, without augmentation; no
   /// picture is read for it.
   func annotatedBoxes(_ subset: Subset) -> [BoundingBox]
+
+  /// How pictures are cut into tiles, each of which is a sample of its own; `nil` where they are not.
+  ///
+  /// In evaluation a picture's tiles come one after the other, over several batches if need be, and
+  /// its first tile carries what is known of the whole picture: ``TileGatherer`` puts them together.
+  var tiling: Tiling? { get }
 }
 
 extension DataSource {
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] { [] }
+
+  public var tiling: Tiling? { nil }
 
   public func batches(
     _ subset: Subset,

@@ -14,6 +14,10 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
   public var imageSizes: SizeStatistics?
   /// Square root of each object's area, in pixels.
   public var objectSides: SideStatistics?
+  /// Square root of an object's share of its picture, 0…1; the median of all objects.
+  public var medianObjectShare: Double?
+  /// The most objects of a picture.
+  public var maximumObjectCount: Int?
 
   /// How many items are annotated for a task.
   public struct TaskFit: Codable, Sendable, Equatable {

@@ -85,6 +85,10 @@ public struct ImageFrame: Codable, Sendable, Hashable {
   public var scaleY: Float
   public var offsetX: Float
   public var offsetY: Float
+  /// Which of the picture's tiles it is, from 0 on; 0 for a whole picture.
+  public var tileIndex = 0
+  /// Tiles that the picture is cut into; 1 for a whole picture.
+  public var tileCount = 1
 
   public init(
     itemID: String,

@@ -95,14 +95,12 @@ extension ImageFrame {
   /// was. Only training turns pictures, and nothing is mapped back there.
   public func moved(by transform: SpatialTransform) -> ImageFrame {
     guard transform.isAxisAligned else { return self }
-    return ImageFrame(
-      itemID: itemID,
-      originalSize: originalSize,
-      scaleX: scaleX * transform.scaleX,
-      scaleY: scaleY * transform.scaleY,
-      offsetX: offsetX * transform.scaleX + transform.offsetX,
-      offsetY: offsetY * transform.scaleY + transform.offsetY
-    )
+    var result = self
+    result.scaleX = scaleX * transform.scaleX
+    result.scaleY = scaleY * transform.scaleY
+    result.offsetX = offsetX * transform.scaleX + transform.offsetX
+    result.offsetY = offsetY * transform.scaleY + transform.offsetY
+    return result
   }
 }
 

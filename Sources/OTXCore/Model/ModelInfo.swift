@@ -19,6 +19,8 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   public var confidenceThreshold: Float?
   /// Overlap above which the weaker of two boxes of one label is dropped.
   public var iouThreshold: Float
+  /// How pictures are cut into tiles; `nil`: the model sees pictures whole.
+  public var tiling: Tiling?
 
   public init(
     model: String,
@@ -27,7 +29,8 @@ public struct ModelInfo: Codable, Sendable, Equatable {
     labels: LabelInfo,
     preprocessing: Preprocessing,
     confidenceThreshold: Float? = nil,
-    iouThreshold: Float = 0.5
+    iouThreshold: Float = 0.5,
+    tiling: Tiling? = nil
   ) {
     formatVersion = ModelInfo.currentFormatVersion
     otxVersion = OTXVersion.current
@@ -38,6 +41,7 @@ public struct ModelInfo: Codable, Sendable, Equatable {
     self.preprocessing = preprocessing
     self.confidenceThreshold = confidenceThreshold
     self.iouThreshold = iouThreshold
+    self.tiling = tiling
   }
 
   /// The threshold in force: the chosen one, else 0.35.

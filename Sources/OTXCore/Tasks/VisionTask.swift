@@ -75,6 +75,27 @@ public protocol VisionTask: Sendable {
 
   /// Marks to draw on the picture that `prediction` belongs to.
   static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark]
+
+  /// Puts the predictions of a picture's tiles together, all in coordinates of the picture.
+  ///
+  /// `nil`, unless given, for a task that needs to see pictures whole: it has no tiling.
+  static var tileMerge: (@Sendable (_ tiles: [Prediction], _ tiling: Tiling) -> Prediction)? { get }
+}
+
+extension VisionTask {
+  public static var tileMerge: (@Sendable ([Prediction], Tiling) -> Prediction)? { nil }
+
+  /// - Throws: ``ConfigurationError/invalid(_:)`` for a task whose pictures cannot be cut into tiles.
+  package static func checkTiling() throws {
+    guard tileMerge == nil else { return }
+    let able = TaskType.allCases.filter { $0.kind.hasTiling }.map(\.rawValue)
+    throw ConfigurationError.invalid(
+      "\(title) looks at pictures as a whole and cannot work in tiles: leave data.tiling.enabled at false; tasks with tiling: \(able.joined(separator: ", "))"
+    )
+  }
+
+  /// Whether pictures can be cut into tiles.
+  package static var hasTiling: Bool { tileMerge != nil }
 }
 
 extension VisionTask {

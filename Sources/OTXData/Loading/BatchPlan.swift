@@ -9,6 +9,19 @@ struct BatchPlan: Sendable, Equatable {
   /// What each sample's random numbers are keyed by: the item's index, and another number for each
   /// time more that the epoch takes it.
   var keys: [Int]
+  /// Positions whose pictures are in memory at the same time: those of a few pictures' tiles. Empty
+  /// without tiles.
+  var groups: [Range<Int>] = []
+
+  /// The positions that a sample finds its partners among: the group of its own, or all.
+  func neighbours(of position: Int) -> Range<Int> {
+    var (low, high) = (0, groups.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if groups[middle].lowerBound <= position { low = middle } else { high = middle }
+    }
+    return groups.isEmpty ? 0..<order.count : groups[low]
+  }
 
   /// Plans an epoch.
   ///
@@ -21,7 +34,8 @@ struct BatchPlan: Sendable, Equatable {
       order = Array(0..<itemCount)
       keys = order
     case .training(let epoch):
-      let draws = sampler.draws(epoch: epoch, seed: seed)
+      let (draws, groups) = sampler.epoch(epoch, seed: seed)
+      self.groups = groups
       order = draws.map(\.index)
       keys = draws.map { $0.index + $0.repetition * itemCount }
     }

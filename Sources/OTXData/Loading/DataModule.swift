@@ -13,7 +13,11 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   /// Items that the task cannot use, found when the module was made.
   public let problems: [DatasetProblem]
 
-  private let items: [Subset: [DatasetItem]]
+  /// How pictures are cut into tiles; `nil` where they are not.
+  public let tiling: Tiling?
+
+  /// Whole pictures, or tiles of them.
+  private let samples: [Subset: SampleList]
   private let loader: SampleLoader<Kind>
   private let seed: UInt64
   private let sampler: EpochSampler
@@ -42,10 +46,13 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///     their size.
   ///   - cache: Where decoded pictures are kept; `nil`: every epoch decodes them.
   ///   - byteBudget: Memory that batches decoded ahead may take.
+  ///   - tiling: Tiles that pictures are cut into, each a sample of its own; `nil` for none.
+  ///   - tileSamplingRatio: The share of the tiles without objects that an epoch takes.
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded, on a
   ///     thread of the loader; by default a line on standard error.
   /// - Throws: ``DataError/unknownLabel(_:known:item:)`` for annotations that `labels` lacks,
-  ///   ``ConfigurationError`` for a batch size below 1 and for augmentations without sense.
+  ///   ``ConfigurationError`` for a batch size below 1, for augmentations without sense, for tiles of
+  ///   a task that has none and for far too many tiles.
   public init(
     dataset: Dataset,
     labels: LabelInfo? = nil,
@@ -61,6 +68,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     reducedDecoding: ReducedDecoding = .off,
     cache: PictureCache? = nil,
     byteBudget: Int = 512 << 20,
+    tiling: Tiling? = nil,
+    tileSamplingRatio: Double = 1,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) throws {
     guard batchSize >= 1 else {
@@ -70,6 +79,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       try augmentation.validate()
       try augmentation.check(for: Kind.self)
     }
+    if tiling != nil { try Kind.checkTiling() }
+    self.tiling = tiling
     let labels = labels ?? dataset.labels
     self.labels = labels
     self.preprocessing = preprocessing
@@ -89,8 +100,20 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       cache: cache.flatMap { $0.byteLimit > 0 ? $0 : nil },
       multiScale: multiScale
     )
-    (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
-    self.sampler = EpochSampler(sampler, labels: (items[.train] ?? []).map(\.labelNames))
+    let (items, problems) = try DataModule.usableItems(of: dataset, labels, strict: strict)
+    self.problems = problems
+    samples = try items.mapValues { try SampleList($0, tiling: tiling) }
+    if let train = samples[.train], train.isTiled {
+      self.sampler = EpochSampler(
+        sampler,
+        tiles: train,
+        occupied: train.occupied(),
+        ratio: tileSamplingRatio,
+        order: TileOrder(train) { item, size in TileReader.isReadInParts(item, size: size) }
+      )
+    } else {
+      self.sampler = EpochSampler(sampler, labels: (items[.train] ?? []).map(\.labelNames))
+    }
     damage = dataset.problems.filter { $0.remedy == .leftOut }.summary
   }
 
@@ -123,7 +146,10 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     return (result, problems)
   }
 
-  public func itemCount(_ subset: Subset) -> Int { items[subset]?.count ?? 0 }
+  public func itemCount(_ subset: Subset) -> Int { samples[subset]?.items.count ?? 0 }
+
+  /// Number of samples of a subset: its items, or their tiles.
+  public func sampleCount(_ subset: Subset) -> Int { samples[subset]?.count ?? 0 }
 
   public func batchCount(_ subset: Subset, mode: BatchMode) -> Int {
     plan(subset, mode).batches.count
@@ -137,12 +163,33 @@ public struct DataModule<Kind: VisionTask>: DataSource {
 
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] {
     var result: [BoundingBox] = []
-    for item in items[subset] ?? [] {
+    guard let samples = samples[subset] else { return [] }
+    if samples.isTiled { return boxes(ofTiles: samples) }
+    for item in samples.items {
       guard let size = item.size else { continue }
       let transform = Placement(size, preprocessing)
         .transform(of: size, into: preprocessing.inputSize)
       for annotation in item.annotations where !annotation.isCrowd {
         if let box = annotation.box { result.append(transform(box)) }
+      }
+    }
+    return result
+  }
+
+  /// Boxes as tiles show them.
+  private func boxes(ofTiles samples: SampleList) -> [BoundingBox] {
+    var result: [BoundingBox] = []
+    for (number, item) in samples.items.enumerated() {
+      guard let grid = samples.grid(of: number) else { continue }
+      for annotation in item.annotations where !annotation.isCrowd {
+        guard let box = annotation.box else { continue }
+        for tile in grid.tiles(touching: box) where grid.shows(box, isCrowd: false, in: tile) {
+          let region = grid[tile]
+          let cut = SpatialTransform.crop(y: region.y, x: region.x, size: region.size)
+          let transform = Placement(region.size, preprocessing)
+            .transform(of: region.size, into: preprocessing.inputSize)
+          result.append(transform(cut(box).clipped(to: region.size)))
+        }
       }
     }
     return result
@@ -155,11 +202,12 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   ///   - mode: What they are for.
   /// - Throws: ``DataError/emptySubset(_:reason:)``.
   public func check(_ subset: Subset, mode: BatchMode) throws {
-    _ = try usableItems(of: subset, mode: mode)
+    _ = try usableSamples(of: subset, mode: mode)
   }
 
-  private func usableItems(of subset: Subset, mode: BatchMode) throws -> [DatasetItem] {
-    let items = items[subset] ?? []
+  private func usableSamples(of subset: Subset, mode: BatchMode) throws -> SampleList {
+    let samples = samples[subset] ?? SampleList([])
+    let items = samples.items
     // What was left out before is the likeliest cause, and nobody may have been told of it yet.
     let leftOut = damage.isEmpty ? "" : ". " + damage.prefix(3).joined(separator: "; ")
     guard !items.isEmpty else {
@@ -175,7 +223,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
         reason: "no item has an annotation that \(Kind.title) can learn from" + leftOut
       )
     }
-    return items
+    return samples
   }
 
   /// The batches of one epoch.
@@ -203,9 +251,8 @@ public struct DataModule<Kind: VisionTask>: DataSource {
     mode: BatchMode,
     from first: Int
   ) throws -> any BatchStream<Kind.Batch> {
-    let items = try usableItems(of: subset, mode: mode)
     let job = LoadingJob(
-      items: items,
+      samples: try usableSamples(of: subset, mode: mode),
       hasTruth: subset != .unlabeled,
       plan: plan(subset, mode),
       firstBatch: first,
@@ -221,7 +268,7 @@ public struct DataModule<Kind: VisionTask>: DataSource {
   }
 
   private func plan(_ subset: Subset, _ mode: BatchMode) -> BatchPlan {
-    let count = itemCount(subset)
+    let count = sampleCount(subset)
     return BatchPlan(
       itemCount: count,
       batchSize: batchSize,

@@ -24,9 +24,15 @@ struct EpochSampler: Sendable {
   /// How often each item is taken at least: once or more.
   private var base: [Int]
   private var groups: [Group] = []
+  /// Tiles without objects, and how many of them an epoch goes without.
+  private var empty: (members: [Int], skipCount: Int) = ([], 0)
+  /// Keeps tiles of one picture together.
+  private var tileOrder: TileOrder?
 
   /// Draws of an epoch.
-  var count: Int { base.reduce(0, +) + groups.reduce(0) { $0 + $1.extraCount } }
+  var count: Int {
+    base.reduce(0, +) + groups.reduce(0) { $0 + $1.extraCount } - empty.skipCount
+  }
 
   /// - Parameters:
   ///   - sampler: `auto` is ``OTXCore/Sampler/shuffle`` here.
@@ -40,6 +46,35 @@ struct EpochSampler: Sendable {
     } else {
       repeatRareObjects(labels)
     }
+  }
+
+  /// A sampler of tiles.
+  ///
+  /// - Parameters:
+  ///   - sampler: `auto` is ``OTXCore/Sampler/shuffle`` here.
+  ///   - samples: Tiles.
+  ///   - occupied: For each tile, whether there are objects in it.
+  ///   - ratio: The share of the tiles without objects that an epoch takes, 0…1.
+  ///   - order: Which tiles are best taken together.
+  init(
+    _ sampler: Sampler,
+    tiles samples: SampleList,
+    occupied: [Bool],
+    ratio: Double,
+    order: TileOrder
+  ) {
+    // Labels matter to balancing alone.
+    let labels =
+      sampler == .balanced
+      ? (0..<samples.count).map { samples[$0].item.labelNames }
+      : [Set<String>](repeating: [], count: samples.count)
+    self.init(sampler, labels: labels)
+    let members = occupied.indices.filter { !occupied[$0] }
+    let takenCount = Int((Double(members.count) * min(max(ratio, 0), 1)).rounded())
+    // Never an epoch without anything.
+    let skipCount = min(members.count - takenCount, samples.count - 1)
+    empty = (members, max(skipCount, 0))
+    tileOrder = isShuffled ? order : nil
   }
 
   /// An epoch is at most this many times as long as the dataset.
@@ -106,9 +141,20 @@ struct EpochSampler: Sendable {
     ]
   }
 
-  /// The draws of an epoch, in order.
+  /// The draws of an epoch, in order, and which of them are near each other: for tiles, those of the
+  /// same few pictures; none without tiles.
+  func epoch(_ epoch: Int, seed: UInt64) -> (draws: [Draw], groups: [Range<Int>]) {
+    let draws = draws(epoch: epoch, seed: seed)
+    return tileOrder?.arranged(draws, epoch: epoch, seed: seed) ?? (draws, [])
+  }
+
+  /// The draws of an epoch, in order, without regard to tiles of one picture.
   func draws(epoch: Int, seed: UInt64) -> [Draw] {
     var counts = base
+    if empty.skipCount > 0 {
+      var generator = CounterGenerator(seed: seed, UInt64(epoch), 0x65_6D_70_74_79)
+      for index in generator.shuffled(empty.members).prefix(empty.skipCount) { counts[index] -= 1 }
+    }
     for (number, group) in groups.enumerated() where group.extraCount > 0 {
       for index in extras(of: group, number, epoch, seed) { counts[index] += 1 }
     }

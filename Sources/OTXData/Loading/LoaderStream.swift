@@ -3,7 +3,7 @@ import OTXCore
 
 /// What the loader's threads work on.
 struct LoadingJob<Kind: VisionTask>: Sendable {
-  let items: [DatasetItem]
+  let samples: SampleList
   /// Whether the items say what is in them; without, they are there to be predicted on.
   let hasTruth: Bool
   let plan: BatchPlan
@@ -18,36 +18,52 @@ struct LoadingJob<Kind: VisionTask>: Sendable {
   func entity(at position: Int, ofBatch batch: Int) throws -> Kind.Entity? {
     switch mode {
     case .evaluation:
-      let item = items[plan.order[position]]
-      return try readable(item) { try loader.evaluationEntity(item, hasTruth: hasTruth) }
+      let source = samples.whole(plan.order[position])
+      return try readable(source.item) {
+        try loader.evaluationEntity(source, hasTruth: hasTruth)
+      }
     case .training(let epoch):
       let step = epoch * plan.batches.count + batch
-      let surroundings = SampleSurroundings(
-        inputSize: loader.inputSize(ofStep: step),
-        partnerCount: items.count,
-        hasObjects: { Kind.usableAnnotationCount(of: items[$0]) > 0 },
-        partner: { index in
-          try firstReadable(of: items.count) { step in
-            try loader.entity(of: items[(index + step) % items.count])
-          } item: { step in
-            items[(index + step) % items.count]
-          }
-        }
-      )
+      let surroundings = surroundings(of: position, step: step)
       // The items after a damaged one stand in for it.
       let places = plan.order.count
       return try firstReadable(of: places) { step in
         let place = (position + step) % places
         return try loader.trainingEntity(
-          items[plan.order[place]],
+          samples[plan.order[place]],
           epoch: epoch,
           key: plan.keys[place],
           in: surroundings
         )
       } item: { step in
-        items[plan.order[(position + step) % places]]
+        samples.whole(plan.order[(position + step) % places]).item
       }
     }
+  }
+
+  /// Where a training sample finds its partners: among all items, or, of tiles, among those whose
+  /// pictures are in memory with its own.
+  private func surroundings(
+    of position: Int,
+    step: Int
+  ) -> SampleSurroundings<Kind.Entity> {
+    let neighbours = samples.isTiled ? plan.neighbours(of: position) : 0..<samples.count
+    func sample(_ index: Int) -> Int {
+      samples.isTiled ? plan.order[neighbours.lowerBound + index] : index
+    }
+    let count = neighbours.count
+    return SampleSurroundings(
+      inputSize: loader.inputSize(ofStep: step),
+      partnerCount: count,
+      hasObjects: { Kind.usableAnnotationCount(of: samples[sample($0)].item) > 0 },
+      partner: { index in
+        try firstReadable(of: count) { step in
+          try loader.entity(of: samples[sample((index + step) % count)])
+        } item: { step in
+          samples.whole(sample((index + step) % count)).item
+        }
+      }
+    )
   }
 
   /// What `body` makes of the first item, of `count` that are tried in turn, that can be decoded.

@@ -15,6 +15,21 @@ public final class PictureCache: Sendable {
     var statedSize: ImageSize?
     /// Whether it was brought to the network's input, in the way of evaluation.
     var isPrepared: Bool
+
+    init(path: String, statedSize: ImageSize?, isPrepared: Bool) {
+      (self.path, self.statedSize, self.isPrepared) = (path, statedSize, isPrepared)
+    }
+
+    /// What an item's picture is kept as; `nil` for one that is in memory anyway.
+    init?(of item: DatasetItem, isPrepared: Bool) {
+      switch item.image {
+      case .memory: return nil
+      case .path(let file): path = file.path
+      case .embedded(let picture): path = "\(picture.url.path)/\(picture.name)"
+      }
+      statedSize = item.size
+      self.isPrepared = isPrepared
+    }
   }
 
   struct Entry: Sendable {

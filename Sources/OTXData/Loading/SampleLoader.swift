@@ -14,6 +14,8 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   /// `nil`: every picture is decoded anew.
   var cache: PictureCache?
   var multiScale = MultiScaleOptions()
+  /// Pictures that tiles are cut from; shared by all streams.
+  var decodedPictures = DecodedPictures()
 
   /// Size of the pictures that training takes at a step, counted from 0 over the whole training.
   func inputSize(ofStep step: Int) -> ImageSize {
@@ -25,21 +27,21 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   /// All that is random is drawn from a generator of its own, keyed by seed, epoch and `key`.
   ///
   /// - Parameters:
-  ///   - item: What the sample is made of.
+  ///   - source: What the sample is made of.
   ///   - epoch: Counted from 0.
-  ///   - key: Where the item stands in its subset, or another number for each time more that the
+  ///   - key: Where the sample stands in its subset, or another number for each time more that the
   ///     epoch takes it.
   ///   - surroundings: Where other pictures come from.
   /// - Returns: The sample, of the network's input size.
   /// - Throws: ``DataError/unreadable(file:reason:)`` for a damaged picture.
   func trainingEntity(
-    _ item: DatasetItem,
+    _ source: SampleSource,
     epoch: Int,
     key: Int,
     in surroundings: SampleSurroundings<Kind.Entity>
   ) throws -> Kind.Entity {
     var generator = CounterGenerator(seed: seed, UInt64(epoch), UInt64(key))
-    var sample = TrainingSample(try entity(of: item))
+    var sample = TrainingSample(try entity(of: source))
     let steps = augmentations.filter { $0.isTaken(epoch: epoch, of: epochCount) }
     var input = preprocessing
     input.inputSize = surroundings.inputSize
@@ -53,14 +55,29 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
     return try sample.resized(input)
   }
 
-  /// An item as it stands in the dataset, decoded; made smaller where nothing is lost by it.
-  func entity(of item: DatasetItem) throws -> Kind.Entity {
+  /// An item or tile as it stands in the dataset, decoded; made smaller where nothing is lost by it.
+  func entity(of source: SampleSource) throws -> Kind.Entity {
+    let item = source.item
     var largest = preprocessing
     largest.inputSize = multiScale.largestSize(preprocessing.inputSize)
-    let smallest =
-      reducedDecoding == .off ? nil : largest.smallestDecodedSize(before: augmentations)
-    let picture = try picture(of: item, keeping: smallest)
+    let enough = largest.smallestDecodedSize(before: augmentations)
+    let picture: DecodedPicture
+    if let tile = source.tile {
+      picture = try pixels(of: tile, in: item, enough: enough ?? largest.inputSize.doubled)
+    } else {
+      picture = try self.picture(
+        of: item,
+        keeping: reducedDecoding == .off ? nil : enough,
+        enough: enough ?? largest.inputSize.doubled
+      )
+    }
     var entity = try Kind.entity(from: item, image: picture.image, labels: labels)
+    if let tile = source.tile, !tile.isWhole {
+      let cut = SpatialTransform.crop(y: tile.region.y, x: tile.region.x, size: tile.region.size)
+      entity.frame = ImageFrame(itemID: item.id, originalSize: tile.pictureSize).moved(by: cut)
+      // Which objects the tile shows was decided before; they are cut at its sides.
+      entity.move(by: cut, keeping: BoxFilter(minimumSide: 0))
+    }
     if let transform = picture.reducingTransform {
       entity.frame = ImageFrame(itemID: item.id, originalSize: picture.originalSize)
         .moved(by: transform)
@@ -69,24 +86,62 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
     return entity
   }
 
+  private func pixels(
+    of tile: PictureTile,
+    in item: DatasetItem,
+    enough: ImageSize
+  ) throws -> DecodedPicture {
+    try TileReader(pictures: decodedPictures, cache: cache).pixels(
+      of: tile,
+      in: item,
+      enough: enough
+    )
+  }
+
   /// A sample for evaluation: its annotations stay in coordinates of the original.
-  func evaluationEntity(_ item: DatasetItem, hasTruth: Bool) throws -> Kind.Entity {
-    let (pixels, frame) = try prepared(item)
-    guard hasTruth else { return Kind.unlabeled(pixels, frame: frame) }
+  ///
+  /// Of a picture's tiles the first has the annotations, those of the whole picture.
+  func evaluationEntity(_ source: SampleSource, hasTruth: Bool) throws -> Kind.Entity {
+    let item = source.item
+    let (pixels, frame) = try source.tile.map { try prepared($0, in: item) } ?? prepared(item)
+    guard hasTruth, frame.tileIndex == 0 else { return Kind.unlabeled(pixels, frame: frame) }
     var entity = try Kind.entity(from: item, image: .empty, labels: labels)
     (entity.image, entity.frame) = (pixels, frame)
     return entity
   }
 
+  /// A tile at the network's size, and where it lies in the original picture.
+  private func prepared(
+    _ tile: PictureTile,
+    in item: DatasetItem
+  ) throws -> (Image, ImageFrame) {
+    let picture = try pixels(of: tile, in: item, enough: preprocessing.inputSize.doubled)
+    let image = picture.image
+    let (result, _) = try preprocessing.prepare(image, itemID: item.id)
+    var frame = ImageFrame(itemID: item.id, originalSize: tile.pictureSize)
+    (frame.tileIndex, frame.tileCount) = (tile.index, tile.count)
+    let cut = SpatialTransform.crop(y: tile.region.y, x: tile.region.x, size: tile.region.size)
+    frame = frame.moved(by: picture.reducingTransform ?? cut)
+      .moved(
+        by: Placement(image.size, preprocessing)
+          .transform(of: image.size, into: preprocessing.inputSize)
+      )
+    return (result, frame)
+  }
+
   /// A picture at the network's size, and where it lies in the original.
   private func prepared(_ item: DatasetItem) throws -> (Image, ImageFrame) {
-    let key = SampleLoader.key(of: item, isPrepared: true)
+    let key = PictureCache.Key(of: item, isPrepared: true)
     if let cache, let key, let entry = cache.entry(key), var frame = entry.frame {
       frame.itemID = item.id
       return (entry.picture.image, frame)
     }
     let smallest = reducedDecoding == .on ? preprocessing.smallestDecodedSize(before: []) : nil
-    let picture = try SampleLoader.decoded(item, keeping: smallest)
+    let picture = try PictureFile.decode(
+      item,
+      keeping: smallest,
+      enough: preprocessing.inputSize.doubled
+    )
     var (pixels, frame) = try preprocessing.prepare(picture.image, itemID: item.id)
     if let transform = picture.reducingTransform {
       let size = picture.image.size
@@ -104,42 +159,21 @@ struct SampleLoader<Kind: VisionTask>: Sendable {
   }
 
   /// An item's picture for training, made smaller while it is decoded where it may be.
-  private func picture(of item: DatasetItem, keeping smallest: ImageSize?) throws -> DecodedPicture
-  {
-    let key = SampleLoader.key(of: item, isPrepared: false)
+  private func picture(
+    of item: DatasetItem,
+    keeping smallest: ImageSize?,
+    enough: ImageSize
+  ) throws -> DecodedPicture {
+    let key = PictureCache.Key(of: item, isPrepared: false)
     if let cache, let key, let entry = cache.entry(key) { return entry.picture }
-    let picture = try SampleLoader.decoded(item, keeping: smallest)
+    let picture = try PictureFile.decode(item, keeping: smallest, enough: enough)
     if let cache, let key { cache.keep(PictureCache.Entry(picture: picture), as: key) }
     return picture
   }
 
-  /// What an item's picture is kept as; `nil` for one that is in memory anyway.
-  private static func key(of item: DatasetItem, isPrepared: Bool) -> PictureCache.Key? {
-    let path: String
-    switch item.image {
-    case .memory: return nil
-    case .path(let file): path = file.path
-    case .embedded(let picture): path = "\(picture.url.path)/\(picture.name)"
-    }
-    return PictureCache.Key(path: path, statedSize: item.size, isPrepared: isPrepared)
-  }
-
-  private static func decoded(
-    _ item: DatasetItem,
-    keeping smallest: ImageSize?
-  ) throws -> DecodedPicture {
-    switch item.image {
-    case .memory(let image): DecodedPicture(image: image, originalSize: image.size)
-    case .path(let path):
-      try PictureFile.decode(path.url, statedSize: item.size, keeping: smallest)
-    case .embedded(let picture):
-      try PictureFile.decode(picture)
-    }
-  }
-
   /// An item's picture as it is.
   static func image(of item: DatasetItem) throws -> Image {
-    try decoded(item, keeping: nil).image
+    try PictureFile.decode(item).image
   }
 }
 
@@ -164,6 +198,55 @@ struct DecodedPicture: Sendable {
 
 /// Decodes picture files as a dataset means them.
 enum PictureFile {
+  /// Decodes an item's picture.
+  ///
+  /// - Parameters:
+  ///   - item: Whose picture.
+  ///   - smallest: The size that is enough; `nil` for the whole picture.
+  ///   - enough: The size that is enough of a picture that can only be read in parts; `nil` makes
+  ///     such a picture an error.
+  /// - Throws: ``DataError/unreadable(file:reason:)``.
+  static func decode(
+    _ item: DatasetItem,
+    keeping smallest: ImageSize? = nil,
+    enough: ImageSize? = nil
+  ) throws -> DecodedPicture {
+    switch item.image {
+    case .memory(let image): DecodedPicture(image: image, originalSize: image.size)
+    case .path(let path):
+      try decode(path.url, statedSize: item.size, keeping: smallest, enough: enough)
+    case .embedded(let picture):
+      try decode(picture)
+    }
+  }
+
+  /// Decodes a picture that is too large to be decoded as a whole, reduced.
+  ///
+  /// - Parameters:
+  ///   - url: The file.
+  ///   - header: What its header says.
+  ///   - isOriented: Whether EXIF's orientation turns it.
+  ///   - enough: The result's sides are no smaller, where the picture's are not.
+  /// - Throws: ``DataError/unreadable(file:reason:)``.
+  static func decodeLarge(
+    _ url: URL,
+    header: ImageHeader,
+    isOriented: Bool,
+    enough: ImageSize
+  ) throws -> DecodedPicture {
+    let regions = try PictureRegions(url, header: header, isOriented: isOriented)
+    let size = regions.size
+    let wanted = min(size.height / max(enough.height, 1), size.width / max(enough.width, 1))
+    // Never more than 64 million pixels, however long and narrow the picture is.
+    let needed = (Double(size.pixelCount) / Double(1 << 26)).squareRoot().rounded(.up)
+    let divisor = max(wanted, Int(needed), 1)
+    return DecodedPicture(
+      image: try regions.image(reducedBy: divisor),
+      originalSize: size,
+      reduction: divisor
+    )
+  }
+
   /// A picture that is a part of a file, in full.
   static func decode(_ picture: EmbeddedPicture) throws -> DecodedPicture {
     let image = try picture.image()
@@ -179,26 +262,28 @@ enum PictureFile {
   ///   - url: The file.
   ///   - stated: The size that the dataset states, if it does.
   ///   - smallest: The size that is enough; `nil` for the whole picture.
+  ///   - enough: The size that is enough of a picture that can only be read in parts; `nil` makes
+  ///     such a picture an error.
   /// - Returns: The picture.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
   static func decode(
     _ url: URL,
     statedSize stated: ImageSize?,
-    keeping smallest: ImageSize? = nil
+    keeping smallest: ImageSize? = nil,
+    enough: ImageSize? = nil
   ) throws -> DecodedPicture {
     let file = try ReadableFile(url)
+    // A picture that cannot be decoded as a whole is not read as a whole either.
+    if try file.byteCount > 1 << 27 || ImageFormat(magic: file.bytes(at: 0, count: 16)) == .tiff {
+      let header = try ImageHeader(of: url)
+      if let enough, !header.fitsWhole {
+        let isOriented = try header.isOriented(stated: stated, file: url.path)
+        return try decodeLarge(url, header: header, isOriented: isOriented, enough: enough)
+      }
+    }
     let bytes = try file.allBytes()
     let header = try ImageHeader(of: bytes, name: file.name)
-    var isOriented = true
-    if let stated, stated != header.size {
-      guard stated == header.storedSize else {
-        throw DataError.unreadable(
-          file: url.path,
-          reason: "has \(header.size) pixels now; it had \(stated) when it was read"
-        )
-      }
-      isOriented = false
-    }
+    let isOriented = try header.isOriented(stated: stated, file: url.path)
     let reduction = smallest.map { header.reduction(keeping: $0, isOriented: isOriented) } ?? 1
     let image = try ImageFile.decode(
       bytes,
@@ -213,6 +298,11 @@ enum PictureFile {
       reduction: reduction
     )
   }
+}
+
+extension ImageSize {
+  /// Twice as high and as wide: a step that bilinear interpolation does well.
+  fileprivate var doubled: ImageSize { ImageSize(height: 2 * height, width: 2 * width) }
 }
 
 extension Preprocessing {

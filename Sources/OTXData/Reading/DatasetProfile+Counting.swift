@@ -37,7 +37,7 @@ extension Dataset {
     }
     let heights = DatasetProfile.SideStatistics(of: sizes.map { Double($0.height) })
     let widths = DatasetProfile.SideStatistics(of: sizes.map { Double($0.width) })
-    return DatasetProfile(
+    var profile = DatasetProfile(
       format: format,
       tasks: fits.map(\.fit),
       itemCounts: items.mapValues(\.count),
@@ -48,6 +48,13 @@ extension Dataset {
       },
       objectSides: DatasetProfile.SideStatistics(of: sides)
     )
+    let shares = sample.flatMap { item -> [Double] in
+      guard let size = item.size, size.pixelCount > 0 else { return [] }
+      return item.objectBoxes.map { Double($0.area) / Double(size.pixelCount) }
+    }.sorted()
+    if !shares.isEmpty { profile.medianObjectShare = shares[shares.count / 2].squareRoot() }
+    profile.maximumObjectCount = sample.map(\.objectBoxes.count).max()
+    return profile
   }
 
   /// At most `count` items, chosen at random, always the same.
@@ -55,6 +62,13 @@ extension Dataset {
     guard items.count > count else { return items }
     var generator = CounterGenerator(seed: 42, 0x70_72_6F_66_69_6C_65)
     return generator.shuffled(Array(items.indices)).prefix(count).sorted().map { items[$0] }
+  }
+}
+
+extension DatasetItem {
+  /// Boxes of single objects.
+  fileprivate var objectBoxes: [BoundingBox] {
+    annotations.compactMap { $0.isCrowd ? nil : $0.box }
   }
 }
 
