@@ -8,7 +8,7 @@ struct OTXBenchmarks: AsyncParsableCommand {
     abstract: "Compares this library with plain PyTorch, alternately in one run.",
     subcommands: [
       TrainingStep.self, Validation.self, Decoding.self, Augment.self, COCOIndex.self, Loading.self,
-      Indexing.self, Fuzzing.self, FuzzCases.self,
+      Indexing.self, Fuzzing.self, FuzzCases.self, LargePicture.self,
     ]
   )
 }

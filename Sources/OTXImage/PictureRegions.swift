@@ -59,6 +59,7 @@ package final class PictureRegions {
   /// Decodes a part of the picture.
   ///
   /// - Parameter region: Inside the picture, of the size ``size``.
+  /// - Returns: Its pixels.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
   package func image(of region: PixelRegion) throws -> Image {
     try check(region)
@@ -74,6 +75,7 @@ package final class PictureRegions {
   /// - Parameters:
   ///   - region: Inside the picture, of the size ``size``.
   ///   - band: Given the rows of a band and a way to decode it, gives the band.
+  /// - Returns: The region's pixels.
   /// - Throws: ``DataError/unreadable(file:reason:)``, and what `band` throws.
   package func image(
     of region: PixelRegion,

@@ -78,14 +78,15 @@ extension AutoConfigurator {
     _ decisions: inout [Decision]
   ) {
     let wanted = recipe.training.batchSize
-    let trainCount = profile.itemCounts[.train] ?? 0
+    let trainCount = trainSampleCount(recipe, profile)
     if trainCount > 0, wanted > trainCount {
       recipe.training.batchSize = trainCount
       decisions.append(
         Decision(
           setting: "batchSize",
           value: "\(trainCount)",
-          reason: "there are only \(trainCount) training images"
+          reason: "there are only \(trainCount) training "
+            + (recipe.data.tiling.settled == nil ? "images" : "tiles")
         )
       )
     }

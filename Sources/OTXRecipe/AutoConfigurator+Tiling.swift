@@ -12,6 +12,18 @@ extension AutoConfigurator {
   /// Tiles must make objects so many times larger to be worth their time.
   static let leastEnlargement = 2.0
 
+  /// Samples of an epoch: pictures, or about as many tiles as these have.
+  func trainSampleCount(_ recipe: Recipe, _ profile: DatasetProfile) -> Int {
+    let pictureCount = profile.itemCounts[.train] ?? 0
+    guard let tiling = recipe.data.tiling.settled, let images = profile.imageSizes else {
+      return pictureCount
+    }
+    let (rows, columns) = tiling.counts(
+      of: ImageSize(height: Int(images.height.mean), width: Int(images.width.mean))
+    )
+    return pictureCount * rows * columns
+  }
+
   func chooseTiling(
     _ recipe: inout Recipe,
     _ model: ModelDescriptor,

@@ -154,7 +154,7 @@ public struct AutoConfigurator: Sendable {
   ) {
     let epochCount = recipe.training.maxEpochs
     let stepCount =
-      epochCount * (profile.itemCounts[.train] ?? 0) / max(recipe.training.batchSize, 1)
+      epochCount * trainSampleCount(recipe, profile) / max(recipe.training.batchSize, 1)
     guard ["auto", "none"].contains(recipe.weights), epochCount <= AutoConfigurator.fewEpochs,
       stepCount >= AutoConfigurator.fewSteps,
       !explicit.contains(where: { $0.hasPrefix("schedule") || $0.hasPrefix("earlyStopping") })

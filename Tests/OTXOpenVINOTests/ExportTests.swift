@@ -43,6 +43,40 @@ struct ExportTests {
     #expect(entry("reverse_input_channels") == "True")
   }
 
+  /// Keys and their spelling are those of Model API's tiler.
+  @Test func sayHowPicturesAreTiled() throws {
+    var info = SampleModels.detectorInfo
+    let plain = try OpenVINOExporter().export(
+      graph: SampleGraphs.detector(),
+      info: info,
+      to: folder.url
+    )
+    #expect(try IRDocument(reading: plain.xml).runtimeInfo["model_info/tile_size"] == nil)
+    info.tiling = Tiling(
+      tileSize: ImageSize(height: 300, width: 300),
+      overlap: 0.25,
+      maximumInstanceCount: 77,
+      withFullImage: true
+    )
+    let tiled = try OpenVINOExporter().export(
+      graph: SampleGraphs.detector(),
+      info: info,
+      to: folder.url
+    )
+    let entries = try IRDocument(reading: tiled.xml).runtimeInfo
+    #expect(entries["model_info/tile_size"] == "300")
+    #expect(entries["model_info/tiles_overlap"] == "0.25")
+    #expect(entries["model_info/max_pred_number"] == "77")
+    #expect(entries["model_info/tile_with_full_img"] == "True")
+    #expect(try ModelInfo(readingIR: tiled.xml).tiling == info.tiling)
+    // Without our own entry, as Python OTX writes it.
+    let text = try String(contentsOf: tiled.xml, encoding: .utf8)
+    let foreign = folder.file("foreign.xml")
+    try text.replacingOccurrences(of: RuntimeInfo.ownKey, with: "somebody_elses")
+      .write(to: foreign, atomically: true, encoding: .utf8)
+    #expect(try ModelInfo(readingIR: foreign).tiling == info.tiling)
+  }
+
   @Test func writeLabelsAsOneWordEach() throws {
     let exported = try SampleModels.exportClassifier(to: folder.url)
     let entries = try IRDocument(reading: exported.xml).runtimeInfo

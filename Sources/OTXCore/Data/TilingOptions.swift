@@ -138,4 +138,15 @@ public struct Tiling: Codable, Sendable, Equatable {
     func stride(_ side: Int) -> Int { max(Int((Double(side) * (1 - overlap)).rounded()), 1) }
     return (stride(tileSize.height), stride(tileSize.width))
   }
+
+  /// Rows and columns of tiles of a picture; the whole picture is not counted.
+  package func counts(of size: ImageSize) -> (rows: Int, columns: Int) {
+    func count(_ length: Int, _ tile: Int, _ stride: Int) -> Int {
+      1 + (max(length - tile, 0) + stride - 1) / stride
+    }
+    let stride = stride
+    return (
+      count(size.height, tileSize.height, stride.y), count(size.width, tileSize.width, stride.x)
+    )
+  }
 }

@@ -9,8 +9,9 @@ struct BatchPlan: Sendable, Equatable {
   /// What each sample's random numbers are keyed by: the item's index, and another number for each
   /// time more that the epoch takes it.
   var keys: [Int]
-  /// Positions whose pictures are in memory at the same time: those of a few pictures' tiles. Empty
-  /// without tiles.
+  /// Positions whose pictures are in memory at the same time, those of a few pictures' tiles.
+  ///
+  /// Empty without tiles.
   var groups: [Range<Int>] = []
 
   /// The positions that a sample finds its partners among: the group of its own, or all.

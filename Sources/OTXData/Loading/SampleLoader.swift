@@ -205,6 +205,7 @@ enum PictureFile {
   ///   - smallest: The size that is enough; `nil` for the whole picture.
   ///   - enough: The size that is enough of a picture that can only be read in parts; `nil` makes
   ///     such a picture an error.
+  /// - Returns: The picture.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
   static func decode(
     _ item: DatasetItem,
@@ -227,6 +228,7 @@ enum PictureFile {
   ///   - header: What its header says.
   ///   - isOriented: Whether EXIF's orientation turns it.
   ///   - enough: The result's sides are no smaller, where the picture's are not.
+  /// - Returns: The picture, its sides divided by a whole number.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
   static func decodeLarge(
     _ url: URL,

@@ -21,11 +21,7 @@ struct TileGrid: Sendable, Equatable {
       width: min(tiling.tileSize.width, size.width)
     )
     stride = ImageSize(height: tiling.stride.y, width: tiling.stride.x)
-    func count(_ length: Int, _ tile: Int, _ stride: Int) -> Int {
-      1 + (length - tile + stride - 1) / stride
-    }
-    rowCount = count(size.height, tile.height, stride.height)
-    columnCount = count(size.width, tile.width, stride.width)
+    (rowCount, columnCount) = tiling.counts(of: size)
     hasFullImage = tiling.withFullImage && rowCount * columnCount > 1
   }
 

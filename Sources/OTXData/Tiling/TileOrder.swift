@@ -51,6 +51,7 @@ struct TileOrder: Sendable {
   ///   - draws: In random order, which they keep inside their groups.
   ///   - epoch: Counted from 0.
   ///   - seed: The run's.
+  /// - Returns: All draws, and ranges of their positions.
   func arranged(
     _ draws: [EpochSampler.Draw],
     epoch: Int,
