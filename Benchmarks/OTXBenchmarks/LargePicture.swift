@@ -36,7 +36,7 @@ struct LargePicture: ParsableCommand {
       isPacked: packed
     ).write(to: file)
     let stored = strip > 0 ? "strips of \(strip) rows" : "tiles of \(square)"
-    print("\(size) RGB TIFF, \(stored); decoded \(side * side * 3 >> 20) MiB")
+    print("\(size) RGB TIFF, \(stored); decoded \((side * side * 3) >> 20) MiB")
 
     let objects = (0..<1000).map { index -> Annotation in
       let (y, x) = (Float(index / 32 * (side / 33)), Float(index % 32 * (side / 33)))
@@ -58,10 +58,11 @@ struct LargePicture: ParsableCommand {
         tiling: tiling
       )
     }
+    // First, since memory that was used once is kept.
+    try walk("whole, reduced to the input", try module(nil), .evaluation)
     let tiled = try module(Tiling(tileSize: ImageSize(height: tile, width: tile)))
     try walk("tiles in order (evaluation)", tiled, .evaluation)
     try walk("tiles of an epoch of training", tiled, .training(epoch: 0))
-    try walk("whole, reduced to the input", try module(nil), .evaluation)
   }
 
   private func walk(_ title: String, _ module: DataModule<Detection>, _ mode: BatchMode) throws {
