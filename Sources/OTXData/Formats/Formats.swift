@@ -19,6 +19,8 @@ public enum Formats {
     MOTFormat(),
     MOTSFormat(),
     AVAFormat(),
+    KineticsFormat(),
+    VideoFramesFormat(),
     ImageFolderFormat(),
     CamVidFormat(),
     CityscapesFormat(),

@@ -8,15 +8,17 @@ import Testing
 @Suite("Comparison with Datumaro")
 struct DatumaroComparisonTests {
   static let entries = (try? DatumaroGolden.read().entries) ?? []
-  static let known = entries.filter { (try? Formats.named($0.format)) != nil }
+  /// Those of formats that we read; videos are read where FFmpeg's programs are.
+  static let known = entries.filter { entry in
+    guard (try? Formats.named(entry.format)) != nil else { return false }
+    return VideoTests.programs != nil || !["kinetics", "video_frames"].contains(entry.format)
+  }
 
   @Test("the formats that Datumaro reads and we do not are on the list, and no others")
   func formats() throws {
     let entries = try DatumaroGolden.read().entries
     #expect(entries.count > 90)
-    let unknown = Set(entries.map(\.format)).subtracting(
-      DatumaroComparisonTests.known.map(\.format)
-    )
+    let unknown = Set(entries.map(\.format)).filter { (try? Formats.named($0)) == nil }
     #expect(unknown == notYetRead)
   }
 
