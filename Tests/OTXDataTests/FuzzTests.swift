@@ -9,6 +9,10 @@ import Testing
 /// A few damaged datasets for each reader, in this process; `OTXBenchmarks fuzz` reads thousands.
 @Suite("Damaged datasets")
 struct FuzzTests {
+  /// Cases for each format; more where someone has the time.
+  private static let caseCount =
+    ProcessInfo.processInfo.environment["OTX_FUZZ_CASES"].flatMap { Int($0) } ?? 8
+
   /// What each format writes of the tests' samples.
   private static let seeds: [String: [FolderContents]] = {
     var datasets = (try? FormatContractTests.samples().map(\.dataset)) ?? []
@@ -33,7 +37,7 @@ struct FuzzTests {
     let all = FuzzTests.seeds.sorted { $0.key < $1.key }.flatMap(\.value)
     let seeds = FuzzTests.seeds[name] ?? all
     try #require(!seeds.isEmpty)
-    for number in 0..<8 {
+    for number in 0..<FuzzTests.caseCount {
       let folder = try TemporaryFolder()
       try seeds[number % seeds.count].mutated(seed: 1, number: UInt64(number)).write(to: folder.url)
       _ = format.recognizes(folder.url)
