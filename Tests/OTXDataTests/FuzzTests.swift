@@ -104,4 +104,16 @@ struct FuzzTests {
     let short = PictureList.find("a/b/1.png", roots: [folder.url.appending(path: "images")])
     #expect(short?.lastPathComponent == "1.png")
   }
+
+  @Test("a skeleton whose points have numbers beyond all sense is left out")
+  func hugeEdges() throws {
+    let folder = try TemporaryFolder()
+    try folder.picture("images/1.png")
+    try folder.write(
+      #"{"images": [{"id": 1, "file_name": "1.png", "height": 24, "width": 32}], "annotations": [], "categories": [{"id": 1, "name": "cat", "keypoints": ["a"], "skeleton": [[-9223372036854775808, 1]]}]}"#,
+      to: "annotations/instances_train.json"
+    )
+    let reading = try COCOFormat().read(.root(folder.url, format: "coco"))
+    #expect(reading.labels == ["cat"])
+  }
 }

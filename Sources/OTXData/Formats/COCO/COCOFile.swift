@@ -138,7 +138,8 @@ struct COCOFile: Sendable {
   private static func edges(_ numbers: [Float]) -> [KeypointLayout.Edge] {
     let first = numbers.contains(0) ? 0 : 1
     return stride(from: 0, to: numbers.count - 1, by: 2).compactMap { index in
-      guard let from = Int(exactly: numbers[index]), let to = Int(exactly: numbers[index + 1])
+      guard let from = Int32(exactly: numbers[index]).map(Int.init),
+        let to = Int32(exactly: numbers[index + 1]).map(Int.init)
       else { return nil }
       return KeypointLayout.Edge(from: from - first, to: to - first)
     }
