@@ -113,6 +113,12 @@ struct FormatContractTests {
         Issue.record("\(format.name) takes a missing folder")
         continue
       }
+      for (name, text) in [("notes.txt", "hello there"), ("numbers.csv", "day,price\n1,2\n")] {
+        let file = try folder.write(text, to: name)
+        if case .certain = format.recognizes(file) {
+          Issue.record("\(format.name) is certain of \(name)")
+        }
+      }
     }
     let samples = try FormatContractTests.samples()
     for other in Formats.writable {

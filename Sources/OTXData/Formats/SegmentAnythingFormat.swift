@@ -13,7 +13,9 @@ public struct SegmentAnythingFormat: DatasetFormat {
   public init() {}
 
   public func recognizes(_ root: URL) -> Recognition {
-    guard root.pathExtension.lowercased() != "json",
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: root.path, isDirectory: &isDirectory),
+      isDirectory.boolValue,
       let first = try? sources(.root(root, format: nil)).first
     else { return .no(nearly: nil) }
     return .certain(first.file.path(below: root))

@@ -143,7 +143,9 @@ public struct VOCFormat: WritableDatasetFormat {
     var forms: AnnotationForms = []
     if kind.hasLabels { forms.insert(.labels) }
     if kind.hasObjects { forms.insert(.boxes) }
-    if kind.hasLabelMaps { forms.formUnion([.labelMaps, .polygons, .masks]) }
+    if kind.hasLabelMaps { forms.insert(.labelMaps) }
+    // Regions are painted where label maps are all that there is.
+    if kind.hasLabelMaps, kind != .all { forms.formUnion([.polygons, .masks]) }
     return forms
   }
 

@@ -36,7 +36,7 @@ struct YOLOWriter {
     }
     lines += keypointLines(content, dataset)
     if case .turnedBoxes = content { lines.append("task: obb") }
-    lines.append("names:")
+    lines.append(dataset.labels.names.isEmpty ? "names: []" : "names:")
     for (index, name) in dataset.labels.names.enumerated() {
       lines.append("  \(index): \(YOLOWriter.quoted(name))")
     }
