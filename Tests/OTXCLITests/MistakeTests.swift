@@ -52,7 +52,6 @@ import Testing
       "train / params --learning_parameters.batchsize 4",
       "did you mean 'learning_parameters.batch_size'?"
     ),
-    ("train / params --tiling_parameters.enable_tiling true", "does not have tiling yet"),
     ("train / params --learning_parameters.batch_size", "needs a value"),
     ("eval /nowhere.pth", "there is no model at '/nowhere.pth'"),
     ("eval --work-dir /nowhere", "no model: name a checkpoint, or train one first"),
