@@ -116,7 +116,8 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTesting", "OTXTorch",
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTesting",
+        "OTXTorch",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",

@@ -64,8 +64,8 @@ def write(path, scale):
         for index in range(images):
             file.write(
                 f'{", " if index else ""}{{"license": 3, "file_name": "{index + 1:012d}.jpg", "coco_url": '
-                f'"http://images.cocodataset.org/train2017/{index + 1:012d}.jpg", "height": 480, "width": 640, '
-                f'"date_captured": "2013-11-14 11:18:45", "flickr_url": "http://farm9.staticflickr.com/{index}_z.jpg", '
+                f'"images/train2017/{index + 1:012d}.jpg", "height": 480, "width": 640, '
+                f'"date_captured": "2013-11-14 11:18:45", "flickr_url": "pictures/of/a/kind/of/length/{index}_z.jpg", '
                 f'"id": {index + 1}}}'
             )
         file.write('], "annotations": [')

@@ -108,7 +108,7 @@ struct VideoTests {
       to: "train.csv"
     )
     try folder.write(
-      #"{"x": {"annotations": {"label": "run", "segment": [0.0, 1.0]}, "subset": "val", "url": "https://www.youtube.com/watch?v=x"}}"#,
+      #"{"x": {"annotations": {"label": "run", "segment": [0.0, 1.0]}, "subset": "val", "url": "x"}}"#,
       to: "val.json"
     )
     let dataset = try DatasetReader.read(.root(folder.url, format: nil), for: .inspection)
