@@ -147,6 +147,9 @@ public protocol DataEntity: Sendable {
 }
 
 extension DataEntity {
+  /// Nothing, for tasks whose truth a dataset has no words for.
+  public func annotations(labels: LabelInfo) -> [Annotation] { [] }
+
   /// Moves what is known about the picture; objects are kept while their centre is inside.
   public mutating func move(by transform: SpatialTransform) {
     move(by: transform, keeping: .centerInside)
