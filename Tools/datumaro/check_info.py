@@ -27,6 +27,7 @@ OWN_WORDS = {
 
 # Where counts differ on purpose, with the reason.
 DELIBERATE = {
+    "formats/kinetics_dataset": "a clip is read as its frames, one a second, where Datumaro has the clip",
     "formats/mvtec_dataset/category_0": "Datumaro's mvtec joins three readings of each picture",
     "formats/voc_dataset/voc_dataset2": "read as voc: every picture that any list names",
 }
