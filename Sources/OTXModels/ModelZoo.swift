@@ -6,22 +6,26 @@ public import OTXCore
 /// reading them loads no library.
 public enum ModelZoo {
   /// In the order of `otx find`.
-  public static let models: [any ModelEntry] = [
-    ImageClassifier.resNet18,
-    ImageClassifier.mobileNetV3Large,
-    ATSS.mobileNetV2,
-    SSD.mobileNetV2,
-    YOLOX.tiny,
-    YOLOX.small,
-  ]
+  public static let models: [any ModelEntry] =
+    ImageClassifier.entries(of: backbones) + [
+      ATSS.mobileNetV2,
+      SSD.mobileNetV2,
+      YOLOX.tiny,
+      YOLOX.small,
+    ]
 
-  public static let backbones = [
-    BackboneEntry(name: "mobilenet_v2") { try MobileNetV2(labelCount: nil) },
-    BackboneEntry(name: "mobilenet_v3_large") { try MobileNetV3(labelCount: nil) },
-    BackboneEntry(name: "resnet18") { try ResNet(labelCount: nil) },
-    BackboneEntry(name: "cspdarknet_tiny") { try CSPDarknet(depth: 0.33, width: 0.375) },
-    BackboneEntry(name: "cspdarknet_s") { try CSPDarknet(depth: 0.33, width: 0.5) },
-  ]
+  /// One line a family.
+  public static let backbones: [BackboneEntry] =
+    ResNet.entries
+    + MobileNetV2.entries
+    + MobileNetV3.entries
+    + CSPDarknet.entries
+
+  /// Backbones with levels of every one of `strides`, `own` first.
+  static func backbones(withStrides strides: [Int], own: String) -> [String] {
+    let fitting = backbones.filter { $0.descriptor.hasLevels(strides: strides) }.map(\.name)
+    return [own] + fitting.filter { $0 != own }
+  }
 
   /// What is known of each model without building it.
   public static var descriptors: [ModelDescriptor] { models.map(\.descriptor) }

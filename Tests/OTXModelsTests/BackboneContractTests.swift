@@ -1,37 +1,180 @@
 import OTXCore
 import OTXNN
+import OTXOpenVINO
 import OTXTensor
+import OTXTesting
 import Testing
 
 @testable import OTXModels
 
 extension Models {
-  /// What every backbone of the list promises.
+  /// What every backbone of the list promises; a new one is tested by being listed, and by a row in
+  /// `Tools/goldens/backbones.py`.
   @Suite struct BackboneContract {
-    @Test(arguments: ModelZoo.backbones.map(\.name))
-    func levelsAreTrue(name: String) throws {
-      let backbone = try ModelZoo.makeBackbone(name)
-      backbone.setTraining(false)
-      let features = try noGrad { try backbone(.zeros([1, 3, 64, 96])) }
-      #expect(backbone.levels == backbone.levels.sorted { $0.stride < $1.stride })
-      #expect(
-        features.map(\.shape)
-          == backbone.levels.map { [1, $0.channels, 64 / $0.stride, 96 / $0.stride] }
+    static let names = ModelZoo.backbones.map(\.name)
+
+    @Test(arguments: names) func descriptorIsTrue(name: String) throws {
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      let (descriptor, golden) = (entry.descriptor, try BackboneGolden(of: name))
+      #expect(descriptor.parameterCount == golden.parameterCount)
+      expectClose(
+        descriptor.gigaMultiplyAdds,
+        Double(golden.multiplyAdds) / 1e9,
+        rtol: 1e-3,
+        atol: 0
       )
+      let side = descriptor.preprocessing.inputSize
+      #expect([side.height, side.width] == golden.defaultSize)
+      #expect(side.height % descriptor.sizeMultiple == 0)
+      #expect(side.width % descriptor.sizeMultiple == 0)
+      #expect(descriptor.levels == descriptor.levels.sorted { $0.stride < $1.stride })
     }
 
-    /// A backbone's weights are those of the published model of the name (torchvision's, where it
-    /// has it), less the classifier.
-    @Test(arguments: ModelZoo.backbones.map(\.name))
-    func namesAreThePublishedOnes(name: String) throws {
-      let published = try Structure(of: name).tensors
-      let own = try ModelZoo.makeBackbone(name).stateDictionary()
-        .map { Structure.Entry(name: $0.name, shape: $0.value.shape) }
-      #expect(own == Array(published.prefix(own.count)))
-      // What is left out serves classification only: the classifier and the layer before it.
-      let rest = Set(published.dropFirst(own.count).map { $0.name.split(separator: ".")[0] })
-      #expect(rest.isSubset(of: ["fc", "classifier", "features"]))
-      #expect(published.count - own.count <= 10)
+    /// A backbone's weights are those of the published model of the name, less the classifier; the
+    /// levels have the declared shapes.
+    @Test(arguments: names) func levelsAreTrue(name: String) throws {
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      let backbone = try entry.make()
+      #expect(backbone.levels == entry.descriptor.levels)
+      let golden = try BackboneGolden(of: name)
+      // Where any size will do, not a square.
+      let height = golden.size[0]
+      let width = entry.descriptor.hasDynamicSize ? golden.size[1] * 3 / 2 : golden.size[1]
+      backbone.setTraining(false)
+      let features = try noGrad { try backbone(.zeros([1, 3, height, width])) }
+      #expect(
+        features.map(\.shape)
+          == backbone.levels.map { [1, $0.channels, height / $0.stride, width / $0.stride] }
+      )
+      let own = Set(backbone.stateDictionary().map { "\($0.name) \($0.value.shape)" })
+      guard let make = entry.makeClassifier else {
+        return golden.expectStructure(of: backbone)
+      }
+      let whole = Set(try make(3).stateDictionary().map { "\($0.name) \($0.value.shape)" })
+      #expect(own.subtracting(whole) == [])
     }
+
+    /// Every backbone with the levels that a detector needs works under it.
+    @Test(arguments: ATSS.mobileNetV2.descriptor.backbones) func fitsADetector(name: String) throws
+    {
+      let size = ImageSize(height: 64, width: 96)
+      let info = modelInfo(ATSS.mobileNetV2.descriptor, labelCount: 2, size: size, backbone: name)
+      let model = try ModelZoo.make(info, Detection.self)
+      model.module.setTraining(false)
+      let outputs = try noGrad { try model.rawOutputs(.zeros([1, 3, 64, 96])) }
+      // Cells of strides 8 to 128, the coarsest one by one.
+      #expect(try outputs["boxes"].value.shape == [1, 96 + 24 + 6 + 2 + 1, 4])
+    }
+
+    /// Names and shapes in the published order; outputs, loss, gradients and running statistics of
+    /// weights and pictures that a formula fills; the same in OpenVINO.
+    @Test(arguments: names) func agreesWithThePublishedNetwork(name: String) throws {
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      guard let make = entry.makeClassifier else { return }
+      let golden = try BackboneGolden(of: name)
+      let network = try make(3)
+      golden.expectStructure(of: network)
+      try golden.expectNumbers(of: network)
+    }
+  }
+}
+
+/// What `Tools/goldens/backbones.py` knows of one network of 3 labels.
+struct BackboneGolden: Decodable {
+  /// A name and a shape of the state dictionary, and where they stand.
+  struct Mark: Decodable {
+    var index: Int
+    var entry: String
+    /// FNV-1a of all entries up to this one.
+    var digest: String
+  }
+  var tensorCount: Int
+  var marks: [Mark]
+  var parameterCount: Int
+  var multiplyAdds: Int
+  /// The published input size, `[H, W]`.
+  var defaultSize: [Int]
+  /// The size of the pictures that the numbers below are of.
+  var size: [Int]
+  var numbers: Numbers?
+
+  struct Numbers: Decodable {
+    var logits: [Double]
+    /// With running statistics, and its gradients.
+    var loss: Double
+    var gradients: [String: GoldenGradient]
+    /// With the batch's statistics, and what becomes of the running ones.
+    var trainingLoss: Double
+    var statistics: [String: [Double]]
+  }
+
+  init(of name: String) throws {
+    self = try golden("backbones/\(name)", as: BackboneGolden.self)
+  }
+
+  /// Names and shapes of the state dictionary, in order.
+  func expectStructure(of network: any ParameterTree) {
+    let entries = network.stateDictionary().map { entry in
+      "\(entry.name) \(entry.value.shape.map(String.init).joined(separator: "x"))"
+    }
+    #expect(entries.count == tensorCount)
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var marks = marks[...]
+    for (index, entry) in entries.enumerated() {
+      for byte in (entry + "\n").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+      guard let mark = marks.first, mark.index == index else { continue }
+      marks.removeFirst()
+      #expect(entry == mark.entry, "entry \(index)")
+      #expect(String(hash, radix: 16) == mark.digest, "an entry up to \(index) differs")
+    }
+    #expect(marks.isEmpty)
+  }
+
+  func expectNumbers(of network: any ImageClassifierNetwork) throws {
+    let numbers = try #require(numbers)
+    let model = ImageClassifier(network: network)
+    try network.fillByFormula()
+    let shape = [2, 3] + size
+    let images = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast)
+    network.setTraining(false)
+    let outputs = try noGrad { try model.outputs(images) }
+    let scale = numbers.logits.map(abs).max() ?? 1
+    expectClose(
+      try outputs["logits"].doubles,
+      numbers.logits,
+      rtol: 1e-4,
+      atol: 1e-4 * scale,
+      "logits"
+    )
+
+    let graph = try noGrad {
+      try record(inputs: [("image", images)], parameters: network.stateDictionary()) {
+        try model.outputs(images).map { ($0.name, $0.value) }
+      }
+    }
+    let found = try OpenVINOModel(compiling: graph).run([images.contiguous().arrayBuffer()])
+    expectClose(
+      try #require(found["logits"]).values.map(Double.init),
+      try outputs["logits"].doubles,
+      rtol: 1e-4,
+      atol: 2e-4 * scale,
+      "OpenVINO's logits"
+    )
+
+    let imageSize = ImageSize(height: size[0], width: size[1])
+    let batch = try classificationBatch([1, 2], size: imageSize)
+    let loss = try model.loss(images, batch).total()
+    expectClose(try loss.item(), numbers.loss, rtol: 1e-4, atol: 1e-6, "loss")
+    try loss.backward()
+    try network.expectGradients(numbers.gradients, kinks: 0.03)
+
+    network.setTraining(true)
+    for (_, module) in network.modules() {
+      (module as? Dropout)?.isTraining = false
+      (module as? StochasticDepth)?.isTraining = false
+    }
+    let trainingLoss = try noGrad { try model.loss(images, batch).total() }
+    expectClose(try trainingLoss.item(), numbers.trainingLoss, rtol: 1e-3, atol: 1e-6, "training")
+    try network.expectState(numbers.statistics, rtol: 1e-3)
   }
 }

@@ -9,13 +9,18 @@ import Testing
 extension Models {
   /// What every model of the zoo promises; a new one is tested by being listed.
   @Suite struct ModelContract {
-    static let names = ModelZoo.models.map(\.descriptor.name)
+    /// Of the classifiers two: the others differ by their network alone, which `BackboneContract`
+    /// tests.
+    static let names =
+      ModelZoo.models.map(\.descriptor.name).filter { !BackboneContract.names.contains($0) }
+      + ["resnet18", "mobilenet_v3_large"]
 
     /// Small, so that a test takes seconds.
     static let size = ImageSize(height: 64, width: 96)
 
     @Test func namesAreUnique() {
-      #expect(Set(Self.names).count == Self.names.count)
+      let names = ModelZoo.models.map(\.descriptor.name)
+      #expect(Set(names).count == names.count)
       #expect(Set(ModelZoo.backbones.map(\.name)).count == ModelZoo.backbones.count)
     }
 
@@ -148,7 +153,7 @@ extension Models {
 
     @Test(arguments: names) func otherBackbonesFit(name: String) throws {
       let subject = try Subject(name)
-      for backbone in subject.descriptor.backbones.dropFirst() {
+      for backbone in subject.descriptor.backbones.dropFirst().prefix(2) {
         try subject.use(labelCount: 2, backbone: backbone) { model in
           model.module.setTraining(false)
           let images = try Tensor.zeros([1, 3, Self.size.height, Self.size.width])

@@ -14,7 +14,7 @@ from torch import nn
 
 from common import REPOSITORY, fill, formula_input, number
 from detectors_reference import ATSS, SSD, detections
-from yolox_reference import CSPDarknet, YOLOX, sim_ota
+from yolox_reference import YOLOX, sim_ota
 
 OUT = REPOSITORY / "Tests/OTXModelsTests/Goldens"
 
@@ -75,48 +75,12 @@ def structures():
         result["resnet18"] = structure(torchvision.models.resnet18(num_classes=label_count), (224, 224))
         result["mobilenet_v3_large"] = structure(
             torchvision.models.mobilenet_v3_large(num_classes=label_count), (224, 224))
-        result["mobilenet_v2"] = structure(torchvision.models.mobilenet_v2(num_classes=label_count), (224, 224))
         result["atss_mobilenetv2"] = structure(ATSS(label_count), (800, 992))
         result["ssd_mobilenetv2"] = structure(SSD(label_count, 864, 864), (864, 864))
         result["yolox_tiny"] = structure(YOLOX(label_count, 0.33, 0.375), (416, 416))
         result["yolox_s"] = structure(YOLOX(label_count, 0.33, 0.5), (640, 640))
-        result["cspdarknet_tiny"] = structure(CSPDarknet(0.33, 0.375), (416, 416))
-        result["cspdarknet_s"] = structure(CSPDarknet(0.33, 0.5), (640, 640))
     for name, value in result.items():
         write(f"structure-{name}", value)
-
-
-def classifier(name, model, gradient_names, statistic_names):
-    fill(model)
-    x = formula_input((2, 3, 64, 64))
-    labels = torch.tensor([1, 2])
-    model.eval()
-    with torch.no_grad():
-        logits = model(x)
-    model.train()
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    loss = nn.functional.cross_entropy(model(x), labels)
-    loss.backward()
-    write(name, {
-        "logits": numbers(logits), "loss": number(loss),
-        "gradients": gradients(model, gradient_names),
-        "statistics": statistics(model, statistic_names),
-    })
-
-
-def classifiers():
-    classifier(
-        "resnet18", torchvision.models.resnet18(num_classes=3),
-        ["conv1.weight", "bn1.bias", "layer2.0.downsample.0.weight", "layer4.1.conv2.weight", "fc.weight", "fc.bias"],
-        ["bn1.running_mean", "bn1.running_var", "layer4.1.bn2.running_mean", "layer4.1.bn2.running_var"])
-    classifier(
-        "mobilenet_v3_large", torchvision.models.mobilenet_v3_large(num_classes=3),
-        ["features.0.0.weight", "features.4.block.2.fc1.weight", "features.4.block.1.1.weight",
-         "features.16.0.weight", "classifier.0.weight", "classifier.3.bias"],
-        ["features.0.1.running_mean", "features.0.1.running_var", "features.16.1.running_mean",
-         "features.16.1.running_var"])
 
 
 # Objects of two pictures of 128×128; the last of the second is a crowd.
@@ -236,7 +200,6 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     OUT.mkdir(parents=True, exist_ok=True)
     structures()
-    classifiers()
     detectors()
     yolox()
     assignments()

@@ -1,14 +1,6 @@
-import OTXCore
+public import OTXCore
 public import OTXNN
 public import OTXTensor
-
-/// One feature map of a backbone.
-public struct FeatureLevel: Sendable, Hashable {
-  public var channels: Int
-  /// Input pixels to one pixel of this level, on each axis.
-  public var stride: Int
-  public init(channels: Int, stride: Int) { (self.channels, self.stride) = (channels, stride) }
-}
 
 /// The part of a model that turns pictures `[N, 3, H, W]` into feature maps `[N, C, H/s, W/s]`.
 ///
@@ -36,14 +28,45 @@ extension Backbone {
   }
 }
 
-/// A backbone that can be built by name, as `otx find --backbone` lists it.
+/// A backbone that can be built by name.
 public struct BackboneEntry: Sendable {
-  /// The name users type: `mobilenet_v2`.
-  public let name: String
+  public let descriptor: BackboneDescriptor
   /// Builds it without a classifier, with random weights.
   public let make: @Sendable () throws -> any Backbone
-  public init(name: String, make: @escaping @Sendable () throws -> any Backbone) {
-    self.name = name
+  /// Builds it with a classifier of as many labels; `nil` for a network that has none.
+  let makeClassifier: (@Sendable (_ labelCount: Int) throws -> any ImageClassifierNetwork)?
+
+  /// A backbone without a classifier of its own.
+  public init(
+    _ descriptor: BackboneDescriptor,
+    make: @escaping @Sendable () throws -> any Backbone
+  ) {
+    var descriptor = descriptor
+    descriptor.hasClassifier = false
+    self.descriptor = descriptor
     self.make = make
+    makeClassifier = nil
   }
+
+  /// A network that is a classifier, and a backbone when it is built without labels.
+  public static func classifier(
+    _ descriptor: BackboneDescriptor,
+    make: @escaping @Sendable (_ labelCount: Int?) throws -> any ImageClassifierNetwork
+  ) -> BackboneEntry {
+    BackboneEntry(classifier: descriptor, make: make)
+  }
+
+  private init(
+    classifier descriptor: BackboneDescriptor,
+    make: @escaping @Sendable (_ labelCount: Int?) throws -> any ImageClassifierNetwork
+  ) {
+    var descriptor = descriptor
+    descriptor.hasClassifier = true
+    self.descriptor = descriptor
+    self.make = { try make(nil) }
+    makeClassifier = { try make($0) }
+  }
+
+  /// The name users type: `mobilenet_v2`.
+  public var name: String { descriptor.name }
 }

@@ -1,3 +1,4 @@
+public import OTXCore
 import OTXNN
 public import OTXTensor
 
@@ -36,7 +37,7 @@ public final class CSPDarknet: Backbone {
       try SpatialPyramidPooling(16 * base, 16 * base),
       try CSPLayer(16 * base, 16 * base, blockCount: count, hasShortcut: false)
     )
-    levels = (1...4).map { FeatureLevel(channels: base << $0, stride: 2 << $0) }
+    levels = CSPDarknet.levels(width: width)
   }
 
   public func callAsFunction(_ images: Tensor) throws(TensorError) -> [Tensor] {
@@ -166,5 +167,56 @@ private final class SpatialPyramidPooling: Layer {
       maps.append(try maps[index].maxPool2d(kernel: 5, stride: 1, padding: 2))
     }
     return try conv2(.cat(maps, dim: 1))
+  }
+}
+
+extension CSPDarknet {
+  static let entries = [
+    entry(
+      "cspdarknet_tiny",
+      title: "CSPDarknet-tiny",
+      width: 0.375,
+      side: 416,
+      parameterCount: 2_372_304,
+      gigaMultiplyAdds: 1.321
+    ),
+    entry(
+      "cspdarknet_s",
+      title: "CSPDarknet-s",
+      width: 0.5,
+      side: 640,
+      parameterCount: 4_212_672,
+      gigaMultiplyAdds: 5.439
+    ),
+  ]
+
+  private static func entry(
+    _ name: String,
+    title: String,
+    width: Double,
+    side: Int,
+    parameterCount: Int,
+    gigaMultiplyAdds: Double
+  ) -> BackboneEntry {
+    BackboneEntry(
+      BackboneDescriptor(
+        name: name,
+        title: title,
+        levels: CSPDarknet.levels(width: width),
+        preprocessing: Preprocessing(
+          inputSize: ImageSize(height: side, width: side),
+          resize: .letterbox,
+          padValue: 114,
+          mean: [0, 0, 0],
+          std: [1, 1, 1]
+        ),
+        parameterCount: parameterCount,
+        gigaMultiplyAdds: gigaMultiplyAdds
+      )
+    ) { try CSPDarknet(depth: 0.33, width: width) }
+  }
+
+  private static func levels(width: Double) -> [FeatureLevel] {
+    (1...4).map { FeatureLevel(channels: Int(width * 64) << $0, stride: 2 << $0) }
   }
 }

@@ -1,4 +1,4 @@
-import OTXCore
+public import OTXCore
 public import OTXNN
 public import OTXTensor
 
@@ -104,4 +104,21 @@ public final class MobileNetV2: Backbone, ImageClassifierNetwork {
       try conv(input, adding: hasShortcut ? input : nil)
     }
   }
+}
+
+extension MobileNetV2 {
+  static let entries = [
+    BackboneEntry.classifier(
+      BackboneDescriptor(
+        name: "mobilenet_v2",
+        title: "MobileNetV2",
+        levels: [
+          .init(channels: 24, stride: 4), .init(channels: 32, stride: 8),
+          .init(channels: 96, stride: 16), .init(channels: 320, stride: 32),
+        ],
+        parameterCount: 2_227_715,
+        gigaMultiplyAdds: 0.2995
+      )
+    ) { try MobileNetV2(labelCount: $0) }
+  ]
 }

@@ -1,4 +1,4 @@
-import OTXCore
+public import OTXCore
 public import OTXNN
 public import OTXTensor
 
@@ -163,4 +163,21 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
       try block(input, adding: hasShortcut ? input : nil)
     }
   }
+}
+
+extension MobileNetV3 {
+  static let entries = [
+    BackboneEntry.classifier(
+      BackboneDescriptor(
+        name: "mobilenet_v3_large",
+        title: "MobileNetV3-Large",
+        levels: [
+          .init(channels: 24, stride: 4), .init(channels: 40, stride: 8),
+          .init(channels: 112, stride: 16), .init(channels: 160, stride: 32),
+        ],
+        parameterCount: 4_205_875,
+        gigaMultiplyAdds: 0.2153
+      )
+    ) { try MobileNetV3(labelCount: $0) }
+  ]
 }

@@ -1,4 +1,4 @@
-import OTXCore
+public import OTXCore
 public import OTXNN
 public import OTXTensor
 
@@ -114,4 +114,18 @@ public final class BasicBlock: Layer {
     let shortcut = try downsample?(input) ?? input
     return try bn2(x, adding: shortcut, then: .relu)
   }
+}
+
+extension ResNet {
+  static let entries = [
+    BackboneEntry.classifier(
+      BackboneDescriptor(
+        name: "resnet18",
+        title: "ResNet-18",
+        levels: [64, 128, 256, 512].enumerated().map { .init(channels: $1, stride: 4 << $0) },
+        parameterCount: 11_178_051,
+        gigaMultiplyAdds: 1.814
+      )
+    ) { try ResNet(labelCount: $0) }
+  ]
 }

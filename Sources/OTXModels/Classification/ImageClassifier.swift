@@ -52,43 +52,29 @@ public final class ImageClassifier: TaskModel {
 }
 
 extension ImageClassifier {
-  /// The zoo's line for a network that has torchvision's name.
-  static func entry(
-    _ name: String,
-    title: String,
-    parameterCount: Int,
-    gigaMultiplyAdds: Double,
-    make: @escaping @Sendable (_ labelCount: Int) throws -> any ImageClassifierNetwork
-  ) -> ZooModel<MultiClassClassification> {
-    ZooModel(
-      ModelDescriptor(
-        name: name,
-        title: title,
-        task: .multiClassClassification,
-        backbones: [name],
-        preprocessing: Preprocessing(inputSize: ImageSize(height: 224, width: 224)),
-        hasDynamicSize: true,
-        parameterCount: parameterCount,
-        gigaMultiplyAdds: gigaMultiplyAdds
-      )
-    ) { info in
-      ImageClassifier(network: try make(info.labels.count))
+  /// The zoo's lines: every backbone that has a classifier is a model by its own name.
+  static func entries(of backbones: [BackboneEntry]) -> [any ModelEntry] {
+    backbones.compactMap { entry in
+      entry.makeClassifier.map { make in
+        let backbone = entry.descriptor
+        return ZooModel<MultiClassClassification>(
+          ModelDescriptor(
+            name: backbone.name,
+            title: backbone.title,
+            task: .multiClassClassification,
+            backbones: [backbone.name],
+            preprocessing: backbone.preprocessing,
+            sizeMultiple: backbone.sizeMultiple,
+            hasDynamicSize: backbone.hasDynamicSize,
+            parameterCount: backbone.parameterCount,
+            gigaMultiplyAdds: backbone.gigaMultiplyAdds
+          )
+        ) { info in
+          ImageClassifier(network: try make(info.labels.count))
+        }
+      }
     }
   }
-
-  static let resNet18 = entry(
-    "resnet18",
-    title: "ResNet-18",
-    parameterCount: 11_178_051,
-    gigaMultiplyAdds: 1.814
-  ) { try ResNet(labelCount: $0) }
-
-  static let mobileNetV3Large = entry(
-    "mobilenet_v3_large",
-    title: "MobileNetV3-Large",
-    parameterCount: 4_205_875,
-    gigaMultiplyAdds: 0.2153
-  ) { try MobileNetV3(labelCount: $0) }
 }
 
 extension ModelError {

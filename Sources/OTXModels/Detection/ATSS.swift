@@ -290,7 +290,10 @@ extension ATSS {
       name: "atss_mobilenetv2",
       title: "ATSS",
       task: .detection,
-      backbones: ["mobilenet_v2", "resnet18", "mobilenet_v3_large"],
+      backbones: ModelZoo.backbones(
+        withStrides: Configuration().backboneStrides,
+        own: "mobilenet_v2"
+      ),
       preprocessing: Preprocessing(
         inputSize: ImageSize(height: 800, width: 992),
         mean: [0, 0, 0],

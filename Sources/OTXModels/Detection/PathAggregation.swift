@@ -1,3 +1,4 @@
+import OTXCore
 import OTXNN
 import OTXTensor
 

@@ -289,7 +289,7 @@ extension SSD {
       name: "ssd_mobilenetv2",
       title: "SSD",
       task: .detection,
-      backbones: ["mobilenet_v2", "resnet18", "mobilenet_v3_large"],
+      backbones: ModelZoo.backbones(withStrides: Configuration().strides, own: "mobilenet_v2"),
       preprocessing: Preprocessing(
         inputSize: ImageSize(height: 864, width: 864),
         mean: [0, 0, 0],

@@ -330,7 +330,7 @@ extension YOLOX {
         name: name,
         title: title,
         task: .detection,
-        backbones: [backbone, "mobilenet_v2", "resnet18"],
+        backbones: ModelZoo.backbones(withStrides: PathAggregation.strides, own: backbone),
         preprocessing: Preprocessing(
           inputSize: ImageSize(height: side, width: side),
           resize: .letterbox,

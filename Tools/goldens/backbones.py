@@ -1,0 +1,132 @@
+"""Goldens of the backbones: one small file a network, `Tests/OTXModelsTests/Goldens/backbones/`.
+
+    python Tools/goldens/backbones.py [NAME …]
+
+needs torch, torchvision and timm. Networks have three labels. A file holds a digest of the state
+dictionary's names and shapes with a mark every 25 entries (so that a test says where the first
+difference is), parameters, multiply-adds, and the numbers of a step on pictures of `size`: logits,
+loss and gradients with running statistics (in 64 bits: through the moments of a batch of two they
+have no stable digits), the loss and what becomes of the running statistics in training mode.
+"""
+
+import json
+import sys
+
+import timm
+import torch
+import torchvision
+from torch import nn
+
+from common import REPOSITORY, fill, formula_input, number
+from yolox_reference import CSPDarknet
+
+OUT = REPOSITORY / "Tests/OTXModelsTests/Goldens/backbones"
+TV = torchvision.models
+
+
+def plain(name, build, size=(64, 64), default=(224, 224)):
+    """A row: what users type, how it is built with 3 labels, the pictures of the numbers, and the
+    input size of the published weights."""
+    return name, build, size, default
+
+
+ROWS = [
+    plain("resnet18", lambda: TV.resnet18(num_classes=3)),
+    plain("mobilenet_v2", lambda: TV.mobilenet_v2(num_classes=3)),
+    plain("mobilenet_v3_large", lambda: TV.mobilenet_v3_large(num_classes=3)),
+    plain("cspdarknet_tiny", lambda: CSPDarknet(0.33, 0.375), default=(416, 416)),
+    plain("cspdarknet_s", lambda: CSPDarknet(0.33, 0.5), default=(640, 640)),
+]
+
+
+def multiply_adds(model, size):
+    """Multiply-adds of convolutions and matrix products with weights, for one picture of `size`."""
+    total = 0
+
+    def count(module, inputs, output):
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            total += output[0].numel() * module.weight[0].numel()
+        else:
+            total += output[0].numel() * module.weight.shape[1]
+
+    layers = (nn.Conv2d, nn.Linear)
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, layers)]
+    model.eval()
+    with torch.no_grad():
+        model(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+def structure(model):
+    """A digest of names and shapes (FNV-1a, 64 bits), with marks."""
+    entries = [f"{k} {'x'.join(map(str, v.shape))}" for k, v in model.state_dict().items()]
+    value, marks = 0xCBF29CE484222325, []
+    for index, entry in enumerate(entries):
+        for byte in (entry + "\n").encode():
+            value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+        if index % 25 == 24 or index == len(entries) - 1:
+            marks.append({"index": index, "entry": entry, "digest": f"{value:x}"})
+    return {"tensorCount": len(entries), "marks": marks}
+
+
+def values(tensor, limit):
+    return [number(v) for v in tensor.detach().flatten()[:limit]]
+
+
+def numbers(model, size):
+    fill(model)
+    x, labels = formula_input((2, 3, *size)), torch.tensor([1, 2])
+    model.double().eval()
+    logits = model(x.double())
+    loss = nn.functional.cross_entropy(logits, labels)
+    loss.backward()
+    parameters = [(n, p) for n, p in model.named_parameters() if p.grad is not None]
+    chosen = sorted({round(i * (len(parameters) - 1) / 5) for i in range(6)})
+    gradients = {
+        name: {"norm": number(p.grad.norm()), "first": values(p.grad, 4)}
+        for name, p in (parameters[i] for i in chosen)
+    }
+    model.float().train()
+    for name, module in model.named_modules():
+        # Dropout and stochastic depth of both libraries have the same one property.
+        if type(module).__name__ in ("Dropout", "StochasticDepth", "DropPath"):
+            module.eval()
+    with torch.no_grad():
+        training = nn.functional.cross_entropy(model(x), labels)
+    running = [n for n in model.state_dict() if n.endswith(("running_mean", "running_var"))]
+    kept = running[:2] + running[-2:]
+    return {
+        "logits": values(logits, 6), "loss": number(loss), "gradients": gradients,
+        "trainingLoss": number(training),
+        "statistics": {n: values(model.state_dict()[n], 4) for n in kept},
+    }
+
+
+def main():
+    OUT.mkdir(exist_ok=True)
+    chosen = set(sys.argv[1:])
+    for name, build, size, default in ROWS:
+        if chosen and name not in chosen:
+            continue
+        torch.manual_seed(0)
+        model = build()
+        result = structure(model) | {
+            "parameterCount": sum(p.numel() for p in model.parameters()),
+            "multiplyAdds": multiply_adds(model, default),
+            "defaultSize": default, "size": size,
+        }
+        with torch.no_grad():
+            is_classifier = isinstance(model.eval()(torch.zeros(1, 3, *size)), torch.Tensor)
+        if is_classifier:
+            result["numbers"] = numbers(model, size)
+        text = json.dumps(result, separators=(",", ":"))
+        (OUT / f"{name}.json").write_text(text + "\n")
+        print(f"{name}: {result['parameterCount']:,} parameters, "
+              f"{result['multiplyAdds'] / 1e9:.4f} G multiply-adds, {len(text)} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
