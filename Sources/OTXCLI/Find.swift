@@ -51,13 +51,20 @@ struct Find: ParsableCommand {
 
   func run() throws {
     let library = RecipeLibrary(userDirectory: workspace.recipes)
-    let listing = try listing(Registry(models: CurrentJobs.value.models, library: library))
+    let listing = try listing(
+      Registry(
+        models: CurrentJobs.value.models,
+        backbones: CurrentJobs.value.backbones,
+        library: library
+      )
+    )
     let console = Console.current
     if output.json {
       let items = listing.table.rows.map { row in
         JSONText.members(
           zip(listing.keys, row).map { key, cell in
-            (key, Find.numericKeys.contains(key) ? .verbatim(cell) : .string(cell))
+            let isNumber = Find.numericKeys.contains(key)
+            return (key, isNumber ? cell.isEmpty ? .null : .verbatim(cell) : .string(cell))
           }
         )
       }
@@ -94,9 +101,8 @@ struct Find: ParsableCommand {
       return models(registry.models(for: try registry.library.recipe(model)))
     }
     if let backbone {
-      guard !backbone.isEmpty else { return backbones(registry.models) }
-      let name = try backbone.hasSuffix(".yaml") ? ModelFile.name(in: backbone) : backbone
-      return backbones([try registry.model(named: name)])
+      guard !backbone.isEmpty else { return backbones(registry.models, registry) }
+      return backbones(try registry.models(called: ModelFile.resolve(backbone)), registry)
     }
     if let named { return models(registry.models(for: named)) }
     if task != nil {
@@ -145,12 +151,25 @@ struct Find: ParsableCommand {
     )
   }
 
-  private func backbones(_ models: [ModelDescriptor]) -> Listing {
-    Listing(
-      keys: ["model", "backbone"],
+  private func backbones(_ models: [ModelDescriptor], _ registry: Registry) -> Listing {
+    let known = Dictionary(
+      registry.backbones.map { ($0.name, $0) },
+      uniquingKeysWith: { first, _ in first }
+    )
+    return Listing(
+      keys: ["model", "backbone", "title", "parametersInMillions", "strides"],
       table: TextTable(
-        columns: ["MODEL", "BACKBONE"],
-        rows: models.flatMap { model in model.backbones.map { [model.name, $0] } }
+        columns: ["MODEL", "BACKBONE", "TITLE", "PARAMETERS (M)", "STRIDES"],
+        rows: models.flatMap { model in
+          model.backbones.map { name in
+            let backbone = known[name]
+            return [
+              model.name, name, backbone?.title ?? "",
+              backbone.map { String(format: "%.1f", Double($0.parameterCount) / 1e6) } ?? "",
+              backbone?.levels.map { "\($0.stride)" }.joined(separator: " ") ?? "",
+            ]
+          }
+        }
       )
     )
   }

@@ -81,6 +81,8 @@ struct Inputs {
       }
       return .image
     }
+    let registry = Registry(models: CurrentJobs.value.models, library: library)
+    if !exists, try registry.pairing(called: argument) != nil { return .recipe }
     if exists { throw UsageError("'\(argument)' is no recipe, model, picture or dataset") }
     if argument.contains("/") || !suffix.isEmpty {
       throw UsageError("there is nothing at '\(argument)'" + Suggestion.phrase(forPath: argument))

@@ -7,6 +7,9 @@ protocol Jobs: Sendable {
   /// The models there are. Loads no framework.
   var models: [ModelDescriptor] { get }
 
+  /// The backbones there are. Loads no framework.
+  var backbones: [BackboneDescriptor] { get }
+
   func train(
     _ request: TrainRequest,
     observers: [any TrainingObserver]

@@ -12,10 +12,11 @@ public struct OTXCommand: AsyncParsableCommand {
       otx eval CHECKPOINT PICTURE       predict
       otx export CHECKPOINT             write it as an OpenVINO model
       otx find                          list what can be trained
+      otx build                         make a recipe: another backbone, the best for your data
       """,
     version: OTXVersion.current,
     subcommands: [
-      Find.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
+      Find.self, Build.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
       RecipeCommand.self, Doctor.self, CacheCommand.self,
     ]
   )

@@ -9,6 +9,7 @@ import OTXTensor
 /// The jobs as the library does them.
 struct StandardJobs: Jobs {
   var models: [ModelDescriptor] { ModelZoo.descriptors }
+  var backbones: [BackboneDescriptor] { ModelZoo.backbones.map(\.descriptor) }
 
   func train(
     _ request: TrainRequest,

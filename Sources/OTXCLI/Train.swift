@@ -98,17 +98,20 @@ struct Train: AsyncParsableCommand {
       throw UsageError("no data: name a folder or a data.yaml, for example --data-root FOLDER")
     }
     let reference = inputs.recipe ?? recipe.reference
+    let registry = Registry(models: CurrentJobs.value.models, library: library)
+    let chosen = try reference.map { try registry.recipe(called: $0) }
     var request = RecipeRequest(
-      recipe: try reference.map(library.recipe),
+      recipe: chosen?.recipe,
+      recipeIsOurs: chosen?.isOurs ?? false,
       task: try recipe.taskType(),
       overrides: try recipe.changes.overrides() + training.overrides + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
       if let chosen = request.recipe {
-        let registry = Registry(models: CurrentJobs.value.models, library: library)
-        request.recipe = try Builder(registry: registry).buildRecipe(chosen, model: model)
+        request.recipe = try Builder(registry: registry)
+          .buildRecipe(chosen, model: registry.model(called: model).name)
       } else {
-        request.model = model
+        request.model = try registry.model(called: model).name
       }
     }
     try check(&request)

@@ -11,14 +11,21 @@ public struct RecipeRequest: Sendable {
   public var model: String?
   /// Values the user gave; they are never changed.
   public var overrides: [RecipeOverride]
+  /// Whether ``recipe`` is one of ours, chosen by its name.
+  ///
+  /// Its rates are those of fine-tuning, and are exchanged where training starts from random weights;
+  /// a file's values are the user's.
+  public var recipeIsOurs: Bool
 
   public init(
     recipe: Recipe? = nil,
+    recipeIsOurs: Bool = false,
     task: TaskType? = nil,
     model: String? = nil,
     overrides: [RecipeOverride] = []
   ) {
     self.recipe = recipe
+    self.recipeIsOurs = recipeIsOurs
     self.task = task
     self.model = model
     self.overrides = overrides
@@ -104,10 +111,11 @@ public struct AutoConfigurator: Sendable {
       recipe.training.adaptiveBatchSize = .none
     }
     if !explicit.contains("batchSize") { chooseBatchSize(&recipe, model, profile, &decisions) }
-    if request.recipe == nil, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
+    let isOurs = request.recipe == nil || request.recipeIsOurs
+    if isOurs, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)
     }
-    if request.recipe == nil { chooseSchedule(&recipe, profile, explicit, &decisions) }
+    if isOurs { chooseSchedule(&recipe, profile, explicit, &decisions) }
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {
       recipe.normalization.mean = .value(model.preprocessing.mean)

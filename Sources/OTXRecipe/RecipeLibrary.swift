@@ -37,17 +37,19 @@ public struct RecipeLibrary: Sendable {
   static func entries(installed directory: URL?) -> [RecipeEntry] {
     let files = files(in: directory)
     func name(_ file: URL) -> String { file.deletingPathExtension().lastPathComponent }
-    var entries = BuiltInRecipes.texts.compactMap { text in
+    var entries: [RecipeEntry] = []
+    for text in BuiltInRecipes.texts {
       if let file = files.first(where: { name($0) == text.name }),
-        let recipe = try? Recipe(contentsOf: file, among: [])
+        let recipes = try? Recipe.all(in: file, among: [])
       {
-        return RecipeEntry(name: text.name, recipe: recipe, file: file)
+        entries += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
+        continue
       }
       let source = "Recipes/\(text.name).yaml"
-      return (try? Recipe(yaml: text.text, source: source, name: text.name, among: []))
-        .map { RecipeEntry(name: text.name, recipe: $0) }
+      let recipes = try? Recipe.all(yaml: text.text, source: source, name: text.name, among: [])
+      entries += (recipes ?? []).map { RecipeEntry(name: $0.name, recipe: $0) }
     }
-    let known = Set(entries.map(\.name))
+    let known = Set(BuiltInRecipes.texts.map(\.name))
     entries += recipes(in: files.filter { !known.contains(name($0)) }, among: entries)
     return entries
   }
@@ -65,9 +67,8 @@ public struct RecipeLibrary: Sendable {
   private static func recipes(in files: [URL], among entries: [RecipeEntry]) -> [RecipeEntry] {
     var found: [RecipeEntry] = []
     for file in files {
-      if let recipe = try? Recipe(contentsOf: file, among: entries + found) {
-        found.append(RecipeEntry(name: recipe.name, recipe: recipe, file: file))
-      }
+      let recipes = (try? Recipe.all(in: file, among: entries + found)) ?? []
+      found += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
     }
     return found
   }
@@ -93,6 +94,7 @@ public struct RecipeLibrary: Sendable {
   /// - Throws: ``ConfigurationError`` where there is none, or its file is wrong.
   public func recipe(_ reference: String) throws -> Recipe {
     if let entry = entries.last(where: { $0.name == reference }) { return entry.recipe }
+    if let entry = own(reference) { return entry.recipe }
     let file = URL(filePath: reference)
     var isDirectory: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: file.path, isDirectory: &isDirectory)
@@ -115,10 +117,31 @@ public struct RecipeLibrary: Sendable {
     throw ConfigurationError.unknownName(reference, kind: "recipe", known: known)
   }
 
+  /// The recipe of the workspace whose file's name `reference` is, where no such file lies here.
+  private func own(_ reference: String) -> RecipeEntry? {
+    guard !FileManager.default.fileExists(atPath: reference) else { return nil }
+    return entries.last { $0.file?.lastPathComponent == reference }
+  }
+
+  /// Whether there is a recipe, a template or a file that `reference` names.
+  func exists(_ reference: String) -> Bool {
+    names(reference) || FileManager.default.fileExists(atPath: reference)
+  }
+
   /// Whether `reference` looks like the name of a recipe rather than of data or a checkpoint.
   public func names(_ reference: String) -> Bool {
-    if entries.contains(where: { $0.name == reference }) { return true }
+    if entries.contains(where: { $0.name == reference }) || own(reference) != nil { return true }
     return LegacyTemplate.template(for: reference) != nil
+  }
+
+  /// Whether `reference` is the name of a recipe that comes with the program, or a template of
+  /// earlier versions by its name, rather than a file of the user's.
+  public func isOurs(_ reference: String) -> Bool {
+    if let entry = entries.last(where: { $0.name == reference }) {
+      return RecipeLibrary.ours.contains(entry)
+    }
+    return !FileManager.default.fileExists(atPath: reference)
+      && LegacyTemplate.template(for: reference) != nil
   }
 
   /// Templates of earlier versions that have a recipe here.
@@ -163,14 +186,62 @@ extension Recipe {
     contentsOf file: URL,
     among entries: [RecipeEntry] = RecipeLibrary.builtIn.entries
   ) throws {
-    let text: String
+    let name = file.deletingPathExtension().lastPathComponent
+    try self.init(
+      yaml: Recipe.text(of: file),
+      source: file.relativePath,
+      name: name,
+      among: entries
+    )
+  }
+
+  private static func text(of file: URL) throws -> String {
     do {
-      text = try String(contentsOf: file, encoding: .utf8)
+      return try String(contentsOf: file, encoding: .utf8)
     } catch {
       throw ConfigurationError.invalid("\(file.relativePath): cannot be read: \(error.reason)")
     }
+  }
+
+  /// The recipes of a file of a library: one, or where it lists `models`, one for each of them,
+  /// called after it.
+  static func all(in file: URL, among entries: [RecipeEntry]) throws -> [Recipe] {
     let name = file.deletingPathExtension().lastPathComponent
-    try self.init(yaml: text, source: file.relativePath, name: name, among: entries)
+    return try all(yaml: text(of: file), source: file.relativePath, name: name, among: entries)
+  }
+
+  /// As ``all(in:among:)``, of a file's text.
+  static func all(
+    yaml: String,
+    source: String,
+    name: String,
+    among entries: [RecipeEntry]
+  ) throws -> [Recipe] {
+    let mapping = try parseYAML(yaml, source: source)?.mapping
+    guard let mapping, let models = mapping["models"]?.sequence else {
+      return [try Recipe(yaml: yaml, source: source, name: name, among: entries)]
+    }
+    guard let task = mapping["task"]?.string.flatMap(TaskType.init(rawValue:)) else {
+      throw ConfigurationError.invalid("\(source): a recipe for several `models` needs a `task`")
+    }
+    let entry = RecipeOverride(text: yaml, source: source, ignoredKeys: ["models"])
+    return try models.compactMap(\.string).map { model in
+      try Recipe(name: model, task: task, model: ModelOptions(model)).applying([entry])
+    }
+  }
+
+  /// The backbone that a file names under `backbone` or `name`, or as a recipe does.
+  ///
+  /// - Throws: ``ConfigurationError`` for a file that names none.
+  public static func backboneName(in file: URL) throws -> String {
+    let root = try parseYAML(text(of: file), source: file.relativePath)?.mapping
+    let nested = root?["model"]?.mapping?["backbone"] ?? root?["backbone"]?.mapping?["name"]
+    guard let name = (nested ?? root?["backbone"] ?? root?["name"])?.string else {
+      throw ConfigurationError.invalid(
+        "\(file.relativePath): names no backbone; write `backbone: NAME`"
+      )
+    }
+    return name
   }
 
   /// Reads the text of a recipe file.
@@ -189,6 +260,12 @@ extension Recipe {
   ) throws {
     guard let root = try parseYAML(yaml, source: source), let mapping = root.mapping else {
       throw ConfigurationError.invalid("\(source): empty; a recipe needs at least `model: NAME`")
+    }
+    if let models = mapping["models"]?.sequence {
+      let names = models.compactMap(\.string).joined(separator: ", ")
+      throw ConfigurationError.invalid(
+        "\(source): holds recipes for several models; name one of them: \(names)"
+      )
     }
     let model = mapping["model"]?.mapping?["name"]?.string ?? mapping["model"]?.string
     var start: Recipe

@@ -6,13 +6,20 @@ public import OTXCore
 public struct Registry: Sendable {
   /// Every model, in the order of `otx find`.
   public let models: [ModelDescriptor]
+  /// What is known of each backbone.
+  public let backbones: [BackboneDescriptor]
   public let library: RecipeLibrary
 
   /// - Parameters:
   ///   - models: Descriptors of the model zoo.
+  ///   - backbones: Those of its backbones.
   ///   - library: Recipes, ours and those of a workspace.
-  public init(models: [ModelDescriptor], library: RecipeLibrary) {
-    (self.models, self.library) = (models, library)
+  public init(
+    models: [ModelDescriptor],
+    backbones: [BackboneDescriptor] = [],
+    library: RecipeLibrary
+  ) {
+    (self.models, self.backbones, self.library) = (models, backbones, library)
   }
 
   /// Tasks with at least one model.
@@ -49,6 +56,83 @@ public struct Registry: Sendable {
     return model
   }
 
+  /// The models that `word` may mean: the one of that name, else all that begin with it, as `atss`
+  /// does `atss_mobilenetv2`.
+  ///
+  /// - Throws: ``ModelError/unknownModel(_:known:)`` with the nearest name.
+  public func models(called word: String) throws -> [ModelDescriptor] {
+    if let model = models.first(where: { $0.name == word }) { return [model] }
+    let family = models.filter { $0.name.hasPrefix(word + "_") }
+    guard family.isEmpty else { return family }
+    let names = models.map(\.name)
+    // A slip in the word that a family begins with.
+    let families = names.map { String($0.prefix { $0 != "_" }) }
+    if Suggestion.nearest(to: word, among: names) == nil,
+      let meant = Suggestion.nearest(to: word, among: families),
+      let index = families.firstIndex(of: meant)
+    {
+      throw ConfigurationError.invalid("unknown model '\(word)', did you mean '\(names[index])'?")
+    }
+    return [try model(named: word)]
+  }
+
+  /// The model that `word` means.
+  ///
+  /// - Throws: ``ModelError/unknownModel(_:known:)``; ``ConfigurationError/ambiguous(_:choices:)``
+  ///   where several begin with it.
+  public func model(called word: String) throws -> ModelDescriptor {
+    let found = try models(called: word)
+    guard found.count == 1 else {
+      throw ConfigurationError.ambiguous(
+        "Several models begin with '\(word)'.",
+        choices: found.map(\.name)
+      )
+    }
+    return found[0]
+  }
+
+  /// The recipe that users call `reference`: one of the library, or a pairing.
+  ///
+  /// - Returns: The recipe, and whether its values are ours rather than those of a user's file.
+  /// - Throws: As ``RecipeLibrary/recipe(_:)`` and ``pairing(called:)``.
+  public func recipe(called reference: String) throws -> (recipe: Recipe, isOurs: Bool) {
+    if !library.exists(reference), let recipe = try pairing(called: reference) {
+      return (recipe, true)
+    }
+    return (try library.recipe(reference), library.isOurs(reference))
+  }
+
+  /// The recipe of a model with another backbone, by both names: `resnet18_atss`.
+  ///
+  /// - Parameter name: A backbone's name, `_` and a model's, or how the model's begins; `.yaml` after
+  ///   it changes nothing.
+  /// - Returns: `nil` for what is no such name.
+  /// - Throws: ``ConfigurationError/ambiguous(_:choices:)`` where several models are meant.
+  public func pairing(called name: String) throws -> Recipe? {
+    let word = name.hasSuffix(".yaml") ? String(name.dropLast(5)) : name
+    guard !library.names(word) else { return nil }
+    let pairs = Set(models.flatMap(\.backbones)).filter { word.hasPrefix($0 + "_") }
+      .sorted { $0.count > $1.count }
+    for backbone in pairs {
+      let rest = word.dropFirst(backbone.count + 1)
+      guard !rest.isEmpty,
+        models.contains(where: { $0.name == rest || $0.name.hasPrefix(rest + "_") })
+      else { continue }
+      let found = try models(called: String(rest)).filter { $0.backbones.contains(backbone) }
+      guard let model = found.first else { continue }
+      guard found.count == 1 else {
+        throw ConfigurationError.ambiguous(
+          "'\(word)' means several models.",
+          choices: found.map { "\(backbone)_\($0.name)" }
+        )
+      }
+      var recipe = try Builder(registry: self).buildModel(model.name, backbone: backbone)
+      recipe.name = word
+      return recipe
+    }
+    return nil
+  }
+
   /// Templates of earlier versions whose model there is; of one task where it is given.
   public func templates(for task: TaskType?) -> [LegacyTemplate] {
     library.templates.filter { template in
@@ -75,6 +159,37 @@ public struct Builder: Sendable {
   ) throws -> (recipe: Recipe, decisions: [Decision]) {
     try AutoConfigurator(models: registry.models, library: registry.library)
       .configure(profile: profile)
+  }
+
+  /// The recipe of a model with its backbone exchanged.
+  ///
+  /// - Parameters:
+  ///   - name: A model.
+  ///   - backbone: One that fits it.
+  /// - Returns: The recipe, called after the backbone: `resnet18_model`.
+  /// - Throws: ``ModelError/unknownModel(_:known:)``; ``ConfigurationError/unknownName(_:kind:known:)``
+  ///   with the backbones that fit.
+  public func buildModel(_ name: String, backbone: String) throws -> Recipe {
+    let model = try registry.model(called: name)
+    guard model.backbones.contains(backbone) else {
+      let exists = registry.backbones.contains { $0.name == backbone }
+      guard exists else {
+        throw ConfigurationError.unknownName(
+          backbone,
+          kind: "backbone of \(model.name)",
+          known: model.backbones
+        )
+      }
+      throw ConfigurationError.invalid(
+        "the backbone \(backbone) does not fit \(model.name): it has not the levels of features that "
+          + "the model takes; these do: \(model.backbones.joined(separator: ", "))"
+      )
+    }
+    let own = registry.library.entries.first { $0.recipe.model.name == model.name }?.recipe
+    var recipe = own ?? Recipe(name: "", task: model.task, model: ModelOptions(model.name))
+    recipe.name = "\(backbone)_model"
+    recipe.model = ModelOptions(model.name, backbone: backbone)
+    return recipe
   }
 
   /// `recipe` with its model exchanged.

@@ -19,7 +19,10 @@ import Testing
 
   /// Lines that succeed; every command that prints something is among them.
   static let lines: [(line: String, key: String)] = [
-    ("find", "items"), ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
+    ("find", "items"), ("find --backbone atss", "items"),
+    ("build --model atss --backbone mobilenet_v2 -o @/a.yaml", "path"),
+    ("build --recipe atss_mobilenetv2 --model ssd_mobilenetv2 -o @/b.yaml", "path"),
+    ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
     ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("recipe show resnet18", "model"), ("recipe schema", "properties"), ("doctor", "items"),

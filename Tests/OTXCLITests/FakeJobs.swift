@@ -50,6 +50,16 @@ final class FakeJobs: Jobs {
     ),
   ]
 
+  let backbones = [
+    BackboneDescriptor(
+      name: "mobilenet_v2",
+      title: "MobileNetV2",
+      levels: [],
+      parameterCount: 2_200_000,
+      gigaMultiplyAdds: 0.3
+    )
+  ]
+
   private static func descriptor(
     _ name: String,
     _ title: String,

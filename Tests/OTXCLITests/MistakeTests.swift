@@ -29,7 +29,7 @@ import Testing
       "train Custom_Image_Classification_EfficinetNet-B0 --data-root /",
       "which this version does not have yet"
     ),
-    ("train --model atss --data-root /", "unknown model 'atss', did you mean 'atss_mobilenetv2'?"),
+    ("train --model atts --data-root /", "unknown model 'atts', did you mean 'atss_mobilenetv2'?"),
     ("train --data-root /nowhere", "--data-root: there is nothing at '/nowhere'"),
     ("train / --data-root /", "the data is named more than once"),
     ("train / --set maxEpoch=3", "--set: unknown key 'maxEpoch', did you mean 'maxEpochs'?"),

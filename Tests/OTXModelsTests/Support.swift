@@ -57,8 +57,10 @@ extension ParameterTree {
     try loadStateDictionary(filled, strict: kept.isEmpty)
   }
 
-  /// - Parameter kinks: How far one element may be off, in parts of the gradient's mean square: where
-  ///   activations have corners, rounding moves a few of many summands across them.
+  /// Compares gradients by their norms and first elements.
+  ///
+  /// `kinks` says how far one element may be off, in parts of the gradient's mean square: where
+  /// activations have corners, rounding moves a few of many summands across them.
   func expectGradients(
     _ expected: [String: GoldenGradient],
     rtol: Double = 1e-3,

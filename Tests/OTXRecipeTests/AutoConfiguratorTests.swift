@@ -86,6 +86,17 @@ let testModels = [
     #expect(own.recipe.training.optimizer.name == .sgd)
     #expect(own.recipe.training.optimizer.learningRate == 0.02)
 
+    // One of our recipes, named, is no choice of a rate; a file of the user's is.
+    let named = try RecipeLibrary.builtIn.recipe("ssd_mobilenetv2")
+    let ours = RecipeRequest(recipe: named, recipeIsOurs: true)
+    let ssd = try configurator.configure(profile: cells, request: ours).recipe
+    #expect(ssd.model.name == "ssd_mobilenetv2")
+    #expect(ssd.training.optimizer.name == .adamw)
+    let file = RecipeRequest(recipe: named)
+    let kept = try configurator.configure(profile: cells, request: file).recipe
+    #expect(kept.training.optimizer == named.training.optimizer)
+    #expect(kept.training.schedule == named.training.schedule)
+
     let weights = RecipeOverride(key: "weights", value: "cells.pth", source: "--weights")
     let tuned = try configurator.configure(
       profile: cells,
@@ -297,9 +308,33 @@ let testModels = [
     #expect(registry.models(for: recipe).map(\.name) == ["atss_mobilenetv2", "ssd_mobilenetv2"])
     let model = try registry.model(named: "atss_mobilenetv2")
     #expect(registry.backbones(for: model) == ["mobilenet_v2", "resnet18"])
-    #expect(throws: ModelError.self) { try registry.model(named: "atss") }
+    #expect(try registry.models(called: "atss").map(\.name) == ["atss_mobilenetv2"])
+    #expect(throws: ConfigurationError.self) { try registry.models(called: "atts") }
     #expect(registry.templates(for: nil).map(\.name) == ["SSD", "ATSS", "MobileNet-V3-large-1x"])
   }
+
+  @Test func exchangesABackbone() throws {
+    let builder = Builder(registry: registry)
+    let recipe = try builder.buildModel("atss_mobilenetv2", backbone: "resnet18")
+    #expect(recipe.name == "resnet18_model")
+    #expect(recipe.model == ModelOptions("atss_mobilenetv2", backbone: "resnet18"))
+    let own = try registry.library.recipe("atss_mobilenetv2")
+    #expect(recipe.training == own.training)
+    let error = #expect(throws: ConfigurationError.self) {
+      try builder.buildModel("atss_mobilenetv2", backbone: "vit_tiny")
+    }
+    #expect("\(try #require(error))".contains("mobilenet_v2, resnet18"))
+  }
+
+  /// A pairing has a name before anybody has built it.
+  @Test(arguments: ["resnet18_atss", "resnet18_atss.yaml", "resnet18_atss_mobilenetv2"])
+  func pairsByName(name: String) throws {
+    let recipe = try #require(try registry.pairing(called: name))
+    #expect(recipe.model == ModelOptions("atss_mobilenetv2", backbone: "resnet18"))
+  }
+
+  @Test(arguments: ["atss_mobilenetv2", "resnet18", "resnet18_", "vit_tiny_atss", "cells.yaml"])
+  func isNoPairing(name: String) throws { #expect(try registry.pairing(called: name) == nil) }
 
   @Test func exchangesAModel() throws {
     let builder = Builder(registry: registry)

@@ -45,6 +45,21 @@ import Testing
     #expect(found == inside)
   }
 
+  @Test func aListOfModelsIsARecipeEach() throws {
+    let found = try entries([
+      "many.yaml": "task: MULTI_CLASS_CLS\nmodels: [one, two]\nmaxEpochs: 7\n"
+    ])
+    let names = ["one", "two"]
+    #expect(found.map(\.name) == inside.map(\.name) + names)
+    #expect(found.suffix(2).map(\.recipe.model.name) == names)
+    #expect(found.suffix(2).allSatisfy { $0.recipe.training.maxEpochs == 7 })
+    // As a user's own recipe it would not say which of them is meant.
+    let error = #expect(throws: ConfigurationError.self) {
+      try Recipe(yaml: "task: MULTI_CLASS_CLS\nmodels: [one, two]\n", source: "many.yaml")
+    }
+    #expect("\(try #require(error))".contains("name one of them: one, two"))
+  }
+
   /// What is installed is made from the same files: nothing changes by installing.
   @Test func theFilesOfTheSourcesSayTheSame() throws {
     let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -1,0 +1,80 @@
+import Foundation
+import OTXCore
+import OTXRecipe
+import Testing
+
+@testable import OTXCLI
+
+/// Recipes made out of others, and out of data.
+@Suite struct BuildTests {
+  @Test func aBackboneUnderAModelIsAFewLines() async throws {
+    let place = try Playground([])
+    defer { place.remove() }
+    let result = await otx(
+      ["build", "--model", "atss_mobilenetv2", "--backbone", "mobilenet_v2"]
+        + ["--work-dir", place.root.path]
+    )
+    #expect(result.status == 0, "\(result.errors)")
+    let file = place.root.appending(path: "recipes/mobilenet_v2_model.yaml")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    #expect(text.split(separator: "\n").count == 5, "\(text)")
+    let recipe = try Recipe(contentsOf: file)
+    #expect(recipe.model == ModelOptions("atss_mobilenetv2", backbone: "mobilenet_v2"))
+    let own = try RecipeLibrary.builtIn.recipe("atss_mobilenetv2")
+    #expect(recipe.training == own.training)
+    // By its name and by its file's, from any folder.
+    let library = RecipeLibrary(userDirectory: place.root.appending(path: "recipes"))
+    #expect(try library.recipe("mobilenet_v2_model") == recipe)
+    #expect(try library.recipe("mobilenet_v2_model.yaml") == recipe)
+  }
+
+  @Test func writesOverNothingElse() async throws {
+    let place = try Playground([])
+    defer { place.remove() }
+    let words = ["build", "--backbone", "mobilenet_v2", "--work-dir", place.root.path, "--model"]
+    #expect(await otx(words + ["atss"]).status == 0)
+    #expect(await otx(words + ["atss"]).status == 0)
+    let refused = await otx(words + ["ssd"])
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("--force"))
+    let file = place.root.appending(path: "recipes/mobilenet_v2_model.yaml")
+    #expect(try Recipe(contentsOf: file).model.name == "atss_mobilenetv2")
+    #expect(await otx(words + ["ssd", "--force"]).status == 0)
+    #expect(try Recipe(contentsOf: file).model.name == "ssd_mobilenetv2")
+  }
+
+  @Test(arguments: [
+    (["--model", "atss", "--backbone", "resnet18"], "backbone of atss_mobilenetv2"),
+    (["--model", "atts", "--backbone", "mobilenet_v2"], "did you mean 'atss_mobilenetv2'"),
+    (["--model", "atss"], "name a --backbone or a --recipe"),
+    (["--backbone", "resnet18"], "--model"),
+    (["--recipe", "atss_mobilenetv2"], "which --model"), ([], "nothing to build"),
+    (["--recipe", "resnet18", "--model", "atss"], "unknown model"),
+  ])
+  func saysWhatIsWrong(words: [String], message: String) async throws {
+    let place = try Playground([])
+    defer { place.remove() }
+    let result = await otx(["build"] + words + ["--work-dir", place.root.path])
+    #expect(result.status == 64 || result.status == 1)
+    #expect(result.errors.contains(message), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: place.root.appending(path: "recipes").path))
+  }
+
+  /// The best recipe for data, with the reason for each choice, trains as it is.
+  @Test func dataGivesARecipe() async throws {
+    let place = try Playground([])
+    defer { place.remove() }
+    let data = place.root.appending(path: "cells").path
+    #expect(
+      await otx(["data", "draw", data, "--train-count", "3", "--val-count", "1"]).status == 0
+    )
+    let file = place.root.appending(path: "best.yaml").path
+    let result = await otx(["build", "--recipe", data, "-o", file, "--json", "--quiet"])
+    #expect(result.status == 0, "\(result.errors)")
+    let recipe = try Recipe(contentsOf: URL(filePath: file))
+    #expect(recipe.name == "cells_recipe")
+    #expect(recipe.task == .detection)
+    let text = try String(contentsOf: URL(filePath: file), encoding: .utf8)
+    #expect(text.contains("# Chosen from the data:\n#   task: DETECTION"))
+  }
+}
