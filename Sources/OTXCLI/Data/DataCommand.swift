@@ -9,7 +9,8 @@ struct DataCommand: ParsableCommand {
     commandName: "data",
     abstract: "Look at data, mend it, convert it.",
     subcommands: [
-      Info.self, Validate.self, Fix.self, Convert.self, Split.self, Stats.self, Preview.self,
+      Info.self, Validate.self, Fix.self, Convert.self, Split.self, Crop.self, Stats.self,
+      Preview.self,
       FormatList.self, Draw.self,
     ]
   )
