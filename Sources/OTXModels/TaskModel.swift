@@ -43,6 +43,12 @@ public protocol FinalPhaseAware: AnyObject {
   var isFinalPhase: Bool { get set }
 }
 
+/// A model whose loss a recipe can change.
+public protocol LossConfigurable: AnyObject {
+  /// Set once, before the first step.
+  var lossOptions: LossOptions { get set }
+}
+
 /// A tensor and what it is called in exported models.
 public struct NamedTensor {
   public var name: String

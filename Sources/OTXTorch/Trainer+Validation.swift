@@ -94,7 +94,7 @@ extension Trainer {
     try averaged?.swap()
     let result = Swift.Result { try body() }
     try averaged?.swap()
-    model.module.setTraining(true)
+    try beginTraining()
     return try result.get()
   }
 }

@@ -85,6 +85,7 @@ final class Trainer<Kind: VisionTask> {
     )
     schedule = Trainer.schedule(options, adaptive, stepsPerEpoch: stepsPerEpoch)
     optimizer = try options.optimizer.optimizer(for: model.module)
+    try Trainer.configureLoss(of: model, options.loss)
     averaged =
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
     machine = Machine(
@@ -118,6 +119,7 @@ final class Trainer<Kind: VisionTask> {
   ///   result cannot be written, whatever the data source throws for its items, `TensorError` when
   ///   memory runs out.
   func run() throws -> TrainingResult {
+    try checkFrozenBackbone()
     guard data.itemCount(.val) > 0 else {
       throw DataError.emptySubset(.val, reason: "training needs it to pick the best weights")
     }
@@ -158,7 +160,7 @@ final class Trainer<Kind: VisionTask> {
       mode: .training(epoch: epoch - 1),
       from: step * group
     )
-    model.module.setTraining(true)
+    try beginTraining()
     (model as? any FinalPhaseAware)?.isFinalPhase = data.isFinalPhase(epoch: epoch - 1)
     var clock = Stopwatch()
     while true {
@@ -195,21 +197,9 @@ final class Trainer<Kind: VisionTask> {
   ) throws -> TrainingStep {
     let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
     iteration += 1
-    try optimizer.zeroGradients()
     let count = batches.reduce(0) { $0 + $1.count }
-    var losses: [TrainingStep.NamedValue] = []
-    for (index, batch) in batches.enumerated() {
-      // Each picture counts the same, whichever batch of the group it is in.
-      let share = Double(batch.count) / Double(count)
-      let values = try learn(from: batch, index: index, share: share)
-      for (position, value) in values.enumerated() {
-        if position == losses.count {
-          losses.append(.init(name: value.name, value: share * value.value))
-        } else {
-          losses[position].value += share * value.value
-        }
-      }
-    }
+    let losses = try collectGradients(of: batches)
+    if options.optimizer.sharpnessRadius > 0 { try sharpen(batches) }
     let norm = try clipGradients()
     try guardFinite([.init(name: "gradient norm", value: norm)], what: "gradient", batches)
     try optimizer.step(learningRate: rate)
@@ -235,6 +225,28 @@ final class Trainer<Kind: VisionTask> {
       gradientNorm: norm,
       imageCount: count
     )
+  }
+
+  /// Forgets the gradients and collects those of a group.
+  ///
+  /// - Returns: Its losses.
+  func collectGradients(of batches: [Kind.Batch]) throws -> [TrainingStep.NamedValue] {
+    try optimizer.zeroGradients()
+    let count = batches.reduce(0) { $0 + $1.count }
+    var losses: [TrainingStep.NamedValue] = []
+    for (index, batch) in batches.enumerated() {
+      // Each picture counts the same, whichever batch of the group it is in.
+      let share = Double(batch.count) / Double(count)
+      let values = try learn(from: batch, index: index, share: share)
+      for (position, value) in values.enumerated() {
+        if position == losses.count {
+          losses.append(.init(name: value.name, value: share * value.value))
+        } else {
+          losses[position].value += share * value.value
+        }
+      }
+    }
+    return losses
   }
 
   /// Adds the gradients of one batch.

@@ -14,6 +14,10 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var deterministic = Determinism.on
   public var optimizer = OptimizerOptions()
   public var schedule = ScheduleOptions()
+  public var loss = LossOptions()
+  /// The first epochs in which only the head learns and the backbone stays as it is, its running
+  /// moments too.
+  public var frozenBackboneEpochs = 0
   public var earlyStopping = EarlyStoppingOptions()
   /// Batches whose gradients make one step; a step learns from so many times the batch size.
   public var gradientAccumulation = 1
@@ -83,6 +87,9 @@ public struct OptimizerOptions: Codable, Sendable, Equatable {
   public var alpha = 0.99
   /// Added to the denominator by `adam`, `adamw` and `rmsprop`.
   public var epsilon = 1e-8
+  /// How far from the weights sharpness-aware minimisation looks for the worst loss, whose gradient
+  /// it takes (L2, 0.05 as a rule; each step costs two); 0: it does not (Foret et al., 2021).
+  public var sharpnessRadius = 0.0
   /// The largest share of a layer's norm that `lars` changes in a step at rate 1.
   public var trustCoefficient = 1e-3
   /// Whether normalisations and biases decay like other weights; those of `lars` never do.
@@ -91,6 +98,14 @@ public struct OptimizerOptions: Codable, Sendable, Equatable {
   public var layerDecay = 1.0
   /// Parameters with a rate or a decay of their own; the first that fits a parameter counts.
   public var groups: [OptimizerGroup] = []
+  public init() {}
+}
+
+/// What a model is punished for, as far as its task leaves a choice.
+public struct LossOptions: Codable, Sendable, Equatable {
+  /// The part of each label's probability that is spread over all labels (Szegedy et al., 2016); of
+  /// multi-class classification.
+  public var labelSmoothing = 0.0
   public init() {}
 }
 

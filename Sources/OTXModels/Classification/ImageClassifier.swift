@@ -13,10 +13,11 @@ public protocol ImageClassifierNetwork: Backbone {
 /// Multi-class classification by cross-entropy.
 ///
 /// The checkpoint is the network's own tree, so that it loads into torchvision's model as it is.
-public final class ImageClassifier: TaskModel {
+public final class ImageClassifier: TaskModel, LossConfigurable {
   public typealias Kind = MultiClassClassification
   public let network: any ImageClassifierNetwork
   public var module: any ParameterTree { network }
+  public var lossOptions = LossOptions()
 
   public init(network: any ImageClassifierNetwork) { self.network = network }
 
@@ -26,7 +27,12 @@ public final class ImageClassifier: TaskModel {
   ) throws -> LossTerms {
     let logits = try network.logits(images).to(.float32)
     let targets = try ImageClassifier.targets(of: batch, labelCount: logits.shape[1])
-    return LossTerms([NamedTensor("loss_cls", try crossEntropy(logits, targets.to(images.device)))])
+    let loss = try crossEntropy(
+      logits,
+      targets.to(images.device),
+      labelSmoothing: lossOptions.labelSmoothing
+    )
+    return LossTerms([NamedTensor("loss_cls", loss)])
   }
 
   /// Classes `[N]`, or probabilities `[N, K]` where pictures were mixed.

@@ -68,7 +68,7 @@ extension ParameterGroup {
   /// what comes after the last belongs to the head, whose scale is 1.
   static func layerScales(of names: [String], decay: Double) throws -> [Double] {
     guard decay != 1 else { return names.map { _ in 1 } }
-    let hasBackbone = names.contains { $0.hasPrefix("backbone.") }
+    let hasBackbone = NetworkParts.hasBackbone(names)
     var blocks: [String: Int] = [:]
     /// The number of the block, from 1; 0 for the stem; `nil` for the head.
     var depths: [Int?] = []
@@ -76,11 +76,7 @@ extension ParameterGroup {
     var loose: [Int] = []
     for name in names {
       let parts = name.split(separator: ".").map(String.init).dropFirst(hasBackbone ? 1 : 0)
-      let isHead =
-        hasBackbone
-        ? !name.hasPrefix("backbone.")
-        : ["head", "heads", "fc", "classifier"].contains(parts.first ?? "")
-      guard !isHead else {
+      guard !NetworkParts.isHead(name, hasBackbone: hasBackbone) else {
         depths.append(nil)
         continue
       }

@@ -1,0 +1,166 @@
+import OTXCore
+import OTXModels
+import OTXNN
+import OTXTensor
+import OTXTesting
+import Testing
+
+@testable import OTXTorch
+
+/// Half of `curvature * position²`: its gradient is known everywhere.
+private final class Bowl: TaskModel {
+  typealias Kind = MultiClassClassification
+  let network: RampNetwork
+  let curvature: Double
+  /// Where the loss was asked for.
+  private(set) var visited: [Double] = []
+  var module: any ParameterTree { network }
+
+  init(start: Double, curvature: Double) throws {
+    network = try RampNetwork(start)
+    self.curvature = curvature
+  }
+
+  func loss(_ images: Tensor, _ batch: MultiClassClassification.Batch) throws -> LossTerms {
+    let position = network.position.value
+    visited.append(try position.detach().sum().item())
+    return LossTerms([NamedTensor("loss_cls", try (position * position * (curvature / 2)).sum())])
+  }
+
+  func outputs(_ images: Tensor) throws -> [NamedTensor] {
+    [NamedTensor("logits", try .zeros([images.size(0), 2]))]
+  }
+}
+
+/// A backbone with running moments, and a head.
+private final class TwoPartNetwork: Layer {
+  final class Backbone: Layer {
+    let convolution: Conv2d
+    let normalization: BatchNorm2d
+    init() throws {
+      convolution = try Conv2d(3, 4, kernelSize: 3, stride: 2, padding: 1)
+      normalization = try BatchNorm2d(4)
+    }
+    func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+      try normalization(convolution(input)).relu()
+    }
+  }
+  let backbone: Backbone
+  let head: Linear
+
+  init() throws {
+    backbone = try Backbone()
+    head = try Linear(4, 2)
+  }
+
+  func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try head(backbone(input).mean(dims: [2, 3]))
+  }
+}
+
+private final class TwoPartClassifier: AdaptedModel {
+  typealias Kind = MultiClassClassification
+  let network: TwoPartNetwork
+  init() throws { network = try TwoPartNetwork() }
+
+  func loss(of output: Tensor, _ batch: MultiClassClassification.Batch) throws -> LossTerms {
+    let labels = try Tensor(batch.entities.map(\.label))
+    return LossTerms([NamedTensor("loss_cls", try crossEntropy(output.to(.float32), labels))])
+  }
+  func outputs(of output: Tensor) throws -> [NamedTensor] { [NamedTensor("logits", output)] }
+
+  /// Every number of the weights whose names begin with `prefix`.
+  func numbers(_ prefix: String) throws -> [Float] {
+    try network.stateDictionary().filter { $0.name.hasPrefix(prefix) && $0.value.dtype == .float32 }
+      .flatMap { try $0.value.floats() }
+  }
+}
+
+extension Training {
+  /// What a recipe can ask of the loop beyond plain descent.
+  @Suite("Ways to learn") struct Methods {
+    @Test("sharpness-aware steps take the gradient at the worst weights near by")
+    func sharpness() throws {
+      let run = try TestRun()
+      let model = try Bowl(start: 1, curvature: 2)
+      var options = plainOptions(epochs: 1)
+      options.optimizer.sharpnessRadius = 0.5
+      let data = try classifierData(train: 10, batchSize: 10, isUniform: true)
+      try run.train(model, options, data: data)
+      // The gradient at 1 + 0.5 is 3; the step of 0.1 starts at 1.
+      expectClose(model.visited, [1, 1.5], atol: 1e-6)
+      expectClose(try run.savedPosition(), 1 - 0.1 * 3, atol: 1e-6)
+      #expect(run.listener.steps.first?.losses.last?.value == 1)
+    }
+
+    @Test("running moments keep what the first pass gave")
+    func sharpnessAndMoments() throws {
+      func moments(radius: Double) throws -> ArrayBuffer? {
+        try Torch.seed(1)
+        let run = try TestRun()
+        var options = plainOptions(epochs: 1)
+        options.optimizer.sharpnessRadius = radius
+        let model = try SmallClassifier(labelCount: 2)
+        try run.train(model, options, data: classifierData(train: 2))
+        return try run.last("state_dict", "normalization.running_mean")
+      }
+      let (plain, sharp) = (try moments(radius: 0), try moments(radius: 0.05))
+      #expect(plain?.doubles() == sharp?.doubles())
+      #expect(plain?.doubles() != [0, 0, 0, 0])
+    }
+
+    @Test("a frozen backbone stays as it is, to the bit; then it learns too")
+    func frozenBackbone() throws {
+      let model = try TwoPartClassifier()
+      let (backbone, head) = (try model.numbers("backbone."), try model.numbers("head."))
+      var options = plainOptions(epochs: 2)
+      options.frozenBackboneEpochs = 2
+      try TestRun().train(model, options, data: classifierData())
+      #expect(try model.numbers("backbone.") == backbone)
+      #expect(try model.numbers("head.") != head)
+
+      options.maxEpochs = 3
+      try TestRun().train(model, options, data: classifierData())
+      #expect(try model.numbers("backbone.convolution") != Array(backbone.prefix(112)))
+      #expect(try model.numbers("backbone.normalization.running_mean") != [0, 0, 0, 0])
+    }
+
+    @Test("a network without a known head cannot keep the rest frozen")
+    func nothingToFreeze() throws {
+      var options = plainOptions(epochs: 1)
+      options.frozenBackboneEpochs = 1
+      let error = #expect(throws: ConfigurationError.self) {
+        try TestRun().train(SmallClassifier(labelCount: 2), options, data: classifierData())
+      }
+      #expect("\(try #require(error))".contains("no head is known"))
+    }
+
+    @Test("a loss without choices refuses them")
+    func lossChoices() throws {
+      var options = plainOptions(epochs: 1)
+      options.loss.labelSmoothing = 0.1
+      #expect(throws: ConfigurationError.self) { try TestRun().train(Ramp(), options) }
+    }
+
+    @Test("smoothed labels raise the loss of what is sure and right")
+    func smoothing() throws {
+      let model = ImageClassifier(network: try ResNet(labelCount: 2))
+      let size = ImageSize(height: 32, width: 32)
+      let entity = MultiClassClassification.Entity(
+        image: Image(size: size),
+        frame: ImageFrame(itemID: "a", originalSize: size),
+        label: 1
+      )
+      let batch = try MultiClassClassification.Batch(collating: [entity])
+      model.module.setTraining(false)
+      let images = try Tensor.ones([1, 3, 32, 32])
+      let logits = try noGrad { try model.network.logits(images) }
+      for smoothing in [0, 0.3] {
+        model.lossOptions.labelSmoothing = smoothing
+        let loss = try noGrad { try model.loss(images, batch).total().item() }
+        let expected = try crossEntropy(logits, Tensor([1]), labelSmoothing: smoothing).item()
+        expectClose(loss, expected, rtol: 1e-6)
+      }
+    }
+  }
+}
