@@ -39,6 +39,8 @@ struct TrainingStep: ParsableCommand {
   var deterministic = false
   @Flag(help: "Only ours.")
   var alone = false
+  @Flag(help: "One JSON object instead of the lines for people.")
+  var json = false
   @Flag(help: "Also how the time of our step divides; for detectors.")
   var parts = false
 
@@ -73,6 +75,7 @@ struct TrainingStep: ParsableCommand {
       }
     }
     mine.peakMemoryBytes = peakResidentBytes()
+    if json { return try printJSON(options, mine, theirs) }
     report(options, mine, theirs)
     if parts { try reportParts(of: ours) }
   }
@@ -112,6 +115,25 @@ struct TrainingStep: ParsableCommand {
       environment: environment,
       heap: Peer.Heap(peerHeap)
     )
+  }
+
+  private func printJSON(
+    _ options: Workload.Options,
+    _ mine: Figures,
+    _ theirs: Figures
+  ) throws {
+    let result = StepComparison(
+      model: model,
+      precision: precision,
+      batchSize: options.batchSize,
+      milliseconds: mine.time.median * 1000,
+      peerMilliseconds: theirs.time.median * 1000,
+      cpuMilliseconds: mine.cpu.median * 1000,
+      peerCPUMilliseconds: theirs.cpu.median * 1000,
+      peakMemoryBytes: mine.peakMemoryBytes,
+      peerPeakMemoryBytes: theirs.peakMemoryBytes
+    )
+    print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
   }
 
   private func report(_ options: Workload.Options, _ mine: Figures, _ theirs: Figures) {

@@ -48,7 +48,7 @@ final class Workload {
           .init(
             image: Image(size: ImageSize(height: 1, width: 1)),
             frame: ImageFrame(itemID: "", originalSize: size),
-            label: index % 10
+            label: index % 3
           )
         }
       )
@@ -79,12 +79,11 @@ final class Workload {
     }
     var preprocessing = descriptor.preprocessing
     preprocessing.inputSize = size
-    let labelCount = Kind.taskType == .detection ? 3 : 10
     let info = ModelInfo(
       model: name,
       backbone: descriptor.backbones.first ?? name,
       task: Kind.taskType,
-      labels: LabelInfo(names: (0..<labelCount).map { "label \($0)" }),
+      labels: LabelInfo(names: ["label 0", "label 1", "label 2"]),
       preprocessing: preprocessing
     )
     return try ModelZoo.make(info, kind)
