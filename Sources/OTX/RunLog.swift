@@ -102,7 +102,7 @@ extension TrainingEvent {
     case .resumed(let step, _):
       return "Going on in epoch \(step.epoch) after step \(step.step) of \(step.stepCount)"
     case .step(let step): return step.logLine
-    case .validating: return nil
+    case .preparing, .validating: return nil
     case .validated(let epoch, let report, let isBest):
       let scores = report.values.sorted { $0.key < $1.key }
         .map { "\($0.key): \(String(format: "%.4f", $0.value))" }

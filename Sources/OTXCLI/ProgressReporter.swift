@@ -41,6 +41,8 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
         // What was not taken; all of it stands in the log and beside it.
         for line in table.differences(rowCount: 8) { write(line, .info) }
       case .step(let step): tell(step)
+      case .preparing(let what, let done, let count):
+        tell(done, of: count, what: "images", line: "Computed \(what) of")
       case .validating(let done, let count): tellValidation(done, of: count)
       case .validated(_, let report, _):
         lastReport = report

@@ -251,7 +251,12 @@ struct TrainingArguments: ParsableArguments {
   )
   var weights: String?
 
-  @Option(help: .init("How to learn: auto or supervised.", valueName: "name"))
+  @Option(
+    help: .init(
+      "How to learn: auto, supervised or linear_probe (the last layer alone, in seconds).",
+      valueName: "name"
+    )
+  )
   var method: String?
 
   @Option(

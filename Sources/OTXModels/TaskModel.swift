@@ -49,6 +49,14 @@ public protocol LossConfigurable: AnyObject {
   var lossOptions: LossOptions { get set }
 }
 
+/// A classifier whose loss is a function of its logits alone.
+public protocol LogitsTrainable<Kind>: TaskModel {
+  /// The losses of a batch.
+  ///
+  /// `logits` are `[N, K]`, in 32 bits.
+  func loss(ofLogits logits: Tensor, _ batch: Kind.Batch) throws -> LossTerms
+}
+
 /// A tensor and what it is called in exported models.
 public struct NamedTensor {
   public var name: String

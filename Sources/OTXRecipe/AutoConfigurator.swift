@@ -111,7 +111,9 @@ public struct AutoConfigurator: Sendable {
       recipe.training.adaptiveBatchSize = .none
     }
     if !explicit.contains("batchSize") { chooseBatchSize(&recipe, model, profile, &decisions) }
-    let isOurs = request.recipe == nil || request.recipeIsOurs
+    // A probe has a rate and a course of its own.
+    let isOurs =
+      (request.recipe == nil || request.recipeIsOurs) && recipe.method != .linearProbe
     if isOurs, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)
     }

@@ -13,7 +13,6 @@ public struct Recipe: Sendable, Equatable {
   /// The weights training starts from: `auto` (those of the weight store, else random), `none`, or
   /// a file.
   public var weights = "auto"
-  public var method = LearningMethod.auto
   /// Size of the network's input.
   public var inputSize = Setting<ImageSize>.auto
   /// How pictures are brought to that size; `auto`: as the model's own.
@@ -26,6 +25,12 @@ public struct Recipe: Sendable, Equatable {
   /// The page that a run leaves for people.
   public var report = ReportFormat.html
   public var postprocessing = PostprocessingOptions()
+
+  /// How the model learns from the data there is.
+  public var method: LearningMethod {
+    get { training.method }
+    set { training.method = newValue }
+  }
 
   /// A recipe in which everything but these is at its default.
   public init(name: String, task: TaskType, model: ModelOptions) {
@@ -104,14 +109,6 @@ public struct ModelOptions: Codable, Sendable, Equatable {
   }
 }
 
-/// How a model learns from the data there is.
-public enum LearningMethod: String, Codable, CaseIterable, Sendable {
-  /// Chosen from the data.
-  case auto
-  /// From annotated pictures alone.
-  case supervised
-}
-
 /// What is subtracted from each channel (R, G, B) and what it is divided by, in units of 0…255.
 public struct NormalizationOptions: Codable, Sendable, Equatable {
   /// `auto`: as the model's own.
@@ -162,7 +159,7 @@ public struct PostprocessingOptions: Codable, Sendable, Equatable {
 
 extension Recipe: Codable {
   private enum CodingKeys: String, CodingKey {
-    case name, task, model, weights, method, inputSize, resize, normalization, augmentations, data,
+    case name, task, model, weights, inputSize, resize, normalization, augmentations, data,
       report, postprocessing
   }
 
@@ -172,7 +169,6 @@ extension Recipe: Codable {
     task = try container.decode(TaskType.self, forKey: .task)
     model = try container.decode(ModelOptions.self, forKey: .model)
     weights = try container.decode(String.self, forKey: .weights)
-    method = try container.decode(LearningMethod.self, forKey: .method)
     inputSize = try container.decode(Setting<ImageSize>.self, forKey: .inputSize)
     resize = try container.decode(Setting<ResizeMode>.self, forKey: .resize)
     normalization = try container.decode(NormalizationOptions.self, forKey: .normalization)
@@ -189,7 +185,6 @@ extension Recipe: Codable {
     try container.encode(task, forKey: .task)
     try container.encode(model, forKey: .model)
     try container.encode(weights, forKey: .weights)
-    try container.encode(method, forKey: .method)
     try container.encode(inputSize, forKey: .inputSize)
     try container.encode(resize, forKey: .resize)
     try container.encode(normalization, forKey: .normalization)

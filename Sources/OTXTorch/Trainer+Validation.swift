@@ -34,7 +34,7 @@ extension Trainer {
   ///
   /// - Returns: Whether training should end.
   /// - Throws: `CancellationError` when the task is cancelled meanwhile.
-  private func validate() throws -> Bool {
+  func validate() throws -> Bool {
     let report: MetricReport
     do {
       report = try withInferenceWeights { try self.score(.val) }

@@ -130,7 +130,7 @@ final class Trainer<Kind: VisionTask> {
     }
     tell(.started(epochs: options.maxEpochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
     lastSave = now()
-    let reason = try trainEpochs()
+    let reason = options.method == .linearProbe ? try probe() : try trainEpochs()
     try saveEnd(reason)
     return finish(stopReason: reason)
   }

@@ -162,5 +162,69 @@ extension Training {
         expectClose(loss, expected, rtol: 1e-6)
       }
     }
+
+    /// A network of random weights tells red from blue.
+    @Test("a linear probe fits the last layer and leaves the rest alone")
+    func linearProbe() throws {
+      try Torch.seed(3)
+      let model = ImageClassifier(network: try ResNet(labelCount: 2))
+      let before = try model.network.stateDictionary().map { ($0.name, try $0.value.arrayBuffer()) }
+      var run = try TestRun()
+      let part = DataFingerprint.Part(itemCount: 24, names: 1, pictures: 2, annotations: 3)
+      run.directory.data = DataFingerprint(subsets: ["train": part])
+      var options = plainOptions(epochs: 1)
+      options.method = .linearProbe
+      let data = try classifierData(train: 24, batchSize: 6, size: 32)
+      let info = classifierInfo("resnet18", size: 32)
+      let result = try run.train(model, options, info: info, data: data)
+      #expect(result.best.values["accuracy"] == 1)
+      #expect(result.stopReason.contains("last layer is fitted"))
+      let after = Dictionary(
+        uniqueKeysWithValues: try model.network.stateDictionary().map {
+          ($0.name, try $0.value.arrayBuffer())
+        }
+      )
+      for (name, value) in before {
+        #expect((after[name] == value) == !name.hasPrefix("fc."), "\(name)")
+      }
+      #expect(run.listener.messages.contains { $0.contains("20 nearest") && $0.contains("1.0") })
+      let saved = try CheckpointFile.read(run.directory.bestCheckpoint).state["fc.weight"]
+      #expect(saved == after["fc.weight"])
+
+      // Another run with the same weights and data computes nothing anew, and ends the same.
+      var second = try TestRun()
+      second.directory.data = run.directory.data
+      second.directory.cache = run.directory.cache
+      let again = try second.train(model, options, info: info, data: data)
+      #expect(second.listener.messages.contains { $0.hasPrefix("Features of 24 train pictures") })
+      #expect(again.best == result.best)
+      #expect(try CheckpointFile.read(second.directory.bestCheckpoint).state["fc.weight"] == saved)
+    }
+
+    @Test("a probe refuses a model without a last linear layer")
+    func noProbe() throws {
+      var options = plainOptions(epochs: 1)
+      options.method = .linearProbe
+      let error = #expect(throws: ConfigurationError.self) { try TestRun().train(Ramp(), options) }
+      #expect("\(try #require(error))".contains("linear_probe needs a classifier"))
+    }
+
+    @Test("the nearest training samples vote")
+    func neighbours() throws {
+      let known = try Tensor([1, 0, 0.9, 0.1, 0, 1] as [Float], shape: [3, 2])
+      let asked = try Tensor([2, 0.1, 0.1, 3] as [Float], shape: [2, 2])
+      func accuracy(_ truth: [Int]) throws -> Double {
+        try NearestNeighbours.accuracy(
+          known,
+          [0, 0, 1],
+          asked,
+          truth,
+          labelCount: 2,
+          neighbourCount: 3
+        )
+      }
+      #expect(try accuracy([0, 1]) == 1)
+      #expect(try accuracy([1, 1]) == 0.5)
+    }
   }
 }

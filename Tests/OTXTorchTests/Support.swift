@@ -204,7 +204,7 @@ final class Listener: TrainingObserver {
 /// A training run of a model in a folder of its own.
 struct TestRun {
   let folder: TemporaryFolder
-  let directory: RunDirectory
+  var directory: RunDirectory
   let listener: Listener
 
   init(onEvent: (@Sendable (TrainingEvent) -> Void)? = nil) throws {

@@ -88,8 +88,8 @@ struct CacheInventory {
       .map { item($0, .weights, nil) }
     for url in CacheInventory.contents(of: root) {
       switch url.lastPathComponent {
-      // What pictures' headers said, and datasets that were unpacked: made again when needed.
-      case "headers", "datasets", "frames": items.append(item(url, .measurements, nil))
+      // What pictures' headers said, datasets that were unpacked, features: made again when needed.
+      case "headers", "datasets", "frames", "features": items.append(item(url, .measurements, nil))
       case "precision.json": items.append(item(url, .measurements, nil))
       case "staging",
         _ where url.lastPathComponent.hasPrefix(CacheInventory.trashPrefix):

@@ -32,6 +32,10 @@ public protocol DataSource<Kind>: Sendable {
   /// picture is read for it.
   func annotatedBoxes(_ subset: Subset) -> [BoundingBox]
 
+  /// What is known of each item of a subset, in the order of evaluation, with pictures of one pixel:
+  /// nothing is decoded. `nil` where that is not known beforehand.
+  func entitiesWithoutPictures(_ subset: Subset) throws -> [Kind.Entity]?
+
   /// How pictures are cut into tiles, each of which is a sample of its own; `nil` where they are not.
   ///
   /// In evaluation a picture's tiles come one after the other, over several batches if need be, and
@@ -41,6 +45,8 @@ public protocol DataSource<Kind>: Sendable {
 
 extension DataSource {
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] { [] }
+
+  public func entitiesWithoutPictures(_ subset: Subset) throws -> [Kind.Entity]? { nil }
 
   public var tiling: Tiling? { nil }
 

@@ -2,6 +2,7 @@
 ///
 /// A recipe holds these values, key by key.
 public struct TrainOptions: Codable, Sendable, Equatable {
+  public var method = LearningMethod.auto
   public var maxEpochs = 200
   public var batchSize = 8
   /// Whether the batch may be made smaller to fit the memory, once, before training.
@@ -33,6 +34,18 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var metric = "auto"
   public var checkpoint = CheckpointOptions()
   public init() {}
+}
+
+/// How a model learns from the data there is.
+public enum LearningMethod: String, Codable, CaseIterable, Sendable {
+  /// Chosen from the data.
+  case auto
+  /// From annotated pictures alone.
+  case supervised
+  /// The backbone stays as it is; the last layer is fitted to its features, which are computed once.
+  ///
+  /// Seconds for small sets; worth as much as the weights that training starts from.
+  case linearProbe = "linear_probe"
 }
 
 /// When training writes down what it needs to go on after an interruption.

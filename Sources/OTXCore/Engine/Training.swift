@@ -111,6 +111,8 @@ public enum TrainingEvent: Sendable {
   /// until then. What was told of later ones before the interruption is void and comes again.
   case resumed(after: TrainingStep, validationCount: Int)
   case step(TrainingStep)
+  /// Work before the first step, in the words of people, in progress.
+  case preparing(String, done: Int, of: Int)
   case validating(done: Int, of: Int)
   case validated(epoch: Int, report: MetricReport, isBest: Bool)
   case finished(TrainingResult)

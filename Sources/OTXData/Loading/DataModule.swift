@@ -161,6 +161,12 @@ public struct DataModule<Kind: VisionTask>: DataSource {
       && passing.allSatisfy { !$0.isTaken(epoch: epoch, of: loader.epochCount) }
   }
 
+  public func entitiesWithoutPictures(_ subset: Subset) throws -> [Kind.Entity]? {
+    guard let samples = samples[subset], !samples.isTiled else { return nil }
+    let pixel = Image(size: ImageSize(height: 1, width: 1))
+    return try samples.items.map { try Kind.entity(from: $0, image: pixel, labels: labels) }
+  }
+
   public func annotatedBoxes(_ subset: Subset) -> [BoundingBox] {
     var result: [BoundingBox] = []
     guard let samples = samples[subset] else { return [] }

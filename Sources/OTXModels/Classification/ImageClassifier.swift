@@ -13,7 +13,7 @@ public protocol ImageClassifierNetwork: Backbone {
 /// Multi-class classification by cross-entropy.
 ///
 /// The checkpoint is the network's own tree, so that it loads into torchvision's model as it is.
-public final class ImageClassifier: TaskModel, LossConfigurable {
+public final class ImageClassifier: LogitsTrainable, LossConfigurable {
   public typealias Kind = MultiClassClassification
   public let network: any ImageClassifierNetwork
   public var module: any ParameterTree { network }
@@ -25,11 +25,17 @@ public final class ImageClassifier: TaskModel, LossConfigurable {
     _ images: Tensor,
     _ batch: MultiClassClassification.Batch
   ) throws -> LossTerms {
-    let logits = try network.logits(images).to(.float32)
+    try loss(ofLogits: network.logits(images).to(.float32), batch)
+  }
+
+  public func loss(
+    ofLogits logits: Tensor,
+    _ batch: MultiClassClassification.Batch
+  ) throws -> LossTerms {
     let targets = try ImageClassifier.targets(of: batch, labelCount: logits.shape[1])
     let loss = try crossEntropy(
       logits,
-      targets.to(images.device),
+      targets.to(logits.device),
       labelSmoothing: lossOptions.labelSmoothing
     )
     return LossTerms([NamedTensor("loss_cls", loss)])

@@ -99,6 +99,8 @@ public final class Linear: Layer {
   public let bias: Parameter?
   public let inputFeatures: Int
   public let outputFeatures: Int
+  /// Shown every input, for those who need what a network knows before its last layer.
+  package var onInput: ((Tensor) -> Void)?
 
   public init(_ inputFeatures: Int, _ outputFeatures: Int, bias: Bool = true) throws(TensorError) {
     self.inputFeatures = inputFeatures
@@ -109,6 +111,7 @@ public final class Linear: Layer {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    try input.linear(weight.value, bias: bias?.value)
+    onInput?(input)
+    return try input.linear(weight.value, bias: bias?.value)
   }
 }
