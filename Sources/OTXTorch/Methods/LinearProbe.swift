@@ -30,9 +30,9 @@ struct LinearProbe<Kind: VisionTask> {
   /// A layer and how well it does.
   struct Fit {
     var weightDecay: Double
-    /// `[K, D]`
+    /// `[K, D]`.
     var weight: Tensor
-    /// `[K]`
+    /// `[K]`.
     var bias: Tensor
     /// On the validation subset.
     var loss: Double
