@@ -128,7 +128,8 @@ final class Trainer<Kind: VisionTask> {
     } else if let reason = try restore() {
       return finish(stopReason: reason)
     }
-    tell(.started(epochs: options.maxEpochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
+    let epochs = options.method == .linearProbe ? 1 : options.maxEpochs
+    tell(.started(epochs: epochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
     lastSave = now()
     let reason = options.method == .linearProbe ? try probe() : try trainEpochs()
     try saveEnd(reason)

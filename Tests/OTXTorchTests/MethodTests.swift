@@ -201,6 +201,36 @@ extension Training {
       #expect(try CheckpointFile.read(second.directory.bestCheckpoint).state["fc.weight"] == saved)
     }
 
+    /// What a random network says is tiny, and what is tiny in all features is no less worth.
+    @Test("the scale of features does not matter to a fit", arguments: [1, 1e-9, 1e6])
+    func scales(scale: Float) throws {
+      let count = 40
+      var features: [Float] = []
+      for index in 0..<count {
+        features += [
+          scale * (index % 2 == 0 ? 1.1 : 1), scale * Float(index % 5), 0, 3,
+        ]
+      }
+      let pixel = Image(size: ImageSize(height: 1, width: 1))
+      let samples = LinearProbe<MultiClassClassification>.Samples(
+        features: try Tensor(features, shape: [count, 4]),
+        entities: (0..<count).map { index in
+          .init(
+            image: pixel,
+            frame: ImageFrame(itemID: "\(index)", originalSize: pixel.size),
+            label: index % 2
+          )
+        }
+      )
+      let model = ImageClassifier(network: try ResNet(labelCount: 2))
+      let fit = try LinearProbe(model: model, seed: 0)
+        .fit(samples, validation: samples, outputCount: 2)
+      let logits = try samples.features.linear(fit.weight, bias: fit.bias).floats()
+      for index in 0..<count {
+        #expect((logits[2 * index + 1] > logits[2 * index]) == (index % 2 == 1), "\(index)")
+      }
+    }
+
     @Test("a probe refuses a model without a last linear layer")
     func noProbe() throws {
       var options = plainOptions(epochs: 1)

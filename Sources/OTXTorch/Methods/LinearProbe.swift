@@ -52,8 +52,10 @@ struct LinearProbe<Kind: VisionTask> {
   func fit(_ train: Samples, validation: Samples, outputCount: Int) throws -> Fit {
     let mean = try train.features.mean(dims: [0])
     let centred = try train.features - mean
-    // A feature that never changes says nothing; it is not to be blown up either.
-    let deviation = try (centred * centred).mean(dims: [0]).sqrt().clamp(min: 1e-4)
+    let spread = try (centred * centred).mean(dims: [0]).sqrt()
+    // A feature that never changes says nothing; it is not to be blown up either. What is little is
+    // seen by the others: those of a random network are tiny together.
+    let deviation = try spread.maximum(spread.mean() * 1e-3).clamp(min: 1e-30)
     func standardised(_ samples: Samples) throws -> Samples {
       Samples(
         features: try (samples.features - mean) / deviation,
