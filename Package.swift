@@ -29,6 +29,7 @@ let argumentParser = Target.Dependency.product(
   package: "swift-argument-parser"
 )
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -40,6 +41,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -53,6 +55,7 @@ let package = Package(
     ),
     .plugin(name: "EmbedRecipes", capability: .buildTool()),
     module("OTXReport", ["OTXCore"]),
+    module("OTXTuning", [grdb]),
 
     // Pictures: C libraries of the system.
     .systemLibrary(
@@ -129,6 +132,7 @@ let package = Package(
     tests("OTXCoreTests", ["OTXCore"]),
     tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
+    .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
