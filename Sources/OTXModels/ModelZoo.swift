@@ -8,6 +8,7 @@ public enum ModelZoo {
   /// In the order of `otx find`.
   public static let models: [any ModelEntry] =
     ImageClassifier.entries(of: backbones) + [
+      LinearClassifier.entry,
       ATSS.mobileNetV2,
       SSD.mobileNetV2,
       YOLOX.tiny,
@@ -20,6 +21,11 @@ public enum ModelZoo {
     + MobileNetV2.entries
     + MobileNetV3.entries
     + CSPDarknet.entries
+    + VisionTransformer.entries
+    + ConvNeXt.entries
+    + SwinTransformer.entries
+    + CSPNeXt.entries
+    + OSNet.entries
 
   /// Backbones with levels of every one of `strides`, `own` first.
   static func backbones(withStrides strides: [Int], own: String) -> [String] {
@@ -70,8 +76,11 @@ public enum ModelZoo {
 
   /// Builds a backbone without a classifier, with random weights.
   ///
+  /// - Parameters:
+  ///   - name: As in ``backbones``.
+  ///   - size: Of the pictures it will see; its descriptor's unless given.
   /// - Throws: ``ConfigurationError/unknownName(_:kind:known:)``, `TensorError`.
-  public static func makeBackbone(_ name: String) throws -> any Backbone {
+  public static func makeBackbone(_ name: String, for size: ImageSize? = nil) throws -> any Backbone {
     guard let entry = backbones.first(where: { $0.name == name }) else {
       throw ConfigurationError.unknownName(
         name,
@@ -79,7 +88,7 @@ public enum ModelZoo {
         known: backbones.map(\.name)
       )
     }
-    return try entry.make()
+    return try entry.make(for: size)
   }
 }
 

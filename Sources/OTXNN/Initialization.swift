@@ -19,8 +19,18 @@ public enum Initialization: Sendable {
   case xavierNormal
   case xavierUniform
 
+  /// Whether values are drawn at all.
+  ///
+  /// A large network's draws take seconds; where its weights come from elsewhere they are for nothing.
+  @TaskLocal package static var drawsNumbers = true
+
+  private var isConstant: Bool {
+    if case .constant = self { true } else { false }
+  }
+
   /// Overwrites the parameter's values.
   public func apply(to parameter: Parameter) throws(TensorError) {
+    guard isConstant || Initialization.drawsNumbers else { return }
     let weight = parameter.value
     let (fanIn, fanOut) = Self.fans(of: weight.shape)
     func spread(_ fan: Fan, _ slope: Double) -> Double {

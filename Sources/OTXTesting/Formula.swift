@@ -6,23 +6,50 @@ public import OTXCore
 public enum Formula {
   /// White noise in `-1 ..< 1`: element `i` is a function of `(i, k)` only (32-bit integer hash).
   public static func noise(count: Int, k: Int) -> [Double] {
-    let offset = UInt32(truncatingIfNeeded: k &* 0x85EB_CA77 &+ 0x1656_67B1)
-    return (0..<count).map { i in
-      var h = UInt32(truncatingIfNeeded: i) &* 0x9E37_79B1 &+ offset
-      h ^= h >> 15
-      h &*= 0x2C1B_3C6D
-      h ^= h >> 12
-      h &*= 0x297A_2D39
-      h ^= h >> 15
-      return Double(h) / 2_147_483_648 - 1
+    let offset = Formula.offset(k)
+    return (0..<count).map { Double(hash($0, offset)) / 2_147_483_648 - 1 }
+  }
+
+  /// `shift + scale * noise`, in a plain loop: tests fill networks of many millions of weights, and
+  /// are not optimised.
+  private static func noise(
+    _ shape: [Int],
+    k: Int,
+    scale: Double,
+    shift: Double = 0
+  ) -> [Float] {
+    let (count, offset) = (shape.reduce(1, *), Formula.offset(k))
+    return [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+      guard let values = buffer.baseAddress else { return }
+      var i = 0
+      while i < count {
+        let noise = Double(hash(i, offset)) / 2_147_483_648 - 1
+        (values + i).initialize(to: Float(shift + scale * noise))
+        i &+= 1
+      }
+      initializedCount = count
     }
+  }
+
+  private static func offset(_ k: Int) -> UInt32 {
+    UInt32(truncatingIfNeeded: k &* 0x85EB_CA77 &+ 0x1656_67B1)
+  }
+
+  private static func hash(_ i: Int, _ offset: UInt32) -> UInt32 {
+    var h = UInt32(truncatingIfNeeded: i) &* 0x9E37_79B1 &+ offset
+    h ^= h >> 15
+    h &*= 0x2C1B_3C6D
+    h ^= h >> 12
+    h &*= 0x297A_2D39
+    h ^= h >> 15
+    return h
   }
 
   /// An input: noise in `-1 ..< 1`.
   ///
   /// Inputs use `k` from 1000 on, weights their index in the state dictionary.
   public static func input(_ shape: [Int], k: Int = 1000) -> [Float] {
-    noise(count: shape.reduce(1, *), k: k).map { Float($0) }
+    noise(shape, k: k, scale: 1)
   }
 
   /// Integers in `0 ..< below`.
@@ -37,16 +64,14 @@ public enum Formula {
   /// Two and more axes: noise times `sqrt(6 / fan-in)`. `running_var`, scalars and one-axis
   /// `weight`: `1 + 0.1 * noise`. Everything else: `0.1 * noise`.
   public static func weight(_ name: String, _ shape: [Int], k: Int) -> [Float] {
-    let count = shape.reduce(1, *)
-    let values = noise(count: count, k: k)
     if shape.count >= 2 {
-      let scale = (6 / Double(count / shape[0])).squareRoot()
-      return values.map { Float($0 * scale) }
+      let fanIn = shape.dropFirst().reduce(1, *)
+      return noise(shape, k: k, scale: (6 / Double(fanIn)).squareRoot())
     }
     if name.hasSuffix("running_var") || name.hasSuffix("weight") || shape.isEmpty {
-      return values.map { Float(1 + 0.1 * $0) }
+      return noise(shape, k: k, scale: 0.1, shift: 1)
     }
-    return values.map { Float(0.1 * $0) }
+    return noise(shape, k: k, scale: 0.1)
   }
 
   /// A whole state dictionary with the names, shapes and types of `state`: floating entries by

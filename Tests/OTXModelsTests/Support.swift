@@ -43,7 +43,7 @@ struct GoldenGradient: Decodable {
 }
 
 extension ParameterTree {
-  /// Fills the weights as `common.py` does; `keeping` names entries that stay.
+  /// Fills the weights as `common.py` does; `keeping` names entries that stay, as tables of indices do.
   func fillByFormula(keeping kept: Set<String> = []) throws {
     var filled: [(name: String, value: Tensor)] = []
     for (index, entry) in stateDictionary().enumerated() where !kept.contains(entry.name) {
@@ -51,7 +51,7 @@ extension ParameterTree {
       let value =
         entry.value.dtype == .float32
         ? try Tensor(Formula.weight(entry.name, shape, k: index), shape: shape)
-        : try Tensor.zeros(shape, dtype: entry.value.dtype)
+        : entry.value
       filled.append((entry.name, value))
     }
     try loadStateDictionary(filled, strict: kept.isEmpty)

@@ -6,7 +6,8 @@ needs torch, torchvision and timm. Networks have three labels. A file holds a di
 dictionary's names and shapes with a mark every 25 entries (so that a test says where the first
 difference is), parameters, multiply-adds, and the numbers of a step on pictures of `size`: logits,
 loss and gradients with running statistics (in 64 bits: through the moments of a batch of two they
-have no stable digits), the loss and what becomes of the running statistics in training mode.
+have no stable digits), the loss and what becomes of the running statistics in training mode. A
+backbone without a classifier is looked at through a linear one on its last level.
 """
 
 import json
@@ -16,7 +17,9 @@ import timm
 import torch
 import torchvision
 from torch import nn
+from torchvision.models.swin_transformer import ShiftedWindowAttention
 
+from backbones_reference import CSPNeXt, OSNet
 from common import REPOSITORY, fill, formula_input, number
 from yolox_reference import CSPDarknet
 
@@ -27,7 +30,19 @@ TV = torchvision.models
 def plain(name, build, size=(64, 64), default=(224, 224)):
     """A row: what users type, how it is built with 3 labels, the pictures of the numbers, and the
     input size of the published weights."""
-    return name, build, size, default
+    return name, lambda _: build(), size, default, True
+
+
+def structure_only(name, build, default=(224, 224)):
+    """A large variant of a network whose numbers are compared already."""
+    return name, lambda _: build(), (64, 64), default, False
+
+
+def vit(name, published, size=(48, 80), numbers=True):
+    """A vision transformer of timm: its weights depend on the pictures' size."""
+    def build(img_size):
+        return timm.create_model(published, img_size=img_size, num_classes=3)
+    return name, build, size, (224, 224), numbers
 
 
 ROWS = [
@@ -36,6 +51,27 @@ ROWS = [
     plain("mobilenet_v3_large", lambda: TV.mobilenet_v3_large(num_classes=3)),
     plain("cspdarknet_tiny", lambda: CSPDarknet(0.33, 0.375), default=(416, 416)),
     plain("cspdarknet_s", lambda: CSPDarknet(0.33, 0.5), default=(640, 640)),
+
+    vit("vit_tiny", "vit_tiny_patch16_224"),
+    vit("vit_small", "vit_small_patch16_224", numbers=False),
+    vit("vit_base", "vit_base_patch16_224", numbers=False),
+    vit("deit_tiny", "deit_tiny_patch16_224", numbers=False),
+    vit("deit_small", "deit_small_patch16_224", numbers=False),
+    vit("deit_base", "deit_base_patch16_224", numbers=False),
+    vit("dinov2_small", "vit_small_patch14_dinov2", size=(42, 70)),
+    vit("dinov2_small_reg", "vit_small_patch14_reg4_dinov2", size=(42, 70)),
+    vit("dinov2_base", "vit_base_patch14_dinov2", size=(42, 70), numbers=False),
+    vit("dinov2_base_reg", "vit_base_patch14_reg4_dinov2", size=(42, 70), numbers=False),
+    plain("convnext_tiny", lambda: TV.convnext_tiny(num_classes=3)),
+    structure_only("convnext_small", lambda: TV.convnext_small(num_classes=3)),
+    structure_only("convnext_base", lambda: TV.convnext_base(num_classes=3)),
+    # Several windows and padding in the first two stages, a single window in the others.
+    plain("swin_t", lambda: TV.swin_t(num_classes=3), size=(64, 128)),
+    structure_only("swin_s", lambda: TV.swin_s(num_classes=3)),
+    plain("cspnext_tiny", lambda: CSPNeXt(0.167, 0.375)),
+    plain("cspnext_s", lambda: CSPNeXt(0.33, 0.5)),
+    plain("osnet_x1_0", lambda: OSNet(3), size=(128, 64)),
+
 ]
 
 
@@ -47,10 +83,15 @@ def multiply_adds(model, size):
         nonlocal total
         if isinstance(module, nn.Conv2d):
             total += output[0].numel() * module.weight[0].numel()
-        else:
+        elif isinstance(module, nn.Linear):
             total += output[0].numel() * module.weight.shape[1]
+        else:
+            # torchvision's Swin calls its two layers as functions, on whole windows.
+            windows = [-(-side // window) * window
+                       for side, window in zip(inputs[0].shape[1:3], module.window_size)]
+            total += windows[0] * windows[1] * (module.qkv.weight.numel() + module.proj.weight.numel())
 
-    layers = (nn.Conv2d, nn.Linear)
+    layers = (nn.Conv2d, nn.Linear, ShiftedWindowAttention)
     hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, layers)]
     model.eval()
     with torch.no_grad():
@@ -72,12 +113,26 @@ def structure(model):
     return {"tensorCount": len(entries), "marks": marks}
 
 
+class LinearClassifier(nn.Module):
+    """The means of a backbone's last level and one linear layer."""
+
+    def __init__(self, backbone, channels, label_count):
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(channels, label_count)
+
+    def forward(self, x):
+        return self.head(self.backbone(x)[-1].mean((2, 3)))
+
+
 def values(tensor, limit):
     return [number(v) for v in tensor.detach().flatten()[:limit]]
 
 
 def numbers(model, size):
-    fill(model)
+    # Tables of indices are part of the network.
+    indices = {n: t.clone() for n, t in model.state_dict().items() if not t.is_floating_point()}
+    fill(model).load_state_dict(indices, strict=False)
     x, labels = formula_input((2, 3, *size)), torch.tensor([1, 2])
     model.double().eval()
     logits = model(x.double())
@@ -108,19 +163,22 @@ def numbers(model, size):
 def main():
     OUT.mkdir(exist_ok=True)
     chosen = set(sys.argv[1:])
-    for name, build, size, default in ROWS:
+    for name, build, size, default, has_numbers in ROWS:
         if chosen and name not in chosen:
             continue
         torch.manual_seed(0)
-        model = build()
+        model = build(default)
         result = structure(model) | {
             "parameterCount": sum(p.numel() for p in model.parameters()),
             "multiplyAdds": multiply_adds(model, default),
             "defaultSize": default, "size": size,
         }
-        with torch.no_grad():
-            is_classifier = isinstance(model.eval()(torch.zeros(1, 3, *size)), torch.Tensor)
-        if is_classifier:
+        if has_numbers:
+            model = build(size)
+            with torch.no_grad():
+                output = model.eval()(torch.zeros(1, 3, *size))
+            if not isinstance(output, torch.Tensor):
+                model = LinearClassifier(model, output[-1].shape[1], 3)
             result["numbers"] = numbers(model, size)
         text = json.dumps(result, separators=(",", ":"))
         (OUT / f"{name}.json").write_text(text + "\n")

@@ -10,6 +10,7 @@ import json
 
 import torch
 import torchvision
+from timm.layers import resample_abs_pos_embed
 from torch import nn
 
 from common import REPOSITORY, fill, formula_input, number
@@ -69,12 +70,34 @@ def statistics(model, names):
     return {n: numbers(state[n], 8) for n in names}
 
 
+def linear_classifier(label_count):
+    """A linear layer on MobileNetV3's last inverted residual."""
+    backbone = nn.Sequential()
+    backbone.features = torchvision.models.mobilenet_v3_large().features[:-1]
+    model = nn.Sequential()
+    model.backbone = backbone
+    model.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model.head = nn.Linear(160, label_count)
+    return model
+
+
+def positions():
+    """Position tables for another grid, smaller and larger, with and without a class token."""
+    cases = []
+    for sides, prefix, grid in ((5, 1, (3, 4)), (4, 0, (6, 5)), (3, 1, (3, 3))):
+        table = formula_input((1, prefix + sides * sides, 3))
+        values = resample_abs_pos_embed(table, grid, num_prefix_tokens=prefix)
+        cases.append({"count": table.shape[1], "prefixCount": prefix, "grid": grid, "values": numbers(values)})
+    write("positions", cases)
+
+
 def structures():
     result = {}
     for label_count in (3,):
         result["resnet18"] = structure(torchvision.models.resnet18(num_classes=label_count), (224, 224))
         result["mobilenet_v3_large"] = structure(
             torchvision.models.mobilenet_v3_large(num_classes=label_count), (224, 224))
+        result["linear_classifier"] = structure(linear_classifier(label_count), (224, 224))
         result["atss_mobilenetv2"] = structure(ATSS(label_count), (800, 992))
         result["ssd_mobilenetv2"] = structure(SSD(label_count, 864, 864), (864, 864))
         result["yolox_tiny"] = structure(YOLOX(label_count, 0.33, 0.375), (416, 416))
@@ -200,6 +223,7 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     OUT.mkdir(parents=True, exist_ok=True)
     structures()
+    positions()
     detectors()
     yolox()
     assignments()

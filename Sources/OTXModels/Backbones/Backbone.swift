@@ -31,10 +31,8 @@ extension Backbone {
 /// A backbone that can be built by name.
 public struct BackboneEntry: Sendable {
   public let descriptor: BackboneDescriptor
-  /// Builds it without a classifier, with random weights.
-  public let make: @Sendable () throws -> any Backbone
-  /// Builds it with a classifier of as many labels; `nil` for a network that has none.
-  let makeClassifier: (@Sendable (_ labelCount: Int) throws -> any ImageClassifierNetwork)?
+  private let build: @Sendable (ImageSize) throws -> any Backbone
+  private let buildClassifier: (@Sendable (Int, ImageSize) throws -> any ImageClassifierNetwork)?
 
   /// A backbone without a classifier of its own.
   public init(
@@ -44,8 +42,8 @@ public struct BackboneEntry: Sendable {
     var descriptor = descriptor
     descriptor.hasClassifier = false
     self.descriptor = descriptor
-    self.make = make
-    makeClassifier = nil
+    build = { _ in try make() }
+    buildClassifier = nil
   }
 
   /// A network that is a classifier, and a backbone when it is built without labels.
@@ -53,20 +51,47 @@ public struct BackboneEntry: Sendable {
     _ descriptor: BackboneDescriptor,
     make: @escaping @Sendable (_ labelCount: Int?) throws -> any ImageClassifierNetwork
   ) -> BackboneEntry {
+    BackboneEntry(classifier: descriptor) { labelCount, _ in try make(labelCount) }
+  }
+
+  /// As ``classifier(_:make:)``, where weights depend on the input's size.
+  public static func sizedClassifier(
+    _ descriptor: BackboneDescriptor,
+    make:
+      @escaping @Sendable (_ labelCount: Int?, _ size: ImageSize) throws
+      -> any ImageClassifierNetwork
+  ) -> BackboneEntry {
     BackboneEntry(classifier: descriptor, make: make)
   }
 
   private init(
     classifier descriptor: BackboneDescriptor,
-    make: @escaping @Sendable (_ labelCount: Int?) throws -> any ImageClassifierNetwork
+    make: @escaping @Sendable (_ labelCount: Int?, ImageSize) throws -> any ImageClassifierNetwork
   ) {
     var descriptor = descriptor
     descriptor.hasClassifier = true
     self.descriptor = descriptor
-    self.make = { try make(nil) }
-    makeClassifier = { try make($0) }
+    build = { try make(nil, $0) }
+    buildClassifier = { try make($0, $1) }
   }
 
   /// The name users type: `mobilenet_v2`.
   public var name: String { descriptor.name }
+
+  /// Builds it without a classifier, with random weights.
+  ///
+  /// - Parameter size: Of the pictures it will see; the descriptor's unless given.
+  public func make(for size: ImageSize? = nil) throws -> any Backbone {
+    try build(size ?? descriptor.preprocessing.inputSize)
+  }
+
+  /// Builds it with a classifier of as many labels.
+  ///
+  /// - Returns: `nil` for a network that has none.
+  func makeClassifier(
+    labelCount: Int,
+    for size: ImageSize? = nil
+  ) throws -> (any ImageClassifierNetwork)? {
+    try buildClassifier?(labelCount, size ?? descriptor.preprocessing.inputSize)
+  }
 }

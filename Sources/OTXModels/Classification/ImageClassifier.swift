@@ -66,24 +66,25 @@ public final class ImageClassifier: LogitsTrainable, LossConfigurable {
 extension ImageClassifier {
   /// The zoo's lines: every backbone that has a classifier is a model by its own name.
   static func entries(of backbones: [BackboneEntry]) -> [any ModelEntry] {
-    backbones.compactMap { entry in
-      entry.makeClassifier.map { make in
-        let backbone = entry.descriptor
-        return ZooModel<MultiClassClassification>(
-          ModelDescriptor(
-            name: backbone.name,
-            title: backbone.title,
-            task: .multiClassClassification,
-            backbones: [backbone.name],
-            preprocessing: backbone.preprocessing,
-            sizeMultiple: backbone.sizeMultiple,
-            hasDynamicSize: backbone.hasDynamicSize,
-            parameterCount: backbone.parameterCount,
-            gigaMultiplyAdds: backbone.gigaMultiplyAdds
-          )
-        ) { info in
-          ImageClassifier(network: try make(info.labels.count))
-        }
+    backbones.filter(\.descriptor.hasClassifier).map { entry in
+      let backbone = entry.descriptor
+      return ZooModel<MultiClassClassification>(
+        ModelDescriptor(
+          name: backbone.name,
+          title: backbone.title,
+          task: .multiClassClassification,
+          backbones: [backbone.name],
+          preprocessing: backbone.preprocessing,
+          sizeMultiple: backbone.sizeMultiple,
+          hasDynamicSize: backbone.hasDynamicSize,
+          parameterCount: backbone.parameterCount,
+          gigaMultiplyAdds: backbone.gigaMultiplyAdds
+        )
+      ) { info in
+        let size = info.preprocessing.inputSize
+        guard let network = try entry.makeClassifier(labelCount: info.labels.count, for: size)
+        else { throw ModelError.noClassifier }
+        return ImageClassifier(network: network)
       }
     }
   }

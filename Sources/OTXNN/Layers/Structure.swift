@@ -64,6 +64,15 @@ public final class Flatten: Layer {
   }
 }
 
+/// The axes in another order: `[0, 2, 3, 1]` moves channels last.
+package final class Permute: Layer {
+  package let dims: [Int]
+  package init(_ dims: [Int]) { self.dims = dims }
+  package func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try input.permute(dims)
+  }
+}
+
 /// Zeroes elements with `probability` while training and scales the others up.
 public final class Dropout: Layer, ModeAware {
   public let probability: Double
