@@ -79,8 +79,10 @@ public enum ModelZoo {
   /// - Parameters:
   ///   - name: As in ``backbones``.
   ///   - size: Of the pictures it will see; its descriptor's unless given.
-  /// - Throws: ``ConfigurationError/unknownName(_:kind:known:)``, `TensorError`.
-  public static func makeBackbone(_ name: String, for size: ImageSize? = nil) throws -> any Backbone {
+  /// - Returns: A backbone with its descriptor's levels.
+  /// - Throws: ``ModelError/mismatch(_:)`` for a size that the network cannot take, ``ConfigurationError/unknownName(_:kind:known:)``, `TensorError`.
+  public static func makeBackbone(_ name: String, for size: ImageSize? = nil) throws -> any Backbone
+  {
     guard let entry = backbones.first(where: { $0.name == name }) else {
       throw ConfigurationError.unknownName(
         name,

@@ -8,6 +8,7 @@ public protocol WeightResampling: ParameterTree {
   ///   - value: The published entry.
   ///   - name: Its name below this module.
   /// - Returns: `nil` for an entry that does not depend on the size, or cannot be brought to it.
+  /// - Throws: `TensorError`.
   func resample(_ value: Tensor, named name: String) throws(TensorError) -> Tensor?
 }
 

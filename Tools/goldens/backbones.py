@@ -30,17 +30,17 @@ TV = torchvision.models
 def plain(name, build, size=(64, 64), default=(224, 224)):
     """A row: what users type, how it is built with 3 labels, the pictures of the numbers, and the
     input size of the published weights."""
-    return name, lambda _: build(), size, default, True
+    return name, lambda _=None: build(), size, default, True
 
 
 def structure_only(name, build, default=(224, 224)):
     """A large variant of a network whose numbers are compared already."""
-    return name, lambda _: build(), (64, 64), default, False
+    return name, lambda _=None: build(), (64, 64), default, False
 
 
 def vit(name, published, size=(48, 80), numbers=True):
     """A vision transformer of timm: its weights depend on the pictures' size."""
-    def build(img_size):
+    def build(img_size=(224, 224)):
         return timm.create_model(published, img_size=img_size, num_classes=3)
     return name, build, size, (224, 224), numbers
 

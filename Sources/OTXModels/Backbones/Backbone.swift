@@ -81,6 +81,8 @@ public struct BackboneEntry: Sendable {
   /// Builds it without a classifier, with random weights.
   ///
   /// - Parameter size: Of the pictures it will see; the descriptor's unless given.
+  /// - Returns: A backbone with the descriptor's levels.
+  /// - Throws: ``ModelError/mismatch(_:)`` for a size that the network cannot take, `TensorError`.
   public func make(for size: ImageSize? = nil) throws -> any Backbone {
     try build(size ?? descriptor.preprocessing.inputSize)
   }

@@ -9,8 +9,9 @@ public import OTXTensor
 /// The last level is normalised, as the classifier reads it.
 public final class SwinTransformer: Backbone, ImageClassifierNetwork {
   public static let weightNames = ["normalization": "norm"]
-  /// The patches' embedding, then stages with a merging of 2×2 cells between each two. What flows is
-  /// `[N, H, W, C]`.
+  /// The patches' embedding, then stages with a merging of 2×2 cells between each two.
+  ///
+  /// What flows is `[N, H, W, C]`.
   public let features: [any Layer]
   public let normalization: LayerNorm
   /// `nil` in a backbone.
@@ -150,8 +151,9 @@ private final class SwinBlock: Layer {
   }
 }
 
-/// Attention within windows of 7×7 cells of `[N, H, W, C]`, with a learned bias for each relative
-/// position. Maps that windows do not fill are padded with zeros.
+/// Attention within windows of 7×7 cells, with a learned bias for each relative position.
+///
+/// Maps `[N, H, W, C]` that windows do not fill are padded with zeros.
 private final class WindowAttention: Layer {
   static let weightNames = [
     "biases": "relative_position_bias_table", "biasIndices": "relative_position_index",

@@ -271,8 +271,10 @@ extension VisionTransformer: WeightResampling {
   /// - Parameters:
   ///   - table: `[1, P + S * S, D]`, of a square grid.
   ///   - prefixCount: `P`, entries that belong to no patch and stay.
-  ///   - height: Of the grid, in patches; likewise `width`.
+  ///   - height: Of the grid, in patches.
+  ///   - width: Likewise.
   /// - Returns: `[1, P + height * width, D]`; `nil` where the table is of no square grid.
+  /// - Throws: `TensorError`.
   public static func resample(
     positions table: Tensor,
     prefixCount: Int,
