@@ -182,6 +182,16 @@ public struct AutoConfigurator: Sendable {
         reason: "\(epochCount) epochs from random weights: the rate falls over all of them"
       )
     )
+    if !explicit.contains("batchNormMomentum"), recipe.training.batchNormMomentum == 0 {
+      recipe.training.batchNormMomentum = 0.1
+      decisions.append(
+        Decision(
+          setting: "batchNormMomentum",
+          value: "0.1",
+          reason: "running moments have \(stepCount) steps to settle in"
+        )
+      )
+    }
     guard !explicit.contains("emaDecay"), recipe.training.emaDecay == 0 else { return }
     recipe.training.emaDecay = 0.998
     decisions.append(

@@ -92,6 +92,7 @@ private struct Limit {
     .atLeast(1, "gradientAccumulation") { Double($0.training.gradientAccumulation) },
     .atLeast(0, "checkpoint.intervalMinutes") { $0.training.checkpoint.intervalMinutes },
     .atLeast(0, "gradientClip") { $0.training.gradientClip },
+    .share("batchNormMomentum") { $0.training.batchNormMomentum },
     .within(0..<1, "emaDecay") { $0.training.emaDecay },
     .above(0, "validationInterval") { $0.training.validationInterval },
     .atLeast(0, "data.workerCount") { Double($0.data.workerCount) },

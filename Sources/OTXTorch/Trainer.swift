@@ -86,6 +86,11 @@ final class Trainer<Kind: VisionTask> {
     schedule = Trainer.schedule(options, adaptive, stepsPerEpoch: stepsPerEpoch)
     optimizer = try options.optimizer.optimizer(for: model.module)
     try Trainer.configureLoss(of: model, options.loss)
+    if options.batchNormMomentum > 0 {
+      for (_, module) in model.module.modules() {
+        (module as? BatchNorm2d)?.momentum = options.batchNormMomentum
+      }
+    }
     averaged =
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
     machine = Machine(

@@ -109,6 +109,21 @@ extension Training {
       #expect(plain?.doubles() != [0, 0, 0, 0])
     }
 
+    @Test("running moments follow as fast as a recipe says")
+    func batchNormMomentum() throws {
+      func moments(_ momentum: Double) throws -> [Double] {
+        try Torch.seed(1)
+        let run = try TestRun()
+        var options = plainOptions(epochs: 1)
+        options.batchNormMomentum = momentum
+        // One step: the moments move from 0 once.
+        try run.train(SmallClassifier(labelCount: 2), options, data: classifierData(train: 2))
+        return try #require(run.last("state_dict", "normalization.running_mean")?.doubles())
+      }
+      let (own, slow) = (try moments(0), try moments(0.05))
+      expectClose(slow, own.map { $0 / 2 }, rtol: 1e-5)
+    }
+
     @Test("a frozen backbone stays as it is, to the bit; then it learns too")
     func frozenBackbone() throws {
       let model = try TwoPartClassifier()

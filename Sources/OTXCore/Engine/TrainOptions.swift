@@ -26,6 +26,11 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var gradientClip = 0.0
   /// Decay of the averaged weights, reached over the first steps; 0: none are kept.
   public var emaDecay = 0.0
+  /// How far each step moves the running moments of batch normalisation; 0: as the network's own.
+  ///
+  /// Networks that were published with 0.01 or less are meant for hundreds of thousands of steps: after
+  /// some hundred, their moments are still those of the first ones.
+  public var batchNormMomentum = 0.0
   /// Validates every so many epochs; a fraction validates several times an epoch.
   public var validationInterval = 1.0
   /// Lengthens the validation interval and shortens patience on small data sets.

@@ -17,7 +17,8 @@ public final class BatchNorm2d: Layer, ModeAware {
   /// Training batches that were seen, an `int64` scalar.
   public let batchCount: Buffer
   public let epsilon: Double
-  public let momentum: Double
+  /// How far a training batch moves the running moments towards its own.
+  public var momentum: Double
   public var isTraining = true
   /// Whether training uses and moves the running moments, as in a frozen backbone.
   public var isFrozen = false
