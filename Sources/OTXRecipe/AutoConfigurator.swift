@@ -117,6 +117,7 @@ public struct AutoConfigurator: Sendable {
     if isOurs, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)
     }
+    if isOurs, !explicit.contains("batchNormMomentum") { chooseMoments(&recipe, &decisions) }
     if isOurs { chooseSchedule(&recipe, profile, explicit, &decisions) }
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {
@@ -142,6 +143,25 @@ public struct AutoConfigurator: Sendable {
         setting: "optimizer",
         value: "adamw, learning rate 0.001",
         reason: "training starts from random weights; give --weights FILE to fine-tune"
+      )
+    )
+  }
+
+  /// Weights that begin at random change faster than running moments of 0.01 a step, which some
+  /// published networks have, can follow.
+  ///
+  /// MobileNetV3-large on crops of blood cells (2,804 pictures, 440 steps) gave one label for every
+  /// picture with its own, at a training loss near 0.
+  private func chooseMoments(_ recipe: inout Recipe, _ decisions: inout [Decision]) {
+    guard ["auto", "none"].contains(recipe.weights), recipe.training.batchNormMomentum == 0 else {
+      return
+    }
+    recipe.training.batchNormMomentum = 0.1
+    decisions.append(
+      Decision(
+        setting: "batchNormMomentum",
+        value: "0.1",
+        reason: "running moments follow weights that begin at random"
       )
     )
   }
@@ -182,16 +202,6 @@ public struct AutoConfigurator: Sendable {
         reason: "\(epochCount) epochs from random weights: the rate falls over all of them"
       )
     )
-    if !explicit.contains("batchNormMomentum"), recipe.training.batchNormMomentum == 0 {
-      recipe.training.batchNormMomentum = 0.1
-      decisions.append(
-        Decision(
-          setting: "batchNormMomentum",
-          value: "0.1",
-          reason: "running moments have \(stepCount) steps to settle in"
-        )
-      )
-    }
     guard !explicit.contains("emaDecay"), recipe.training.emaDecay == 0 else { return }
     recipe.training.emaDecay = 0.998
     decisions.append(
