@@ -66,7 +66,8 @@ enum InitialWeights: Sendable, Equatable {
       fileNames[name] = entry.name
       state.append((name, try Tensor(entry.value)))
     }
-    let report = try module.loadStateDictionary(state, strict: false)
+    // Learned positions of pictures of another size.
+    let report = try module.loadStateDictionary(module.resampling(state).state, strict: false)
     let table = InitialWeights.table(of: report, file.state, own, fileNames)
     let line = summary(table, file, matching, url)
     return Report(

@@ -97,6 +97,33 @@ extension Training {
       #expect(try value.arrayBuffer() == own[String(name.dropFirst("backbone.".count))])
     }
 
+    @Test("learned positions of pictures of another size are resampled")
+    func positions() throws {
+      func network(_ side: Int) throws -> VisionTransformer {
+        try VisionTransformer(
+          .init(features: 12, depth: 1),
+          inputSize: ImageSize(height: side, width: side),
+          labelCount: nil
+        )
+      }
+      let folder = try TemporaryFolder()
+      let published = StateDictionary(
+        try network(64).stateDictionary().map {
+          .init(name: $0.name, value: try $0.value.arrayBuffer())
+        }
+      )
+      let url = try write(published, folder)
+      let model = try network(48)
+      let report = try InitialWeights.matching(url).load(into: model, model: "small")
+      let table = try #require(report.table)
+      #expect(table.count(.matched) == table.rows.count)
+      // The class token's position stays.
+      let found = try model.positions.value.floats()
+      let expected = try Tensor(try #require(published["pos_embed"])).floats()
+      #expect(found.count == 10 * 12)
+      #expect(found.prefix(12) == expected.prefix(12))
+    }
+
     /// `state` under other names.
     private func renamed(
       _ state: StateDictionary,

@@ -287,7 +287,7 @@ extension VisionTransformer: WeightResampling {
     guard side * side == count else { return nil }
     let grid = try table.slice(dim: 1, from: prefixCount).to(.float32)
       .unflatten(dim: 1, [side, side]).permute([0, 3, 1, 2])
-      .upsampleBicubic(size: Size2D(height: height, width: width), antialias: true)
+      .upsampleBicubic(size: Size2D(height: height, width: width))
       .permute([0, 2, 3, 1]).flatten(startDim: 1, endDim: 2).to(table.dtype)
     return try .cat([table.narrow(dim: 1, start: 0, length: prefixCount), grid], dim: 1)
   }

@@ -4,8 +4,7 @@ public import OTXTensor
 
 /// The means of a backbone's last level and one linear layer: a classifier on any backbone.
 ///
-/// Weights are `backbone.…`, `head.weight` and `head.bias`. Where labels are several or in a tree, the
-/// linear layer has as many outputs as ``ImageClassifier`` asks for.
+/// Weights are `backbone.…`, `head.weight` and `head.bias`.
 public final class LinearClassifier: ImageClassifierNetwork {
   public let backbone: any Backbone
   public let head: Linear

@@ -14,8 +14,7 @@ extension Operator {
   static let adaptiveMaxPool2d = Operator("adaptive_max_pool2d")
   static let upsampleNearest = Operator("upsample_nearest2d", "vec")
   static let upsampleBilinear = Operator("upsample_bilinear2d", "vec")
-  static let upsampleBicubic = Operator("upsample_bicubic2d", "vec")
-  static let upsampleBicubicAntialias = Operator("_upsample_bicubic2d_aa", "vec")
+  static let upsampleBicubic = Operator("_upsample_bicubic2d_aa", "vec")
   static let pixelShuffle = Operator("pixel_shuffle")
   static let attention = Operator("scaled_dot_product_attention")
   static let nms = Operator("torchvision::nms")
@@ -279,15 +278,12 @@ extension Tensor {
       [.tensor(self), .none, .bool(alignCorners), .doubles([scale, scale])]
     )
   }
-  /// To a size by cubic polynomials, for tables of weights; pictures are resized before they are
-  /// tensors.
+  /// To a size by cubic polynomials, each element a mean of what it covers where the result is
+  /// smaller.
   ///
-  /// - `antialias`: Whether each new element is a mean of what it covers when the result is smaller.
-  package func upsampleBicubic(size: Size2D, antialias: Bool) throws(TensorError) -> Tensor {
-    try call(
-      antialias ? .upsampleBicubicAntialias : .upsampleBicubic,
-      [.tensor(self), .size(size), .bool(false), .none]
-    )
+  /// For tables of weights; pictures are resized before they are tensors.
+  package func upsampleBicubic(size: Size2D) throws(TensorError) -> Tensor {
+    try call(.upsampleBicubic, [.tensor(self), .size(size), .bool(false), .none])
   }
   /// Channels moved into space: `[N, C * r², H, W]` becomes `[N, C, H * r, W * r]`.
   public func pixelShuffle(_ factor: Int) throws(TensorError) -> Tensor {
