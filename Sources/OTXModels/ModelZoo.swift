@@ -20,6 +20,11 @@ public enum ModelZoo {
     ResNet.entries
     + MobileNetV2.entries
     + MobileNetV3.entries
+    + MobileNetV4.entries
+    + EfficientNet.entries
+    + RegNet.entries
+    + ShuffleNetV2.entries
+    + DenseNet.entries
     + CSPDarknet.entries
     + VisionTransformer.entries
     + ConvNeXt.entries

@@ -17,6 +17,12 @@ extension ParameterTree {
   public static var weightNames: [String: String] { [:] }
 }
 
+/// A tree that names its children itself instead of by its properties.
+public protocol NamedChildren: ParameterTree {
+  /// In the order of PyTorch's `state_dict`.
+  var namedChildren: [(name: String, child: any ParameterTree)] { get }
+}
+
 /// A part of a network: it maps an input to an output and owns parameters and other modules.
 public protocol Module: ParameterTree {
   associatedtype Input

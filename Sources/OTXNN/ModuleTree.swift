@@ -26,6 +26,9 @@ private func join(_ path: String, _ name: String) -> String {
 extension ParameterTree {
   /// Parameters, buffers and modules one level down, in declaration order.
   private var children: [(name: String, child: Child)] {
+    if let named = self as? any NamedChildren {
+      return named.namedChildren.map { ($0.name, .tree($0.child)) }
+    }
     let names = Self.weightNames
     var found: [(name: String, child: Child)] = []
     for property in Mirror(reflecting: self).children {

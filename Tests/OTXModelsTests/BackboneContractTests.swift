@@ -1,3 +1,4 @@
+import Foundation
 import OTXCore
 import OTXNN
 import OTXOpenVINO
@@ -55,6 +56,40 @@ extension Models {
       #expect(own.subtracting(whole) == [])
     }
 
+    /// Sizes that are no multiples of the strides: each halving rounds up.
+    @Test(arguments: ModelZoo.backbones.filter { $0.descriptor.sizeMultiple == 4 }.map(\.name))
+    func oddSizesRoundUp(name: String) throws {
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      let backbone = try withoutDraws { try entry.make() }
+      backbone.setTraining(false)
+      let (height, width) = (44, 76)
+      let features = try noGrad { try backbone(.zeros([1, 3, height, width])) }
+      let expected = backbone.levels.map { level in
+        [1, level.channels] + [height, width].map { ($0 + level.stride - 1) / level.stride }
+      }
+      #expect(features.map(\.shape) == expected)
+    }
+
+    /// Random first values spread as the published network's, where Python looked at them; large
+    /// networks are of a family with a small one.
+    @Test(
+      arguments: ModelZoo.backbones.filter { $0.descriptor.parameterCount < 15_000_000 }.map(\.name)
+    )
+    func startsAsThePublishedNetwork(name: String) throws {
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      let golden = try BackboneGolden(of: name)
+      guard let deviations = golden.deviations,
+        let parameters = try entry.makeClassifier(labelCount: 3)?.parameters()
+      else { return }
+      for (name, deviation) in deviations {
+        let values = try #require(parameters.first { $0.name == name }).parameter.value
+        let own = try (values * values).mean().item().squareRoot()
+        // Both are samples; six standard deviations of their difference.
+        let rtol = 6 / Double(values.elementCount).squareRoot()
+        expectClose(own, deviation, rtol: rtol, atol: 1e-12, name)
+      }
+    }
+
     /// Every backbone with the levels that a detector needs works under it.
     @Test(arguments: ATSS.mobileNetV2.descriptor.backbones) func fitsADetector(name: String) throws
     {
@@ -93,64 +128,25 @@ private func withoutDraws<Result>(_ body: () throws -> Result) throws -> Result 
   try Initialization.$drawsNumbers.withValue(false) { try body() }
 }
 
-/// What `Tools/goldens/backbones.py` knows of one network of 3 labels.
-struct BackboneGolden: Decodable {
-  /// A name and a shape of the state dictionary, and where they stand.
-  struct Mark: Decodable {
-    var index: Int
-    var entry: String
-    /// FNV-1a of all entries up to this one.
-    var digest: String
-  }
-  var tensorCount: Int
-  var marks: [Mark]
-  var parameterCount: Int
-  var multiplyAdds: Int
-  /// The published input size, `[H, W]`.
-  var defaultSize: [Int]
-  /// The size of the pictures that the numbers below are of.
-  var size: [Int]
-  /// Absent for large variants of a network whose numbers are compared already.
-  var numbers: Numbers?
-
-  struct Numbers: Decodable {
-    var logits: [Double]
-    /// With running statistics, and its gradients.
-    var loss: Double
-    var gradients: [String: GoldenGradient]
-    /// With the batch's statistics, and what becomes of the running ones.
-    var trainingLoss: Double
-    var statistics: [String: [Double]]
-  }
-
+extension BackboneGolden {
   init(of name: String) throws {
-    self = try golden("backbones/\(name)", as: BackboneGolden.self)
+    try self.init(of: name, in: Bundle.module.bundleURL.appending(path: "Goldens/backbones"))
   }
 
   /// Names and shapes of the state dictionary, in order.
   func expectStructure(of network: any ParameterTree) {
-    let entries = network.stateDictionary().map { entry in
-      "\(entry.name) \(entry.value.shape.map(String.init).joined(separator: "x"))"
-    }
-    #expect(entries.count == tensorCount)
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    var marks = marks[...]
-    for (index, entry) in entries.enumerated() {
-      for byte in (entry + "\n").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-      guard let mark = marks.first, mark.index == index else { continue }
-      marks.removeFirst()
-      #expect(entry == mark.entry, "entry \(index)")
-      #expect(String(hash, radix: 16) == mark.digest, "an entry up to \(index) differs")
-    }
-    #expect(marks.isEmpty)
+    #expect(difference(of: network.stateDictionary().map { ($0.name, $0.value.shape) }) == nil)
   }
 
   func expectNumbers(of network: any ImageClassifierNetwork) throws {
     guard let numbers else { return }
     let model = ImageClassifier(network: network)
-    try network.fillByFormula()
-    let shape = [2, 3] + size
-    let images = try Tensor(Formula.input(shape), shape: shape).to(.channelsLast)
+    let state = network.stateDictionary()
+    let filled = numbers.weights(state.map { ($0.name, $0.value.shape, $0.value.dtype) })
+    try network.loadStateDictionary(
+      zip(state, filled).map { ($0.name, try $1.map { try Tensor($0) } ?? $0.value) }
+    )
+    let images = try Tensor(numbers.images(size)).to(.channelsLast)
     network.setTraining(false)
     let outputs = try noGrad { try model.outputs(images) }
     let scale = numbers.logits.map(abs).max() ?? 1

@@ -37,10 +37,7 @@ struct Structure: Decodable {
 }
 
 /// Some gradients of a step in Python.
-struct GoldenGradient: Decodable {
-  var norm: Double
-  var first: [Double]
-}
+typealias GoldenGradient = BackboneGolden.Gradient
 
 extension ParameterTree {
   /// Fills the weights as `common.py` does; `keeping` names entries that stay, as tables of indices do.

@@ -153,6 +153,8 @@ import Testing
     let other = Sequential(Identity(), try BatchNorm2d(6))
     let expected = try BatchNorm2d(6)(other(input)) + input
     expectClose(try sum.floats(), try expected.floats(), rtol: 1e-5, atol: 1e-6)
+    let rectified = try nested(input, adding: input, then: .relu)
+    expectClose(try rectified.floats(), try expected.relu().floats(), rtol: 1e-5, atol: 1e-6)
     // Evaluation goes through libtorch's own operators, which export knows.
     nested.setTraining(false)
     _ = try nested(input, adding: input)

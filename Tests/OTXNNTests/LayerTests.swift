@@ -241,6 +241,21 @@ import Testing
     #expect(none == [0, 0, 0, 0, 0, 0])
   }
 
+  @Test func stochasticDepthAddsToAShortcut() throws {
+    let depth = StochasticDepth(0.5)
+    let (x, shortcut) = (try formulaInput([64, 3]), try formulaInput([64, 3], k: 1))
+    let sum = try (depth(x, adding: shortcut) - shortcut).floats()
+    let values = try x.floats()
+    for row in stride(from: 0, to: sum.count, by: 3) {
+      let scale: Float = abs(sum[row]) < 1e-6 ? 0 : 2
+      expectClose(Array(sum[row..<(row + 3)]), values[row..<(row + 3)].map { $0 * scale })
+    }
+    #expect(depth.isDropping)
+    depth.setTraining(false)
+    #expect(!depth.isDropping)
+    expectClose(try depth(x, adding: shortcut).floats(), try (x + shortcut).floats())
+  }
+
   @Test func dropoutScalesWhatItKeeps() throws {
     let dropout = Dropout(0.25)
     let values = try dropout(Tensor.ones([4000])).floats()

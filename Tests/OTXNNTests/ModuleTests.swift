@@ -37,6 +37,31 @@ import Testing
     }
   }
 
+  @Test func layersHaveNamesThatNoPropertyCanHave() throws {
+    let layers = NamedSequential([
+      ("block1-0", try Conv2d(2, 2, kernelSize: 1)),
+      ("block1-1", NamedSequential([("norm", try BatchNorm2d(2)), ("act", ReLU())])),
+    ])
+    #expect(
+      Sequential(layers).parameters().map(\.name) == [
+        "0.block1-0.weight", "0.block1-0.bias", "0.block1-1.norm.weight", "0.block1-1.norm.bias",
+      ]
+    )
+    let input = try formulaInput([2, 2, 3, 3])
+    let halves = try layers(layers(input, layers: 0...0), layers: 1...1)
+    layers.setTraining(false)
+    #expect(try layers(input).shape == [2, 2, 3, 3])
+    #expect(try halves.floats().allSatisfy { $0 >= 0 })
+  }
+
+  @Test func firstValuesCanBeLeftOut() throws {
+    let layer = try Initialization.$drawsNumbers.withValue(false) {
+      try Conv2d(2, 2, kernelSize: 1)
+    }
+    #expect(try layer.weight.value.floats() == [0, 0, 0, 0])
+    #expect(try Conv2d(2, 2, kernelSize: 1).weight.value.floats().allSatisfy { $0 != 0 })
+  }
+
   @Test func namesAndOrderAreThoseOfAStateDict() throws {
     let state = try Block(hasShortcut: true).stateDictionary()
     #expect(

@@ -4,10 +4,11 @@
 
 needs torch, torchvision and timm. Networks have three labels. A file holds a digest of the state
 dictionary's names and shapes with a mark every 25 entries (so that a test says where the first
-difference is), parameters, multiply-adds, and the numbers of a step on pictures of `size`: logits,
-loss and gradients with running statistics (in 64 bits: through the moments of a batch of two they
-have no stable digits), the loss and what becomes of the running statistics in training mode. A
-backbone without a classifier is looked at through a linear one on its last level.
+difference is), parameters, multiply-adds, how far some of the random first values spread, and the
+numbers of a step on pictures of `size`: logits, loss and gradients with running statistics (in 64
+bits: through the moments of a batch of two they have no stable digits), the loss and what becomes
+of the running statistics in training mode. A backbone without a classifier is looked at through a
+linear one on its last level.
 """
 
 import json
@@ -20,7 +21,7 @@ from torch import nn
 from torchvision.models.swin_transformer import ShiftedWindowAttention
 
 from backbones_reference import CSPNeXt, OSNet
-from common import REPOSITORY, fill, formula_input, number
+from common import REPOSITORY, fill, fill_tiled, formula_input, number
 from yolox_reference import CSPDarknet
 
 OUT = REPOSITORY / "Tests/OTXModelsTests/Goldens/backbones"
@@ -46,9 +47,6 @@ def vit(name, published, size=(48, 80), numbers=True):
 
 
 ROWS = [
-    plain("resnet18", lambda: TV.resnet18(num_classes=3)),
-    plain("mobilenet_v2", lambda: TV.mobilenet_v2(num_classes=3)),
-    plain("mobilenet_v3_large", lambda: TV.mobilenet_v3_large(num_classes=3)),
     plain("cspdarknet_tiny", lambda: CSPDarknet(0.33, 0.375), default=(416, 416)),
     plain("cspdarknet_s", lambda: CSPDarknet(0.33, 0.5), default=(640, 640)),
 
@@ -73,6 +71,30 @@ ROWS = [
     plain("osnet_x1_0", lambda: OSNet(3), size=(128, 64)),
 
 ]
+
+# Convolutional networks of torchvision, else timm, with pictures on which no gradient hangs on
+# rounding.
+
+
+def published(name, side=224):
+    library = getattr(TV, name, None)
+
+    def build(_=None):
+        return library(num_classes=3) if library else timm.create_model(name, num_classes=3)
+    return name, build, (64, 64), (side, side), "steady"
+
+
+ROWS += [published(name) for name in [
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
+    "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "mobilenet_v2",
+    "mobilenet_v3_large", "mobilenet_v3_small",
+]]
+ROWS += [published(f"efficientnet_b{i}", side) for i, side in enumerate([224, 240, 288, 300, 380])]
+ROWS += [published(f"efficientnet_v2_{i}", side) for i, side in zip("sml", [384, 480, 480])]
+ROWS += [published(name) for name in [
+    "regnet_y_400mf", "regnet_y_1_6gf", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
+    "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "densenet121", "mobilenetv4_conv_small",
+]]
 
 
 def multiply_adds(model, size):
@@ -129,15 +151,59 @@ def values(tensor, limit):
     return [number(v) for v in tensor.detach().flatten()[:limit]]
 
 
-def numbers(model, size):
-    # Tables of indices are part of the network.
-    indices = {n: t.clone() for n, t in model.state_dict().items() if not t.is_floating_point()}
-    fill(model).load_state_dict(indices, strict=False)
-    x, labels = formula_input((2, 3, *size)), torch.tensor([1, 2])
-    model.double().eval()
-    logits = model(x.double())
+def spread(names, count):
+    """`count` of the names, evenly spaced, the first and the last among them."""
+    return [names[i] for i in sorted({round(j * (len(names) - 1) / (count - 1)) for j in range(count)})]
+
+
+def deviations(model):
+    """How far some of the random first values of convolutions and matrices spread around 0."""
+    state = model.state_dict()
+    weights = [n for n, v in state.items() if v.dim() >= 2 and v.numel() >= 500]
+    biases = [n[:-6] + "bias" for n in state if n.endswith("weight") and state[n].dim() >= 2]
+    biases = [n for n in biases if n in state]
+    chosen = spread(weights, 6) + (spread(biases, 3) if biases else [])
+    return {n: number(state[n].double().square().mean().sqrt()) for n in chosen}
+
+
+def step(model, x, labels):
+    model.zero_grad()
+    logits = model(x)
     loss = nn.functional.cross_entropy(logits, labels)
     loss.backward()
+    return logits, loss
+
+
+def steady_input(model, size, labels):
+    """The `k` of pictures whose gradients do not hang on rounding: in a network of rectifiers some
+    pictures bring a value so near to a corner that 32 bits put it on the other side."""
+    best = None
+    for k in range(1000, 1010):
+        x = formula_input((2, 3, *size), k)
+        norms = []
+        for kind in (torch.float64, torch.float32):
+            fill_tiled(model.to(kind).eval())
+            step(model, x.to(kind).contiguous(memory_format=torch.channels_last), labels)
+            grads = [p.grad for p in model.parameters() if p.grad is not None]
+            norms.append(torch.stack([g.double().norm() for g in grads]))
+        worst = ((norms[1] - norms[0]).abs() / norms[0].clamp(min=1e-12)).max().item()
+        if best is None or worst < best[0]:
+            best = (worst, k)
+        if worst < 2e-5:
+            break
+    print(f"  pictures {best[1]}: gradients of 32 and 64 bits differ by {best[0]:.1e}", flush=True)
+    return best[1]
+
+
+def numbers(model, size, is_steady):
+    labels = torch.tensor([1, 2])
+    k = steady_input(model, size, labels) if is_steady else 1000
+    # Tables of indices are part of the network.
+    indices = {n: t.clone() for n, t in model.state_dict().items() if not t.is_floating_point()}
+    (fill_tiled if is_steady else fill)(model.float()).load_state_dict(indices, strict=False)
+    x = formula_input((2, 3, *size), k)
+    model.double().eval()
+    logits, loss = step(model, x.double(), labels)
     parameters = [(n, p) for n, p in model.named_parameters() if p.grad is not None]
     chosen = sorted({round(i * (len(parameters) - 1) / 5) for i in range(6)})
     gradients = {
@@ -153,7 +219,7 @@ def numbers(model, size):
         training = nn.functional.cross_entropy(model(x), labels)
     running = [n for n in model.state_dict() if n.endswith(("running_mean", "running_var"))]
     kept = running[:2] + running[-2:]
-    return {
+    return ({"pictures": k} if is_steady else {}) | {
         "logits": values(logits, 6), "loss": number(loss), "gradients": gradients,
         "trainingLoss": number(training),
         "statistics": {n: values(model.state_dict()[n], 4) for n in kept},
@@ -174,12 +240,13 @@ def main():
             "defaultSize": default, "size": size,
         }
         if has_numbers:
+            result["deviations"] = deviations(model)
             model = build(size)
             with torch.no_grad():
                 output = model.eval()(torch.zeros(1, 3, *size))
             if not isinstance(output, torch.Tensor):
                 model = LinearClassifier(model, output[-1].shape[1], 3)
-            result["numbers"] = numbers(model, size)
+            result["numbers"] = numbers(model, size, has_numbers == "steady")
         text = json.dumps(result, separators=(",", ":"))
         (OUT / f"{name}.json").write_text(text + "\n")
         print(f"{name}: {result['parameterCount']:,} parameters, "

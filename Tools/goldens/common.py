@@ -68,6 +68,28 @@ def fill(module):
     return module
 
 
+PERIOD = 65521
+TABLE = noise(PERIOD, 0)
+
+
+def fill_tiled(module):
+    """`fill` for large networks: noise that repeats after a prime number of elements, and smaller
+    (`Sources/OTXTesting/TiledFormula.swift` is the other half and says why)."""
+    state = module.state_dict()
+    for k, (name, tensor) in enumerate(state.items()):
+        if not tensor.is_floating_point():
+            tensor.zero_()
+            continue
+        scale, shift = 0.1, 0.0
+        if tensor.dim() >= 2:
+            scale = np.sqrt(3.0 / (tensor.numel() // tensor.shape[0]))
+        elif name.endswith(("running_var", "weight")) or tensor.dim() == 0:
+            shift = 1.0
+        table = np.roll((shift + TABLE * scale).astype(np.float32), -(k * 7919 % PERIOD))
+        tensor.copy_(torch.from_numpy(np.resize(table, tensor.numel())).reshape(tensor.shape))
+    return module
+
+
 def number(value):
     """Nine significant digits are enough to tell any two floats apart."""
     value = float(value)

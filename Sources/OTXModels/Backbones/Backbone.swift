@@ -28,6 +28,24 @@ extension Backbone {
   }
 }
 
+/// The levels of a chain of layers: the last layer of each stride from 4 on.
+///
+/// `layers` are the channels of each layer's output and by how much it makes the picture smaller.
+func chainLevels(
+  _ layers: [(channels: Int, stride: Int)]
+) -> (indices: [Int], levels: [FeatureLevel]) {
+  var stride = 1
+  var found: (indices: [Int], levels: [FeatureLevel]) = ([], [])
+  for (index, layer) in layers.enumerated() {
+    stride *= layer.stride
+    let isLast = index + 1 == layers.count || layers[index + 1].stride > 1
+    guard isLast, stride >= 4 else { continue }
+    found.indices.append(index)
+    found.levels.append(FeatureLevel(channels: layer.channels, stride: stride))
+  }
+  return found
+}
+
 /// A backbone that can be built by name.
 public struct BackboneEntry: Sendable {
   public let descriptor: BackboneDescriptor

@@ -2,24 +2,21 @@ public import OTXCore
 public import OTXNN
 public import OTXTensor
 
-/// MobileNetV3-Large (Howard et al., Searching for MobileNetV3, ICCV 2019), width 1.
+/// MobileNetV3 (Howard et al., Searching for MobileNetV3, ICCV 2019), width 1.
 ///
-/// Names, initialisation and numbers are torchvision's `mobilenet_v3_large`; checked against it.
-/// Without a classifier it ends with the last inverted residual: the 960 channels after it serve
-/// classification only.
+/// Names, initialisation and numbers are torchvision's `mobilenet_v3_large` and
+/// `mobilenet_v3_small`; checked against them. Without a classifier it ends with the last inverted
+/// residual: the wide layer after it serves classification only.
 public final class MobileNetV3: Backbone, ImageClassifierNetwork {
   public let features: [any Layer]
   /// Two linear layers, hard swish and dropout between them; `nil` in a backbone.
   public let classifier: Sequential?
 
-  public let levels = [
-    FeatureLevel(channels: 24, stride: 4), FeatureLevel(channels: 40, stride: 8),
-    FeatureLevel(channels: 112, stride: 16), FeatureLevel(channels: 160, stride: 32),
-  ]
+  public let levels: [FeatureLevel]
   /// The feature layers that the levels come out of.
-  private static let levelIndices: Set = [3, 6, 12, 15]
+  private let levelIndices: [Int]
 
-  /// A row of the paper's table 1.
+  /// A row of the paper's tables 1 and 2.
   struct Block: Sendable {
     var kernelSize: Int
     var wideChannels: Int
@@ -29,45 +26,99 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
     var stride = 1
   }
 
-  private static let blocks = [
-    Block(kernelSize: 3, wideChannels: 16, channels: 16, hasHardswish: false),
-    Block(kernelSize: 3, wideChannels: 64, channels: 24, hasHardswish: false, stride: 2),
-    Block(kernelSize: 3, wideChannels: 72, channels: 24, hasHardswish: false),
-    Block(
-      kernelSize: 5,
-      wideChannels: 72,
-      channels: 40,
-      hasSqueeze: true,
-      hasHardswish: false,
-      stride: 2
-    ),
-    Block(kernelSize: 5, wideChannels: 120, channels: 40, hasSqueeze: true, hasHardswish: false),
-    Block(kernelSize: 5, wideChannels: 120, channels: 40, hasSqueeze: true, hasHardswish: false),
-    Block(kernelSize: 3, wideChannels: 240, channels: 80, stride: 2),
-    Block(kernelSize: 3, wideChannels: 200, channels: 80),
-    Block(kernelSize: 3, wideChannels: 184, channels: 80),
-    Block(kernelSize: 3, wideChannels: 184, channels: 80),
-    Block(kernelSize: 3, wideChannels: 480, channels: 112, hasSqueeze: true),
-    Block(kernelSize: 3, wideChannels: 672, channels: 112, hasSqueeze: true),
-    Block(kernelSize: 5, wideChannels: 672, channels: 160, hasSqueeze: true, stride: 2),
-    Block(kernelSize: 5, wideChannels: 960, channels: 160, hasSqueeze: true),
-    Block(kernelSize: 5, wideChannels: 960, channels: 160, hasSqueeze: true),
-  ]
+  /// What tells one of the networks from the other.
+  public struct Configuration: Sendable {
+    var blocks: [Block]
+    /// Between the classifier's two linear layers.
+    var hiddenChannels: Int
+
+    /// Table 1.
+    public static let large = Configuration(
+      blocks: [
+        Block(kernelSize: 3, wideChannels: 16, channels: 16, hasHardswish: false),
+        Block(kernelSize: 3, wideChannels: 64, channels: 24, hasHardswish: false, stride: 2),
+        Block(kernelSize: 3, wideChannels: 72, channels: 24, hasHardswish: false),
+        Block(
+          kernelSize: 5,
+          wideChannels: 72,
+          channels: 40,
+          hasSqueeze: true,
+          hasHardswish: false,
+          stride: 2
+        ),
+        Block(
+          kernelSize: 5,
+          wideChannels: 120,
+          channels: 40,
+          hasSqueeze: true,
+          hasHardswish: false
+        ),
+        Block(
+          kernelSize: 5,
+          wideChannels: 120,
+          channels: 40,
+          hasSqueeze: true,
+          hasHardswish: false
+        ),
+        Block(kernelSize: 3, wideChannels: 240, channels: 80, stride: 2),
+        Block(kernelSize: 3, wideChannels: 200, channels: 80),
+        Block(kernelSize: 3, wideChannels: 184, channels: 80),
+        Block(kernelSize: 3, wideChannels: 184, channels: 80),
+        Block(kernelSize: 3, wideChannels: 480, channels: 112, hasSqueeze: true),
+        Block(kernelSize: 3, wideChannels: 672, channels: 112, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 672, channels: 160, hasSqueeze: true, stride: 2),
+        Block(kernelSize: 5, wideChannels: 960, channels: 160, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 960, channels: 160, hasSqueeze: true),
+      ],
+      hiddenChannels: 1280
+    )
+
+    /// Table 2.
+    public static let small = Configuration(
+      blocks: [
+        Block(
+          kernelSize: 3,
+          wideChannels: 16,
+          channels: 16,
+          hasSqueeze: true,
+          hasHardswish: false,
+          stride: 2
+        ),
+        Block(kernelSize: 3, wideChannels: 72, channels: 24, hasHardswish: false, stride: 2),
+        Block(kernelSize: 3, wideChannels: 88, channels: 24, hasHardswish: false),
+        Block(kernelSize: 5, wideChannels: 96, channels: 40, hasSqueeze: true, stride: 2),
+        Block(kernelSize: 5, wideChannels: 240, channels: 40, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 240, channels: 40, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 120, channels: 48, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 144, channels: 48, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 288, channels: 96, hasSqueeze: true, stride: 2),
+        Block(kernelSize: 5, wideChannels: 576, channels: 96, hasSqueeze: true),
+        Block(kernelSize: 5, wideChannels: 576, channels: 96, hasSqueeze: true),
+      ],
+      hiddenChannels: 1024
+    )
+
+    /// The stem's output and each block's.
+    var chain: [(channels: Int, stride: Int)] {
+      [(16, 2)] + blocks.map { ($0.channels, $0.stride) }
+    }
+  }
 
   /// A network with random weights for `labelCount` classes; `nil` builds a backbone.
-  public init(labelCount: Int?) throws {
+  public init(_ configuration: Configuration = .large, labelCount: Int?) throws {
     var layers: [any Layer] = [
       try MobileNetV3.step(3, 16, kernelSize: 3, stride: 2, activation: Hardswish())
     ]
     var channels = 16
-    for block in MobileNetV3.blocks {
+    for block in configuration.blocks {
       layers.append(try InvertedResidual(channels, block))
       channels = block.channels
     }
+    (levelIndices, levels) = chainLevels(configuration.chain)
     if let labelCount {
-      layers.append(try MobileNetV3.step(channels, 960, activation: Hardswish()))
-      let hidden = try Linear(960, 1280)
-      let last = try Linear(1280, labelCount)
+      layers.append(try MobileNetV3.step(channels, 6 * channels, activation: Hardswish()))
+      let hidden = try Linear(6 * channels, configuration.hiddenChannels)
+      let last = try Linear(configuration.hiddenChannels, labelCount)
       for linear in [hidden, last] {
         try Initialization.normal(standardDeviation: 0.01).apply(to: linear.weight)
         if let bias = linear.bias { try Initialization.constant(0).apply(to: bias) }
@@ -105,7 +156,7 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
     var found: [Tensor] = []
     for (index, layer) in features.enumerated() {
       x = try layer(x)
-      if MobileNetV3.levelIndices.contains(index) { found.append(x) }
+      if levelIndices.contains(index) { found.append(x) }
     }
     return found
   }
@@ -167,17 +218,25 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
 
 extension MobileNetV3 {
   static let entries = [
-    BackboneEntry.classifier(
-      BackboneDescriptor(
-        name: "mobilenet_v3_large",
-        title: "MobileNetV3-Large",
-        levels: [
-          .init(channels: 24, stride: 4), .init(channels: 40, stride: 8),
-          .init(channels: 112, stride: 16), .init(channels: 160, stride: 32),
-        ],
-        parameterCount: 4_205_875,
-        gigaMultiplyAdds: 0.2153
-      )
-    ) { try MobileNetV3(labelCount: $0) }
+    entry(.large, "mobilenet_v3_large", "MobileNetV3-Large", 4_205_875, 0.2153),
+    entry(.small, "mobilenet_v3_small", "MobileNetV3-Small", 1_520_931, 0.0555),
   ]
+
+  private static func entry(
+    _ configuration: Configuration,
+    _ name: String,
+    _ title: String,
+    _ parameterCount: Int,
+    _ gigaMultiplyAdds: Double
+  ) -> BackboneEntry {
+    .classifier(
+      BackboneDescriptor(
+        name: name,
+        title: title,
+        levels: chainLevels(configuration.chain).levels,
+        parameterCount: parameterCount,
+        gigaMultiplyAdds: gigaMultiplyAdds
+      )
+    ) { try MobileNetV3(configuration, labelCount: $0) }
+  }
 }

@@ -22,14 +22,29 @@ public final class StochasticDepth: Layer, ModeAware {
     self.mode = mode
   }
 
+  /// Whether calls drop anything now.
+  public var isDropping: Bool { isTraining && probability > 0 }
+
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    guard isTraining, probability > 0 else { return input }
+    isDropping ? try input * noise(for: input) : input
+  }
+
+  /// `shortcut` plus what is left of `input`, in one pass.
+  public func callAsFunction(
+    _ input: Tensor,
+    adding shortcut: Tensor
+  ) throws(TensorError) -> Tensor {
+    isDropping ? try shortcut.addcmul(input, noise(for: input)) : try shortcut + input
+  }
+
+  /// 0 where something is dropped, else the scale.
+  private func noise(for input: Tensor) throws(TensorError) -> Tensor {
     let survival = 1 - probability
     let rows = mode == .row ? input.size(0) : 1
     let ones = [Int](repeating: 1, count: input.rank - 1)
     let noise = try Tensor.zeros([rows] + ones, dtype: input.dtype, device: input.device)
     try noise.bernoulli_(p: survival)
     if survival > 0 { try noise.mul_(1 / survival) }
-    return try input * noise
+    return noise
   }
 }

@@ -12,14 +12,16 @@ public final class Sequential: Layer {
     try self(input, adding: nil)
   }
 
-  /// The last layer's output plus `residual`.
+  /// `activation` of the last layer's output plus `residual`.
   ///
   /// A normalisation takes over the activation after it, and the sum where it is the last layer:
   /// the values are the same, with fewer passes over memory.
   public func callAsFunction(
     _ input: Tensor,
-    adding residual: Tensor?
+    adding residual: Tensor?,
+    then activation: FusibleActivation = .identity
   ) throws(TensorError) -> Tensor {
+    var activation = activation
     var x = input
     var residual = residual
     var index = 0
@@ -32,21 +34,60 @@ public final class Sequential: Layer {
           x = try norm(x, then: next.fusibleActivation)
           index += 1
         } else {
-          x = try norm(x, adding: isLast ? residual : nil, then: .identity)
-          if isLast { residual = nil }
+          x = try norm(x, adding: isLast ? residual : nil, then: isLast ? activation : .identity)
+          if isLast { (residual, activation) = (nil, .identity) }
         }
+      } else if isLast, let named = layer as? NamedSequential {
+        x = try named(x, adding: residual, then: activation)
+        (residual, activation) = (nil, .identity)
       } else if isLast, let nested = layer as? Sequential {
-        x = try nested(x, adding: residual)
-        residual = nil
+        x = try nested(x, adding: residual, then: activation)
+        (residual, activation) = (nil, .identity)
       } else {
         x = try layer(x)
       }
     }
     if let residual { x = try x + residual }
-    return x
+    return try activation(x)
   }
 
   public subscript(index: Int) -> any Layer { layers[index] }
+}
+
+/// Layers one after the other that have names of their own, also such as no property can have:
+/// `block1-0`.
+public final class NamedSequential: Layer, NamedChildren {
+  private let names: [String]
+  private let sequence: Sequential
+
+  public init(_ layers: [(name: String, layer: any Layer)]) {
+    names = layers.map(\.name)
+    sequence = Sequential(layers.map(\.layer))
+  }
+
+  public var namedChildren: [(name: String, child: any ParameterTree)] {
+    zip(names, sequence.layers).map { ($0, $1) }
+  }
+  public var layers: [any Layer] { sequence.layers }
+
+  public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor { try sequence(input) }
+
+  /// As ``Sequential``'s.
+  public func callAsFunction(
+    _ input: Tensor,
+    adding residual: Tensor?,
+    then activation: FusibleActivation = .identity
+  ) throws(TensorError) -> Tensor {
+    try sequence(input, adding: residual, then: activation)
+  }
+
+  /// Only some of the layers.
+  public func callAsFunction(
+    _ input: Tensor,
+    layers range: ClosedRange<Int>
+  ) throws(TensorError) -> Tensor {
+    try Sequential(Array(layers[range]))(input)
+  }
 }
 
 /// Its input.
