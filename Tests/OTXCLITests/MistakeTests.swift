@@ -25,10 +25,6 @@ import Testing
     ("train nowhere/at/all", "there is nothing at 'nowhere/at/all'"),
     ("train atss_mobilenetv1 --data-root /", "did you mean 'atss_mobilenetv2'?"),
     ("train Custom_Object_Detection_Gen3_ATS --data-root /", "did you mean the template"),
-    (
-      "train Custom_Image_Classification_EfficinetNet-B0 --data-root /",
-      "which this version does not have yet"
-    ),
     ("train --model atts --data-root /", "unknown model 'atts', did you mean 'atss_mobilenetv2'?"),
     ("train --data-root /nowhere", "--data-root: there is nothing at '/nowhere'"),
     ("train / --data-root /", "the data is named more than once"),

@@ -3,6 +3,23 @@ import Testing
 @testable import OTXCore
 
 @Suite struct TextTableTests {
+  @Test func longCellsGoOnBelowThemselves() {
+    let table = TextTable(
+      columns: ["NAME", "TITLE"],
+      rows: [["a", "one two three"], ["bcdefghijklmnopq", ""]]
+    )
+    #expect(
+      table.rendered(width: 16) == """
+        NAME   a
+        TITLE  one two
+               three
+
+        NAME   bcdefghij
+               klmnopq
+        """
+    )
+  }
+
   @Test func looksLikeTheDetectionTable() {
     func row(_ label: String, _ gts: Int, _ dets: Int, _ recall: Double, _ ap: Double) -> ClassScore
     {

@@ -43,7 +43,7 @@ public struct TextTable: Sendable, Equatable {
     let widths = columns.indices.map { column in
       lines.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }
-    if let width, widths.reduce(1, { $0 + $1 + 3 }) > width { return blocks() }
+    if let width, widths.reduce(1, { $0 + $1 + 3 }) > width { return blocks(width) }
     let rule = "+" + widths.map { String(repeating: "-", count: $0 + 2) + "+" }.joined()
     func line(_ cells: [String]) -> String {
       let padded = widths.enumerated().map { column, width in
@@ -71,11 +71,18 @@ public struct TextTable: Sendable, Equatable {
       + String(repeating: " ", count: excess - before)
   }
 
-  private func blocks() -> String {
-    let width = columns.map(\.count).max() ?? 0
+  /// A line a cell; what is longer than the terminal goes on below itself.
+  private func blocks(_ lineWidth: Int) -> String {
+    let width = (columns.map(\.count).max() ?? 0) + 2
+    let room = max(lineWidth - width, 8)
     let blocks = (rows + footers).map { row in
       zip(columns, row).filter { !$1.isEmpty }
-        .map { $0 + String(repeating: " ", count: width - $0.count + 2) + $1 }
+        .flatMap { name, cell in
+          cell.wrapped(to: room).enumerated().map { line, text in
+            let start = line == 0 ? name : ""
+            return start + String(repeating: " ", count: width - start.count) + text
+          }
+        }
         .joined(separator: "\n")
     }
     return blocks.joined(separator: "\n\n")
@@ -83,6 +90,24 @@ public struct TextTable: Sendable, Equatable {
 }
 
 extension String {
+  /// Lines of at most `width` characters, broken at spaces where there are some.
+  fileprivate func wrapped(to width: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in split(separator: " ", omittingEmptySubsequences: false).map(String.init) {
+      if !line.isEmpty, line.count + 1 + word.count > width {
+        lines.append(line)
+        line = ""
+      }
+      line += line.isEmpty ? word : " " + word
+      while line.count > width {
+        lines.append(String(line.prefix(width)))
+        line = String(line.dropFirst(width))
+      }
+    }
+    return lines + [line]
+  }
+
   /// The text without what would break a line or steer a terminal: labels come from foreign files.
   fileprivate var onOneLine: String {
     guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
