@@ -6,7 +6,7 @@ Environment, once:
     env/bin/pip install torch==2.15.0 torchvision==0.29.2 openvino==2026.4.1 \
         openvino-model-api==0.4.7 opencv-python-headless
 
-A resnet18 and a detector, exported:
+A classifier that torchvision has, and a detector, exported:
     otx train resnet18 CLASSES --save-model-to rn18
     otx train ssd_mobilenetv2 DETECTION --save-model-to ssd
     otx export rn18/weights.pth && otx export ssd/weights.pth
@@ -22,6 +22,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -86,11 +87,20 @@ def probabilities(network, picture, size):
         return network(torch.from_numpy(array)).softmax(1)[0].numpy()
 
 
+def model_info(weights):
+    """What the checkpoint says of its model, in a record that torch passes over."""
+    with zipfile.ZipFile(weights) as archive:
+        record = next(name for name in archive.namelist() if name.endswith("otx/model_info.json"))
+        return json.loads(archive.read(record))
+
+
 def check_classifier(otx, run, pictures):
     state = open_weights(run / "weights.pth")
-    network = torchvision.models.resnet18(num_classes=len(state["fc.weight"]))
+    info = model_info(run / "weights.pth")
+    name, count = info["model"], len(info["labels"]["names"])
+    network = getattr(torchvision.models, name)(num_classes=count)
     matched = network.load_state_dict(state, strict=True)
-    report("torchvision.resnet18.load_state_dict(strict=True)", True, matched)
+    report(f"torchvision.{name}.load_state_dict(strict=True)", True, matched)
     network.eval()
 
     xml = exported(run)
