@@ -254,7 +254,9 @@ install_all() {
     plan 755 "$root/.sdk/shims/libotx_$library.so" "lib/otx/libotx_$library.so"
   done
   if [ "$libraries" = copy ]; then plan_libraries; fi
-  for recipe in "$root"/Recipes/*.yaml; do plan 644 "$recipe" "share/otx/recipes/$(basename "$recipe")"; done
+  for recipe in "$root"/Recipes/*.yaml "$root"/Recipes/*/*.yaml; do
+    plan 644 "$recipe" "share/otx/recipes/${recipe#"$root"/Recipes/}"
+  done
   plan 644 "$work/otx.1" share/man/man1/otx.1
   plan 644 "$work/completion.bash" share/bash-completion/completions/otx
   plan 644 "$work/completion.zsh" share/zsh/site-functions/_otx

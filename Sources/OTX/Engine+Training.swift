@@ -122,7 +122,7 @@ extension Engine {
 
   /// Room for each file of a run and for its successor beside it.
   private func requireSpace(for run: RunDirectory) throws {
-    let weights = 4 * (models.first { $0.name == recipe.model.name }?.parameterCount ?? 0)
+    let weights = 4 * (models.model(named: recipe.model.name, task: task)?.parameterCount ?? 0)
     let training = recipe.training
     // Momentum, and the mean of squares where the optimizer keeps one, and the largest of these.
     let optimizer =

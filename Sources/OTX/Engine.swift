@@ -117,7 +117,7 @@ public final class Engine: Sendable {
     workspace: Workspace = Workspace(),
     registry: EngineRegistry = .standard
   ) throws {
-    let info = try recipe.modelInfo(labels: dataset.labels, models: registry.models)
+    let info = try recipe.modelInfo(for: dataset, models: registry.models)
     var (recipe, decisions) = (recipe, decisions)
     let weights = try recipe.settleWeights(&decisions)
     let training = Engine.trainingOptions(recipe, dataset, memoryLimit: memoryLimit)
@@ -180,7 +180,7 @@ public final class Engine: Sendable {
     // A checkpoint has all weights; the file that they began with may be gone.
     let weights = stopped.info == nil ? try recipe.settleWeights(&decisions) : nil
     let info =
-      try stopped.info ?? recipe.modelInfo(labels: dataset.labels, models: registry.models)
+      try stopped.info ?? recipe.modelInfo(for: dataset, models: registry.models)
     let limit = memoryLimit > 0 ? memoryLimit : stopped.record.memoryLimit ?? 0
     let training = Engine.trainingOptions(recipe, dataset, memoryLimit: limit)
     try self.init(

@@ -11,29 +11,22 @@ public struct PicturePrediction: Codable, Sendable {
   public var marks: [OverlayMark]
 
   /// One line for people: `3 RBC, 1 WBC`, or the likeliest label of the whole picture.
-  public var summary: String {
-    if let whole = findings.first, whole.box == nil {
-      return "\(whole.label) \(Int((whole.score * 100).rounded()))%"
-    }
-    var counts: [(label: String, count: Int)] = []
-    for finding in findings {
-      if let index = counts.firstIndex(where: { $0.label == finding.label }) {
-        counts[index].count += 1
-      } else {
-        counts.append((finding.label, 1))
-      }
-    }
-    return counts.isEmpty
-      ? "nothing" : counts.map { "\($0.count) \($0.label)" }.joined(separator: ", ")
-  }
+  public var summary: String
 
-  private enum CodingKeys: String, CodingKey { case image, size, findings }
+  private enum CodingKeys: String, CodingKey { case image, size, findings, summary }
 
-  init(image: URL, size: ImageSize, findings: [Finding], marks: [OverlayMark]) {
+  init(
+    image: URL,
+    size: ImageSize,
+    findings: [Finding],
+    marks: [OverlayMark],
+    summary: String
+  ) {
     self.image = image
     self.size = size
     self.findings = findings
     self.marks = marks
+    self.summary = summary
   }
 
   public init(from decoder: any Decoder) throws {
@@ -41,6 +34,7 @@ public struct PicturePrediction: Codable, Sendable {
     image = try container.decode(URL.self, forKey: .image)
     size = try container.decode(ImageSize.self, forKey: .size)
     findings = try container.decode([Finding].self, forKey: .findings)
+    summary = try container.decode(String.self, forKey: .summary)
     marks = []
   }
 }

@@ -21,7 +21,7 @@ struct RunReporter {
     self.engine = engine
     self.run = run
     events = EventLog(in: run)
-    let model = engine.models.first { $0.name == engine.recipe.model.name }
+    let model = engine.models.model(named: engine.recipe.model.name, task: engine.task)
     summary = RunSummary(
       data: engine.dataset?.root.path ?? "",
       task: engine.task,
@@ -118,7 +118,7 @@ extension Engine {
   ) async throws {
     let info = await info
     let page = EvaluationReport(evaluation, details).page(
-      model: models.first { $0.name == info.model }?.title ?? info.model,
+      model: models.model(named: info.model, task: info.task)?.title ?? info.model,
       data: dataset?.root.lastPathComponent ?? "",
       date: Date()
     )

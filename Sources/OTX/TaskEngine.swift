@@ -329,12 +329,14 @@ extension TaskEngine: EngineJobs {
       confidenceThreshold: threshold,
       onDamage: onDamage
     ) { image, size, prediction in
+      let findings = Kind.findings(prediction, labels: labels)
       try body(
         PicturePrediction(
           image: image,
           size: size,
-          findings: Kind.findings(prediction, labels: labels),
-          marks: Kind.overlay(prediction, labels: labels)
+          findings: findings,
+          marks: Kind.overlay(prediction, labels: labels),
+          summary: Kind.summary(of: findings)
         )
       )
     }

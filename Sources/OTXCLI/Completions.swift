@@ -11,7 +11,7 @@ extension CompletionKind {
 
   static var models: CompletionKind {
     .custom { _, _, prefix in
-      CurrentJobs.value.models.map(\.name).filter { $0.hasPrefix(prefix) }
+      CurrentJobs.value.models.names(of: nil).filter { $0.hasPrefix(prefix) }
     }
   }
 

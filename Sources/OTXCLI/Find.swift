@@ -98,11 +98,16 @@ struct Find: ParsableCommand {
     }
     if let model {
       guard !model.isEmpty else { return models(registry.models) }
-      return models(registry.models(for: try registry.library.recipe(model)))
+      return models(registry.models(for: try registry.library.recipe(model, task: named)))
     }
     if let backbone {
-      guard !backbone.isEmpty else { return backbones(registry.models, registry) }
-      return backbones(try registry.models(called: ModelFile.resolve(backbone)), registry)
+      guard !backbone.isEmpty else {
+        return backbones(registry.models.filter { named == nil || $0.task == named }, registry)
+      }
+      return backbones(
+        try registry.models(called: ModelFile.resolve(backbone), task: named),
+        registry
+      )
     }
     if let named { return models(registry.models(for: named)) }
     if task != nil {
@@ -160,6 +165,7 @@ struct Find: ParsableCommand {
       keys: ["model", "backbone", "title", "parametersInMillions", "strides"],
       table: TextTable(
         columns: ["MODEL", "BACKBONE", "TITLE", "PARAMETERS (M)", "STRIDES"],
+        // A classifier of several tasks is listed once.
         rows: models.flatMap { model in
           model.backbones.map { name in
             let backbone = known[name]
@@ -169,7 +175,7 @@ struct Find: ParsableCommand {
               backbone?.levels.map { "\($0.stride)" }.joined(separator: " ") ?? "",
             ]
           }
-        }
+        }.uniqued()
       )
     )
   }
@@ -207,4 +213,12 @@ struct Find: ParsableCommand {
 extension WorkspaceArguments {
   /// The folder of the user's own recipes.
   var recipes: URL { url.appending(path: "recipes") }
+}
+
+extension [[String]] {
+  /// Without what came before.
+  fileprivate func uniqued() -> [[String]] {
+    var known: Set<[String]> = []
+    return filter { known.insert($0).inserted }
+  }
 }

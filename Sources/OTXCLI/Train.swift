@@ -99,11 +99,12 @@ struct Train: AsyncParsableCommand {
     }
     let reference = inputs.recipe ?? recipe.reference
     let registry = Registry(models: CurrentJobs.value.models, library: library)
-    let chosen = try reference.map { try registry.recipe(called: $0) }
+    let task = try recipe.taskType()
+    let chosen = try reference.map { try registry.recipe(called: $0, task: task) }
     var request = RecipeRequest(
       recipe: chosen?.recipe,
       recipeIsOurs: chosen?.isOurs ?? false,
-      task: try recipe.taskType(),
+      task: task,
       overrides: try recipe.changes.overrides() + training.overrides + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
@@ -114,7 +115,7 @@ struct Train: AsyncParsableCommand {
         request.model = try registry.model(called: model).name
       }
     }
-    try check(&request)
+    try check(&request, library)
     return TrainRequest(
       recipe: request,
       library: library,
@@ -126,10 +127,16 @@ struct Train: AsyncParsableCommand {
   }
 
   /// Wrong values are said before the data is read.
-  private func check(_ request: inout RecipeRequest) throws {
+  private func check(_ request: inout RecipeRequest, _ library: RecipeLibrary) throws {
     let models = CurrentJobs.value.models
-    if let name = request.model, !models.contains(where: { $0.name == name }) {
-      throw ModelError.unknownModel(name, known: models.map(\.name))
+    if let name = request.model, models.model(named: name, task: request.task) == nil {
+      throw ModelError.unknownModel(name, known: models.names(of: request.task))
+    }
+    if let recipe = request.recipe, let task = request.task, recipe.task != task,
+      models.model(named: recipe.model.name, task: task) != nil
+    {
+      // The model serves that task, too.
+      request.recipe = library.recipe(ofModel: recipe.model.name, task: task)
     }
     let start = request.recipe ?? Recipe(name: "", task: .detection, model: ModelOptions(""))
     let changed = try start.applying(request.overrides)
@@ -148,7 +155,7 @@ struct Train: AsyncParsableCommand {
 
   private func describeModel(_ name: String) throws {
     let registry = Registry(models: CurrentJobs.value.models, library: .builtIn)
-    let model = try registry.model(named: name)
+    let model = try registry.model(named: name, task: recipe.taskType())
     let lines = [
       ("name", model.name), ("title", model.title), ("task", model.task.rawValue),
       ("backbones", model.backbones.joined(separator: ", ")),

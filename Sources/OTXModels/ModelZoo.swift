@@ -7,8 +7,10 @@ public import OTXCore
 public enum ModelZoo {
   /// In the order of `otx find`.
   public static let models: [any ModelEntry] =
-    ImageClassifier.entries(of: backbones) + [
-      LinearClassifier.entry,
+    ImageClassifier.entries(of: backbones)
+    + [LinearClassifier.entry]
+    + MultiLabelClassifier.entries(of: backbones)
+    + HierarchicalClassifier.entries(of: backbones) + [
       ATSS.mobileNetV2,
       SSD.mobileNetV2,
       YOLOX.tiny,

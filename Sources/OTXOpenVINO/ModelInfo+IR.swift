@@ -90,6 +90,9 @@ extension ModelInfo {
     if let json = entry("label_info"),
       let labels = try? JSONDecoder().decode(ExportedLabels.self, from: Data(json.utf8))
     {
+      if let heads = labels.heads, let hierarchy = heads.hierarchy {
+        return LabelInfo(hierarchy: hierarchy)
+      }
       return LabelInfo(names: labels.names)
     }
     guard let names = entry("labels")?.split(whereSeparator: \.isWhitespace), !names.isEmpty else {

@@ -19,8 +19,16 @@ enum RuntimeInfo {
     }
     let names = info.labels.names
     let identifiers = names.indices.map(LabelSchema.id)
-    let labels = ExportedLabels(names: names, identifiers: identifiers)
+    let groups = info.task.kind.labelGroups(info.labels).map(\.labels)
+    var labels = ExportedLabels(names: names, identifiers: identifiers, groups: groups)
     var entries = info.task.kind.exportedEntries
+    if entries["hierarchical"] == "True" {
+      let heads = HierarchicalHeads(info.labels.effectiveHierarchy)
+      labels.heads = heads
+      entries["hierarchical_config"] = try json(
+        HierarchicalConfiguration(heads: heads, edges: heads.edges)
+      )
+    }
     entries["task_type"] = info.task.kind.exportedTaskName
     entries["model_name"] = info.model
     entries["label_info"] = try json(labels)
@@ -64,6 +72,8 @@ struct ExportedLabels: Codable {
   var identifiers: [String]
   /// Of each group, one label applies.
   var groups: [[String]]
+  /// Of hierarchical models.
+  var heads: HierarchicalHeads?
 
   enum CodingKeys: String, CodingKey {
     case names = "label_names"
@@ -71,10 +81,18 @@ struct ExportedLabels: Codable {
     case groups = "label_groups"
   }
 
-  init(names: [String], identifiers: [String]) {
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(names, forKey: .names)
+    try container.encode(identifiers, forKey: .identifiers)
+    try container.encode(groups, forKey: .groups)
+    try heads?.encode(to: encoder)
+  }
+
+  init(names: [String], identifiers: [String], groups: [[String]]) {
     self.names = names
     self.identifiers = identifiers
-    groups = [names]
+    self.groups = groups
   }
 
   /// Ids and groups may be missing: only names matter to us.
@@ -83,5 +101,6 @@ struct ExportedLabels: Codable {
     names = try container.decode([String].self, forKey: .names)
     identifiers = try container.decodeIfPresent([String].self, forKey: .identifiers) ?? []
     groups = try container.decodeIfPresent([[String]].self, forKey: .groups) ?? []
+    heads = try? HierarchicalHeads(from: decoder)
   }
 }

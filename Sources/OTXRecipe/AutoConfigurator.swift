@@ -62,10 +62,14 @@ public struct AutoConfigurator: Sendable {
     self.memoryLimit = memoryLimit
   }
 
+  private static let defaultClassifiers = ["efficientnet_b0", "mobilenet_v3_large", "resnet18"]
+
   /// The model taken where the user names none, the first that there is.
   static let preferredModels: [TaskType: [String]] = [
     .detection: ["atss_mobilenetv2", "ssd_mobilenetv2"],
-    .multiClassClassification: ["efficientnet_b0", "mobilenet_v3_large", "resnet18"],
+    .multiClassClassification: defaultClassifiers,
+    .multiLabelClassification: defaultClassifiers,
+    .hierarchicalClassification: defaultClassifiers,
   ]
 
   /// Proposes a recipe for a dataset.
@@ -87,8 +91,11 @@ public struct AutoConfigurator: Sendable {
 
     var recipe = try request.recipe ?? start(for: profile, request, &decisions)
     recipe = try recipe.applying(request.overrides)
-    guard let model = models.first(where: { $0.name == recipe.model.name }) else {
-      throw ModelError.unknownModel(recipe.model.name, known: models.map(\.name))
+    let named =
+      models.model(named: recipe.model.name, task: recipe.task)
+      ?? models.model(named: recipe.model.name, task: nil)
+    guard let model = named else {
+      throw ModelError.unknownModel(recipe.model.name, known: models.names(of: recipe.task))
     }
     try check(recipe, model, against: profile)
     if recipe.model.backbone == "auto" { recipe.model.backbone = model.backbones.first ?? "auto" }
@@ -218,10 +225,10 @@ public struct AutoConfigurator: Sendable {
     _ decisions: inout [Decision]
   ) throws -> Recipe {
     if let name = request.model {
-      guard let model = models.first(where: { $0.name == name }) else {
-        throw ModelError.unknownModel(name, known: models.map(\.name))
+      guard let model = models.model(named: name, task: request.task) else {
+        throw ModelError.unknownModel(name, known: models.names(of: request.task))
       }
-      return recipe(of: name, task: model.task)
+      return library.recipe(ofModel: name, task: model.task)
     }
     let task = try request.task ?? task(for: profile, &decisions)
     let preferred = AutoConfigurator.preferredModels[task] ?? []
@@ -230,16 +237,11 @@ public struct AutoConfigurator: Sendable {
     guard let name = candidates.first else {
       throw ConfigurationError.invalid("no model for the task \(task.rawValue) yet")
     }
-    let model = models.first { $0.name == name }
+    let model = models.model(named: name, task: task)
     decisions.append(
       Decision(setting: "model", value: name, reason: modelReason(model, profile, task))
     )
-    return recipe(of: name, task: task)
-  }
-
-  private func recipe(of model: String, task: TaskType) -> Recipe {
-    library.entries.first { $0.recipe.model.name == model }?.recipe
-      ?? Recipe(name: model, task: task, model: ModelOptions(model))
+    return library.recipe(ofModel: name, task: task)
   }
 
   private func task(
@@ -285,12 +287,16 @@ public struct AutoConfigurator: Sendable {
           + "the recipe \(recipe.name) for \(recipe.task.rawValue)"
       )
     }
-    guard profile.tasks.contains(where: { $0.task == recipe.task && $0.itemCount > 0 }) else {
-      let found = profile.tasks.filter { $0.itemCount > 0 }.map(\.task.rawValue)
+    let fits = (profile.tasks + profile.otherTasks).filter { $0.itemCount > 0 }
+    guard fits.contains(where: { $0.task == recipe.task }) else {
+      let found = profile.tasks.filter { $0.itemCount > 0 }.map(\.task)
+      let same = found.first { models.model(named: model.name, task: $0) != nil }
       throw ConfigurationError.invalid(
         "the recipe \(recipe.name) is for \(recipe.task.rawValue), but the data "
           + "(\(profile.format)) has no annotations for it"
-          + (found.isEmpty ? "" : "; it has those of \(found.joined(separator: ", "))")
+          + (found.isEmpty
+            ? "" : "; it has those of \(found.map(\.rawValue).joined(separator: ", "))")
+          + (same.map { ". \(model.name) can learn them: add --task \($0.rawValue)" } ?? "")
       )
     }
     let metrics = metricNames(recipe.task.kind)

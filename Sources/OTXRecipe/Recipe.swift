@@ -60,8 +60,8 @@ public struct Recipe: Sendable, Equatable {
   /// - Returns: Model, labels, preprocessing and thresholds.
   /// - Throws: ``ModelError/unknownModel(_:known:)``.
   public func modelInfo(labels: LabelInfo, models: [ModelDescriptor]) throws -> ModelInfo {
-    guard let descriptor = models.first(where: { $0.name == model.name }) else {
-      throw ModelError.unknownModel(model.name, known: models.map(\.name))
+    guard let descriptor = models.model(named: model.name, task: task) else {
+      throw ModelError.unknownModel(model.name, known: models.names(of: task))
     }
     let ownBackbone = descriptor.backbones.first ?? model.name
     var info = ModelInfo(
@@ -76,6 +76,15 @@ public struct Recipe: Sendable, Equatable {
     if case .value(let threshold) = postprocessing.confidenceThreshold {
       info.confidenceThreshold = threshold
     }
+    return info
+  }
+
+  /// What every artifact of a model that learns from `dataset` by this recipe says of itself.
+  ///
+  /// - Throws: As ``modelInfo(labels:models:)``; ``DataError`` for data that the task cannot use.
+  public func modelInfo(for dataset: Dataset, models: [ModelDescriptor]) throws -> ModelInfo {
+    var info = try modelInfo(labels: dataset.labels, models: models)
+    try task.kind.describe(dataset, in: &info)
     return info
   }
 

@@ -1,5 +1,5 @@
 public import Foundation
-import OTXCore
+public import OTXCore
 import Yams
 
 /// A recipe that can be named: one of ours, or one of the user's workspace.
@@ -36,11 +36,10 @@ public struct RecipeLibrary: Sendable {
   /// else is there.
   static func entries(installed directory: URL?) -> [RecipeEntry] {
     let files = files(in: directory)
-    func name(_ file: URL) -> String { file.deletingPathExtension().lastPathComponent }
     var entries: [RecipeEntry] = []
     for text in BuiltInRecipes.texts {
-      if let file = files.first(where: { name($0) == text.name }),
-        let recipes = try? Recipe.all(in: file, among: [])
+      if let file = files.first(where: { $0.name == text.name })?.file,
+        let recipes = try? Recipe.all(in: file, name: text.name, among: [])
       {
         entries += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
         continue
@@ -50,24 +49,43 @@ public struct RecipeLibrary: Sendable {
       entries += (recipes ?? []).map { RecipeEntry(name: $0.name, recipe: $0) }
     }
     let known = Set(BuiltInRecipes.texts.map(\.name))
-    entries += recipes(in: files.filter { !known.contains(name($0)) }, among: entries)
+    entries += recipes(in: files.filter { !known.contains($0.name) }, among: entries)
     return entries
   }
 
-  /// The recipe files of a folder in the order of their names; none where there is no folder.
-  private static func files(in directory: URL?) -> [URL] {
-    let files =
-      directory.flatMap {
-        try? FileManager.default.contentsOfDirectory(at: $0, includingPropertiesForKeys: nil)
-      } ?? []
-    return files.filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
+  /// A recipe file and its path without the ending, below the folder of recipes.
+  private typealias NamedFile = (name: String, file: URL)
+
+  /// The recipe files of a folder in the order of their names, those of the folders in it after
+  /// them; none where there is no folder.
+  private static func files(in directory: URL?) -> [NamedFile] {
+    func entries(_ folder: URL) -> [URL] {
+      let found =
+        (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil))
+        ?? []
+      return found.sorted { $0.path < $1.path }
+    }
+    func files(_ entries: [URL], _ prefix: String) -> [NamedFile] {
+      entries.filter { $0.pathExtension == "yaml" }.map {
+        (prefix + $0.deletingPathExtension().lastPathComponent, $0)
+      }
+    }
+    guard let directory else { return [] }
+    let top = entries(directory)
+    return files(top, "")
+      + top.filter { $0.pathExtension.isEmpty }.flatMap {
+        files(entries($0), $0.lastPathComponent + "/")
+      }
   }
 
   /// The recipes of files, each of which may stand on `entries` and on those before it.
-  private static func recipes(in files: [URL], among entries: [RecipeEntry]) -> [RecipeEntry] {
+  private static func recipes(
+    in files: [NamedFile],
+    among entries: [RecipeEntry]
+  ) -> [RecipeEntry] {
     var found: [RecipeEntry] = []
-    for file in files {
-      let recipes = (try? Recipe.all(in: file, among: entries + found)) ?? []
+    for (name, file) in files {
+      let recipes = (try? Recipe.all(in: file, name: name, among: entries + found)) ?? []
       found += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
     }
     return found
@@ -83,6 +101,37 @@ public struct RecipeLibrary: Sendable {
   public init(userDirectory: URL? = nil) {
     let ours = RecipeLibrary.ours
     entries = ours + RecipeLibrary.recipes(in: RecipeLibrary.files(in: userDirectory), among: ours)
+  }
+
+  /// The recipe for a model: its own, else that of another model of the task, with this one in it.
+  ///
+  /// - Parameters:
+  ///   - model: Several tasks may have a model of this name.
+  ///   - task: Which of them is meant.
+  public func recipe(ofModel model: String, task: TaskType) -> Recipe {
+    let fitting = entries.filter { $0.recipe.task == task }
+    if let own = fitting.first(where: { $0.recipe.model.name == model }) { return own.recipe }
+    guard task != .detection, var recipe = fitting.first?.recipe else {
+      return Recipe(name: model, task: task, model: ModelOptions(model))
+    }
+    recipe.name = model
+    recipe.model = ModelOptions(model)
+    recipe.inputSize = .auto
+    return recipe
+  }
+
+  /// The recipe that users call `reference`, for a task where they named one.
+  ///
+  /// - Parameters:
+  ///   - reference: As in ``recipe(_:)``; of a task also without its folder, `mobilenet_v3_large`
+  ///     for `multi_label/mobilenet_v3_large`.
+  ///   - task: Recipes of this task come first; where none is called so, it may be another's.
+  public func recipe(_ reference: String, task: TaskType?) throws -> Recipe {
+    let own = entries.last { entry in
+      entry.recipe.task == task
+        && (entry.name == reference || entry.name.hasSuffix("/\(reference)"))
+    }
+    return try own?.recipe ?? recipe(reference)
   }
 
   /// The recipe that users call `reference`.
@@ -180,13 +229,15 @@ extension Recipe {
   /// - Parameters:
   ///   - file: YAML or JSON. It stands on the recipe that its key `base` names, else on that of
   ///     its model, and says what differs.
+  ///   - name: The recipe's name where the file gives none; `nil`: the file's.
   ///   - entries: The recipes it may stand on.
   /// - Throws: ``ConfigurationError`` with file and line.
   public init(
     contentsOf file: URL,
+    name: String? = nil,
     among entries: [RecipeEntry] = RecipeLibrary.builtIn.entries
   ) throws {
-    let name = file.deletingPathExtension().lastPathComponent
+    let name = name ?? file.deletingPathExtension().lastPathComponent
     try self.init(
       yaml: Recipe.text(of: file),
       source: file.relativePath,
@@ -204,13 +255,12 @@ extension Recipe {
   }
 
   /// The recipes of a file of a library: one, or where it lists `models`, one for each of them,
-  /// called after it.
-  static func all(in file: URL, among entries: [RecipeEntry]) throws -> [Recipe] {
-    let name = file.deletingPathExtension().lastPathComponent
-    return try all(yaml: text(of: file), source: file.relativePath, name: name, among: entries)
+  /// called after it, below the folder of `name`.
+  static func all(in file: URL, name: String, among entries: [RecipeEntry]) throws -> [Recipe] {
+    try all(yaml: text(of: file), source: file.relativePath, name: name, among: entries)
   }
 
-  /// As ``all(in:among:)``, of a file's text.
+  /// As ``all(in:name:among:)``, of a file's text.
   static func all(
     yaml: String,
     source: String,
@@ -225,8 +275,9 @@ extension Recipe {
       throw ConfigurationError.invalid("\(source): a recipe for several `models` needs a `task`")
     }
     let entry = RecipeOverride(text: yaml, source: source, ignoredKeys: ["models"])
+    let folder = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
     return try models.compactMap(\.string).map { model in
-      try Recipe(name: model, task: task, model: ModelOptions(model)).applying([entry])
+      try Recipe(name: folder + model, task: task, model: ModelOptions(model)).applying([entry])
     }
   }
 
@@ -268,6 +319,13 @@ extension Recipe {
       )
     }
     let model = mapping["model"]?.mapping?["name"]?.string ?? mapping["model"]?.string
+    // Several tasks may have a model of this name; the first one's where none is named.
+    let task =
+      mapping["task"]?.string ?? entries.first { $0.recipe.model.name == model }?
+      .recipe.task.rawValue
+    let isSame: (RecipeEntry) -> Bool = {
+      $0.recipe.model.name == model && $0.recipe.task.rawValue == task
+    }
     var start: Recipe
     if let base = mapping["base"]?.string {
       guard let entry = entries.last(where: { $0.name == base }) else {
@@ -277,9 +335,9 @@ extension Recipe {
         )
       }
       start = entry.recipe
-    } else if let entry = entries.last(where: { $0.recipe.model.name == model }) {
+    } else if let entry = entries.last(where: isSame) {
       start = entry.recipe
-    } else if let task = mapping["task"]?.string, let model {
+    } else if let task, let model {
       start = Recipe(
         name: name,
         task: TaskType(rawValue: task) ?? .detection,

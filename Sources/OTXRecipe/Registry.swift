@@ -30,7 +30,8 @@ public struct Registry: Sendable {
   /// Recipes of `task` whose model there is, ours first.
   public func recipes(for task: TaskType) -> [RecipeEntry] {
     library.entries.filter { entry in
-      entry.recipe.task == task && models.contains { $0.name == entry.recipe.model.name }
+      entry.recipe.task == task
+        && models.model(named: entry.recipe.model.name, task: task) != nil
     }
   }
 
@@ -48,23 +49,27 @@ public struct Registry: Sendable {
 
   /// The model called `name`.
   ///
+  /// - Parameters:
+  ///   - name: Several tasks may have a model of this name.
+  ///   - task: Which of them is meant; `nil`: the first that ``models`` lists.
   /// - Throws: ``ModelError/unknownModel(_:known:)`` with the nearest name.
-  public func model(named name: String) throws -> ModelDescriptor {
-    guard let model = models.first(where: { $0.name == name }) else {
-      throw ModelError.unknownModel(name, known: models.map(\.name))
+  public func model(named name: String, task: TaskType? = nil) throws -> ModelDescriptor {
+    guard let model = models.model(named: name, task: task) else {
+      throw ModelError.unknownModel(name, known: models.names(of: task))
     }
     return model
   }
 
   /// The models that `word` may mean: the one of that name, else all that begin with it, as `atss`
-  /// does `atss_mobilenetv2`.
+  /// does `atss_mobilenetv2`; of several tasks' of one name those of `task`, or the first.
   ///
   /// - Throws: ``ModelError/unknownModel(_:known:)`` with the nearest name.
-  public func models(called word: String) throws -> [ModelDescriptor] {
-    if let model = models.first(where: { $0.name == word }) { return [model] }
-    let family = models.filter { $0.name.hasPrefix(word + "_") }
+  public func models(called word: String, task: TaskType? = nil) throws -> [ModelDescriptor] {
+    if let model = models.model(named: word, task: task) { return [model] }
+    let names = models.names(of: task)
+    let family = names.filter { $0.hasPrefix(word + "_") }
+      .compactMap { models.model(named: $0, task: task) }
     guard family.isEmpty else { return family }
-    let names = models.map(\.name)
     // A slip in the word that a family begins with.
     let families = names.map { String($0.prefix { $0 != "_" }) }
     if Suggestion.nearest(to: word, among: names) == nil,
@@ -73,7 +78,7 @@ public struct Registry: Sendable {
     {
       throw ConfigurationError.invalid("unknown model '\(word)', did you mean '\(names[index])'?")
     }
-    return [try model(named: word)]
+    return [try model(named: word, task: task)]
   }
 
   /// The model that `word` means.
@@ -94,12 +99,18 @@ public struct Registry: Sendable {
   /// The recipe that users call `reference`: one of the library, or a pairing.
   ///
   /// - Returns: The recipe, and whether its values are ours rather than those of a user's file.
+  /// - Parameters:
+  ///   - reference: Several tasks may have a recipe of this name.
+  ///   - task: Which of them is meant; `nil`: the first.
   /// - Throws: As ``RecipeLibrary/recipe(_:)`` and ``pairing(called:)``.
-  public func recipe(called reference: String) throws -> (recipe: Recipe, isOurs: Bool) {
+  public func recipe(
+    called reference: String,
+    task: TaskType? = nil
+  ) throws -> (recipe: Recipe, isOurs: Bool) {
     if !library.exists(reference), let recipe = try pairing(called: reference) {
       return (recipe, true)
     }
-    return (try library.recipe(reference), library.isOurs(reference))
+    return (try library.recipe(reference, task: task), library.isOurs(reference))
   }
 
   /// The recipe of a model with another backbone, by both names: `resnet18_atss`.

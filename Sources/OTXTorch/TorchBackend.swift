@@ -39,7 +39,7 @@ public struct TorchBackend: Backend {
   public let name = "torch"
   private let entries: [any ModelEntry]
 
-  /// A backend that builds `models`; of two of one name the first.
+  /// A backend that builds `models`; of two of one name and task the first.
   public init(models: [any ModelEntry] = ModelZoo.models) { entries = models }
 
   public var models: [ModelDescriptor] { entries.map(\.descriptor) }
@@ -47,7 +47,7 @@ public struct TorchBackend: Backend {
   /// Networks by their name, and checkpoints by their file's (`.pth`, `.pt`, `.ckpt`).
   public func supports(_ source: ModelSource) -> Bool {
     switch source {
-    case .zoo(let info, _): models.contains { $0.name == info.model }
+    case .zoo(let info, _): models.model(named: info.model, task: info.task) != nil
     case .checkpoint(let url): ["pth", "pt", "ckpt"].contains(url.pathExtension.lowercased())
     case .ir: false
     }
@@ -72,9 +72,9 @@ public struct TorchBackend: Backend {
           "\(url.path) is a model for \(info.task.rawValue), not for \(Kind.taskType.rawValue)"
         )
       }
-      guard models.contains(where: { $0.name == info.model }) else {
+      guard models.model(named: info.model, task: info.task) != nil else {
         throw ModelError.mismatch(
-          "\(url.path) is a checkpoint of '\(info.model)', a model that is not known here (there are: \(models.map(\.name).joined(separator: ", "))); open it with a backend that was given the model"
+          "\(url.path) is a checkpoint of '\(info.model)', a model that is not known here (there are: \(models.names(of: info.task).joined(separator: ", "))); open it with a backend that was given the model"
         )
       }
     case .ir: throw EngineError.jobNotSupported("run \(source)", by: name)

@@ -9,24 +9,26 @@ import Testing
 extension Models {
   /// What every model of the zoo promises; a new one is tested by being listed.
   @Suite struct ModelContract {
-    /// Of the classifiers two: the others differ by their network alone, which `BackboneContract`
+    /// `NAME`, or `TASK NAME`.
+    ///
+    /// Of the classifiers two, and one of each other task: the others differ by their network alone, which `BackboneContract`
     /// tests.
     static let names =
       ModelZoo.models.map(\.descriptor.name).filter { !BackboneContract.names.contains($0) }
-      + ["resnet18", "mobilenet_v3_large"]
+      + ["resnet18", "mobilenet_v3_large", "MULTI_LABEL_CLS resnet18", "H_LABEL_CLS resnet18"]
 
     /// Small, so that a test takes seconds.
     static let size = ImageSize(height: 64, width: 96)
 
     @Test func namesAreUnique() {
-      let names = ModelZoo.models.map(\.descriptor.name)
+      let names = ModelZoo.descriptors.map { "\($0.task.rawValue) \($0.name)" }
       #expect(Set(names).count == names.count)
       #expect(Set(ModelZoo.backbones.map(\.name)).count == ModelZoo.backbones.count)
     }
 
     @Test(arguments: names) func descriptorIsTrue(name: String) throws {
       let descriptor = try Subject(name).descriptor
-      let structure = try Structure(of: name)
+      let structure = try Structure(of: descriptor.name)
       #expect(descriptor.parameterCount == structure.parameterCount)
       expectClose(
         descriptor.gigaMultiplyAdds,
@@ -47,7 +49,7 @@ extension Models {
     @Test(arguments: names) func weightsAreThoseOfThePublishedModel(name: String) throws {
       let subject = try Subject(name)
       try subject.use(labelCount: 3) { model in
-        let structure = try Structure(of: name)
+        let structure = try Structure(of: subject.descriptor.name)
         #expect(model.module.parameterCount == structure.parameterCount)
         let own = model.module.stateDictionary()
           .map { Structure.Entry(name: $0.name, shape: $0.value.shape) }
@@ -185,7 +187,13 @@ struct Subject {
   let descriptor: ModelDescriptor
 
   init(_ name: String) throws {
-    descriptor = try #require(ModelZoo.descriptors.first { $0.name == name })
+    let words = name.split(separator: " ").map(String.init)
+    descriptor = try #require(
+      ModelZoo.descriptors.model(
+        named: words.last ?? "",
+        task: words.count > 1 ? TaskType(rawValue: words[0]) : nil
+      )
+    )
   }
 
   private func info(_ labelCount: Int, _ backbone: String?) -> ModelInfo {
@@ -284,6 +292,34 @@ struct Subject {
       let model = try ModelZoo.make(info(labelCount, nil), MultiClassClassification.self)
       let labels = (0..<4).map { $0 % labelCount }
       try open(model, classificationBatch(labels, size: size))
+    case .hierarchicalClassification:
+      let model = try ModelZoo.make(info(labelCount, nil), HierarchicalClassification.self)
+      try open(
+        model,
+        HierarchicalClassification.Batch(
+          collating: (0..<4).map { index in
+            HierarchicalClassification.Entity(
+              image: blankImage(size),
+              frame: ImageFrame(itemID: "\(index)", originalSize: size),
+              targets: LabelTargets(showing: [index % labelCount], of: labelCount)
+            )
+          }
+        )
+      )
+    case .multiLabelClassification:
+      let model = try ModelZoo.make(info(labelCount, nil), MultiLabelClassification.self)
+      try open(
+        model,
+        MultiLabelClassification.Batch(
+          collating: (0..<4).map { index in
+            MultiLabelClassification.Entity(
+              image: blankImage(size),
+              frame: ImageFrame(itemID: "\(index)", originalSize: size),
+              targets: LabelTargets(showing: 0..<(index % (labelCount + 1)), of: labelCount)
+            )
+          }
+        )
+      )
     case .detection:
       let model = try ModelZoo.make(info(labelCount, nil), Detection.self)
       let objects = (0..<4).map { index in

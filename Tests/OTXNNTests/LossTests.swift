@@ -94,6 +94,21 @@ import Testing
     try check("varifocal elements", logits) {
       try varifocalLoss($0, quality, alpha: 0.5, gamma: 1.5, reduction: .none)
     }
+    let targets = try formulaIntegers([6, 5], below: 2, k: 2001).to(.float32)
+    let known = try formulaInput([6, 5], k: 1006).gt(-0.5).to(.float32)
+    try check("asymmetric angular", logits) { try asymmetricAngularLoss($0, targets) }
+    try check("asymmetric angular elements", logits) {
+      try asymmetricAngularLoss(
+        $0,
+        quality,
+        weight: known,
+        positiveFocus: 0.5,
+        negativeFocus: 2,
+        balance: 0.6,
+        margin: 0.1,
+        reduction: .none
+      )
+    }
     let distances = try Tensor(
       try golden.digest("distances").samples.map { Float($0) },
       shape: [6]

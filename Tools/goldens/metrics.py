@@ -1,6 +1,6 @@
 """Scores of pycocotools and scikit-learn on scenes that a formula draws.
 
-    ENV/bin/pip install pycocotools scikit-learn
+    ENV/bin/pip install pycocotools scikit-learn torchmetrics
     ENV/bin/python Tools/goldens/metrics.py
 
 `Tests/OTXCoreTests/Scenes.swift` draws the same scenes.
@@ -11,6 +11,8 @@ import io
 
 import numpy as np
 import sklearn.metrics as sk
+import torch
+import torchmetrics
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -190,6 +192,45 @@ def classification(labels, count, right, k, missing=None):
     }
 
 
+def multi_label(labels, count, share, levels, k):
+    """Every label in a `share` of pictures; probabilities of `levels` steps that know something."""
+    truth = (np.array(units(count * labels, k)) < share).reshape(count, labels).astype(int)
+    guess = np.array(units(count * labels, k + 1)).reshape(count, labels)
+    steps = np.floor((0.6 * guess + 0.4 * truth) * levels)
+    score = (np.float32(steps) + np.float32(0.25)) / np.float32(levels)
+    found = (score > np.float32(0.5)).astype(int)
+    assert truth.any(0).all()
+    macro = sk.precision_recall_fscore_support(truth, found, average="macro", zero_division=0)
+    rows = sk.precision_recall_fscore_support(truth, found, average=None, zero_division=0)
+    torch_map = torchmetrics.functional.classification.multilabel_average_precision(
+        torch.from_numpy(score), torch.from_numpy(truth), labels)
+    mean_precision = sk.average_precision_score(truth, score, average="macro")
+    assert abs(torch_map.item() - mean_precision) < 1e-5
+    return {
+        "values": [
+            (truth == found).mean(), macro[2], sk.f1_score(truth, found, average="micro"),
+            mean_precision, macro[0], macro[1], sk.accuracy_score(truth, found)],
+        "perLabel": np.concatenate([
+            rows[0], rows[1], rows[2], sk.average_precision_score(truth, score, average=None)]),
+    }
+
+
+def hierarchy(sizes, count, known, k):
+    """Groups of `sizes`; the truth of each is `known` of a share of pictures."""
+    width = sum(sizes)
+    scores = np.float32(units(count * width, k)).reshape(count, width)
+    exclusive, single, start = [], [], 0
+    for index, size in enumerate(sizes):
+        truth = formula_integers([count], max(size, 2), k + 1 + index).numpy()
+        kept = np.array(units(count, k + 50 + index)) < known
+        part = scores[:, start:start + size]
+        found = part.argmax(1) if size > 1 else (part[:, 0] > np.float32(0.5)).astype(int)
+        (exclusive if size > 1 else single).append(sk.accuracy_score(truth[kept], found[kept]))
+        start += size
+    parts = [np.mean(exclusive), np.mean(single)]
+    return {"values": [np.mean(parts), *parts]}
+
+
 def main():
     cases = {}
     for index, (name, options) in enumerate(SCENES.items()):
@@ -206,6 +247,13 @@ def main():
     }.items():
         for key, value in classification(*options).items():
             cases[f"{name}/{key}"] = value
+    for name, options in {
+        "tags": (4, 60, 0.4, 10000, 7100), "rareTags": (6, 300, 0.05, 1000, 7110),
+        "tiedTags": (3, 50, 0.5, 4, 7120),
+    }.items():
+        for key, value in multi_label(*options).items():
+            cases[f"{name}/{key}"] = value
+    cases["heads/values"] = hierarchy([2, 4, 3, 1, 1], 80, 0.7, 7200)["values"]
     write("OTXCore", "metrics", {k: np.asarray(v, dtype=np.float64) for k, v in cases.items()},
           samples=None)
 

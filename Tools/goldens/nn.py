@@ -227,6 +227,19 @@ def losses():
     distances[0], distances[1], distances[2] = 0, 4, 3
     cases["distances"] = digest(distances, None)
 
+    # Written after the paper; equal to Python OTX 2.6's AsymmetricAngularLossWithIgnore (tried).
+    def asymmetric_angular(p, t, gamma_pos=0.0, gamma_neg=1.0, k=0.8, margin=0.05):
+        yes = p.sigmoid()
+        no = ((-p).sigmoid() + margin).clamp(max=1)
+        focus = (no * t + yes * (1 - t)) ** (gamma_pos * t + gamma_neg * (1 - t))
+        return focus * -(k * t * yes.clamp(min=1e-8).log()
+                         + (1 - k) * (1 - t) * no.clamp(min=1e-8).log())
+
+    known = (formula_input((6, 5), 1006) > -0.5).float()
+    add("asymmetric angular", logits, lambda p: asymmetric_angular(p, targets).sum())
+    add("asymmetric angular elements", logits,
+        lambda p: asymmetric_angular(p, quality, 0.5, 2, 0.6, 0.1) * known)
+
     def distribution_focal(p):
         probability = p.softmax(1)
         left = distances.long().clamp(max=3)

@@ -118,7 +118,7 @@ extension DataCommand {
         model: recipe.model,
         overrides: try recipe.changes.overrides()
       )
-      if let name = recipe.reference { request.recipe = try RecipeLibrary.builtIn.recipe(name) }
+      if let name = recipe.reference { request.recipe = try RecipeLibrary.builtIn.recipe(name, task: request.task) }
       request.overrides.append(
         RecipeOverride(key: "seed", value: "\(seed)", source: "--seed")
       )
@@ -132,7 +132,7 @@ extension DataCommand {
         profile: dataset.profile(),
         request: request
       )
-      let info = try filled.modelInfo(labels: dataset.labels, models: jobs.models)
+      let info = try filled.modelInfo(for: dataset, models: jobs.models)
       let pictures = try Preview.pictures(
         of: info.task.kind,
         dataset,

@@ -8,9 +8,12 @@ public struct LabelSchema: Sendable, Equatable {
   public var labels: LabelInfo
   /// What the labels are about, in OTX 1's words: `DETECTION`, `CLASSIFICATION`.
   public var domain: String
+  /// Labels of which one applies.
+  public var groups: [LabelGroup]
 
   public init(labels: LabelInfo, task: TaskType) {
     self.labels = labels
+    groups = task.kind.labelGroups(labels)
     domain = task.kind.exportedTaskName.uppercased()
   }
 
@@ -38,19 +41,41 @@ public struct LabelSchema: Sendable, Equatable {
       throw DataError.unreadable(file: url.path, reason: error.reason)
     }
     var names: [String] = []
-    for id in file.labelGroups.flatMap(\.labelIDs) {
-      guard let label = file.allLabels[id] else {
-        throw DataError.unreadable(
-          file: url.path,
-          reason: "a group names label '\(id)', which 'all_labels' does not have"
-        )
+    var groups: [LabelGroup] = []
+    for group in file.labelGroups {
+      var members: [String] = []
+      for id in group.labelIDs {
+        guard let label = file.allLabels[id] else {
+          throw DataError.unreadable(
+            file: url.path,
+            reason: "a group names label '\(id)', which 'all_labels' does not have"
+          )
+        }
+        if !label.isEmpty { members.append(label.name) }
       }
-      if !label.isEmpty { names.append(label.name) }
+      names += members
+      if !members.isEmpty { groups.append(LabelGroup(name: group.name, labels: members)) }
     }
+    self.groups = groups
     guard Set(names).count == names.count else {
       throw DataError.unreadable(file: url.path, reason: "two labels have the same name")
     }
-    labels = LabelInfo(names: names)
+    var parents: [String: String] = [:]
+    for edge in file.labelTree.edges where edge.count >= 2 {
+      guard let child = file.allLabels[edge[0]], let parent = file.allLabels[edge[1]] else {
+        throw DataError.unreadable(
+          file: url.path,
+          reason: "the tree names a label that 'all_labels' does not have"
+        )
+      }
+      parents[child.name] = parent.name
+    }
+    labels =
+      try parents.isEmpty
+      ? LabelInfo(names: names)
+      : LabelInfo(
+        hierarchy: LabelHierarchy(labels: names, groups: groups, parents: parents)
+      )
     domain = file.allLabels.values.first?.domain ?? ""
   }
 
@@ -89,20 +114,30 @@ public struct LabelSchema: Sendable, Equatable {
         isAnomalous: false
       )
     }
-    let group = LabelSchemaFile.Group(
-      id: groupID,
-      name: "labels",
-      labelIDs: ids,
-      relationType: "EXCLUSIVE"
-    )
-    return LabelSchemaFile(labelTree: .init(), labelGroups: [group], allLabels: all)
+    let groups = groups.map { group in
+      LabelSchemaFile.Group(
+        id: LabelSchema.groupID(group),
+        name: group.name,
+        labelIDs: group.labels.compactMap { labels.index(of: $0).map(LabelSchema.id) },
+        relationType: "EXCLUSIVE"
+      )
+    }
+    // An edge goes from a label to the one above it.
+    var tree = LabelSchemaFile.Tree()
+    for (index, name) in labels.names.enumerated() {
+      guard let parent = labels.hierarchy?.parents[name], let above = labels.index(of: parent)
+      else { continue }
+      tree.edges.append([LabelSchema.id(index), LabelSchema.id(above)])
+    }
+    if !tree.edges.isEmpty { tree.nodes = ids }
+    return LabelSchemaFile(labelTree: tree, labelGroups: groups, allLabels: all)
   }
 
   /// 24 hexadecimal digits that are a function of the names (FNV-1a, twice).
-  private var groupID: String {
+  private static func groupID(_ group: LabelGroup) -> String {
     func hash(_ offset: UInt64) -> String {
       var value = 0xCBF2_9CE4_8422_2325 ^ offset
-      for byte in labels.names.joined(separator: "\n").utf8 {
+      for byte in group.labels.joined(separator: "\n").utf8 {
         value = (value ^ UInt64(byte)) &* 0x100_0000_01B3
       }
       let digits = String(value, radix: 16)

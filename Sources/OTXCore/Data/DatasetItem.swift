@@ -179,11 +179,24 @@ public typealias LabelIndex = Int
 /// The labels that a model knows, in the order of its outputs.
 public struct LabelInfo: Sendable {
   public let names: [String]
+  /// Groups and tree of the labels, for tasks that know of them; `nil` for a plain list.
+  public let hierarchy: LabelHierarchy?
   /// Where each name stands first.
   private let indices: [String: LabelIndex]
 
-  public init(names: [String]) {
+  public init(names: [String]) { self.init(names: names, hierarchy: nil) }
+
+  /// Labels that form a tree, in the order of its groups.
+  public init(hierarchy: LabelHierarchy) {
+    self.init(names: hierarchy.labels, hierarchy: hierarchy)
+  }
+
+  /// The hierarchy; of a plain list, one group of all labels.
+  public var effectiveHierarchy: LabelHierarchy { hierarchy ?? LabelHierarchy(flat: names) }
+
+  private init(names: [String], hierarchy: LabelHierarchy?) {
     self.names = names
+    self.hierarchy = hierarchy
     indices = Dictionary(
       names.enumerated().map { ($0.element, $0.offset) },
       uniquingKeysWith: { first, _ in first }
@@ -202,20 +215,27 @@ public struct LabelInfo: Sendable {
 }
 
 extension LabelInfo: Hashable {
-  public static func == (left: LabelInfo, right: LabelInfo) -> Bool { left.names == right.names }
+  public static func == (left: LabelInfo, right: LabelInfo) -> Bool {
+    left.names == right.names && left.hierarchy == right.hierarchy
+  }
   public func hash(into hasher: inout Hasher) { hasher.combine(names) }
 }
 
 extension LabelInfo: Codable {
-  private enum CodingKeys: String, CodingKey { case names }
+  private enum CodingKeys: String, CodingKey { case names, hierarchy }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
-    self.init(names: try container.decode([String].self, forKey: .names))
+    if let hierarchy = try container.decodeIfPresent(LabelHierarchy.self, forKey: .hierarchy) {
+      self.init(hierarchy: hierarchy)
+    } else {
+      self.init(names: try container.decode([String].self, forKey: .names))
+    }
   }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(names, forKey: .names)
+    try container.encodeIfPresent(hierarchy, forKey: .hierarchy)
   }
 }

@@ -6,6 +6,9 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
   public var format: String
   /// Tasks that the annotations allow, the fittest first, with the number of usable items.
   public var tasks: [TaskFit]
+  /// Tasks that the annotations could serve, too, and that nobody means who does not name them:
+  /// which labels a detection dataset's pictures show.
+  public var otherTasks: [TaskFit] = []
   public var itemCounts: [Subset: Int]
   public var annotationCount: Int
   /// Items or objects of each label in the train subset, in label order.

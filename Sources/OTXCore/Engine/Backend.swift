@@ -156,10 +156,12 @@ public struct EngineRegistry: Sendable {
     EngineRegistry([backend] + backends)
   }
 
-  /// What the backends build by name; of two models of one name, the first backend's.
+  /// What the backends build by name; of two models of one name and task, the first backend's.
   public var models: [ModelDescriptor] {
-    var names: Set<String> = []
-    return backends.flatMap(\.models).filter { names.insert($0.name).inserted }
+    var names: Set<[String]> = []
+    return backends.flatMap(\.models).filter {
+      names.insert([$0.task.rawValue, $0.name]).inserted
+    }
   }
 
   /// The first backend that supports `source`.

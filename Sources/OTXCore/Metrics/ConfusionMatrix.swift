@@ -41,6 +41,7 @@ struct ConfusionMatrix: Equatable, Sendable {
   }
 }
 
-private func ratio(_ part: Int, _ whole: Int) -> Double {
+/// `part / whole`; 0 of nothing.
+func ratio(_ part: Int, _ whole: Int) -> Double {
   whole > 0 ? Double(part) / Double(whole) : 0
 }

@@ -40,3 +40,16 @@ public struct ModelDescriptor: Sendable, Equatable {
     self.gigaMultiplyAdds = gigaMultiplyAdds
   }
 }
+
+extension Sequence<ModelDescriptor> {
+  /// The model called `name`: that of `task`, or, where no task is said, the first of several tasks'.
+  package func model(named name: String, task: TaskType?) -> ModelDescriptor? {
+    first { $0.name == name && (task == nil || $0.task == task) }
+  }
+
+  /// The names of the models of `task`, or of all, each once.
+  package func names(of task: TaskType?) -> [String] {
+    var known: Set<String> = []
+    return filter { task == nil || $0.task == task }.map(\.name).filter { known.insert($0).inserted }
+  }
+}

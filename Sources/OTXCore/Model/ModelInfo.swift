@@ -44,8 +44,10 @@ public struct ModelInfo: Codable, Sendable, Equatable {
     self.tiling = tiling
   }
 
-  /// The threshold in force: the chosen one, else 0.35.
-  public var effectiveConfidenceThreshold: Float { confidenceThreshold ?? 0.35 }
+  /// The threshold in force: the chosen one, else the task's default.
+  public var effectiveConfidenceThreshold: Float {
+    confidenceThreshold ?? task.kind.defaultConfidenceThreshold
+  }
 }
 
 /// The version of this package.

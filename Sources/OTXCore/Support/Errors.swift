@@ -14,6 +14,8 @@ public enum DataError: Error, Equatable, Sendable {
   case unreadable(file: String, reason: String)
   /// One item that cannot be used.
   case invalidItem(String, reason: String)
+  /// Groups or parents of labels that make no tree.
+  case invalidHierarchy(String)
   /// Damaged items, where the caller asked for none (`--strict`).
   case damaged(root: String, problems: [DatasetProblem])
   /// A subset that is needed and has no usable items.
@@ -36,6 +38,7 @@ extension DataError: LocalizedError, CustomStringConvertible {
       "\(root): could be \(formats.joined(separator: " or ")); say which with --data-format"
     case .unreadable(let file, let reason): "\(file): \(reason)"
     case .invalidItem(let item, let reason): "\(item): \(reason)"
+    case .invalidHierarchy(let text): "the labels form no hierarchy: \(text)"
     case .damaged(let root, let problems):
       (["\(root): \(problems.count) problem\(problems.count == 1 ? "" : "s"), and none is allowed"]
         + problems.prefix(20).map { "  \($0.location): \($0.message)" }

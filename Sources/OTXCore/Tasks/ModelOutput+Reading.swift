@@ -25,6 +25,33 @@ extension [String: ModelOutput] {
     }
     return output
   }
+
+  /// The numbers of the output called `name` for each picture, `count` of each.
+  ///
+  /// - Throws: As ``output(_:)``; ``ModelError/nonFiniteOutput(_:item:)``.
+  func rows(
+    _ name: String,
+    frames: [ImageFrame],
+    count: Int
+  ) throws(ModelError) -> [ArraySlice<Float>] {
+    let output = try output(name)
+    guard output.shape == [frames.count, count] else {
+      throw ModelError.unexpectedOutputShape(
+        name,
+        shape: output.shape,
+        expected: "[\(frames.count), \(count)]"
+      )
+    }
+    var rows: [ArraySlice<Float>] = []
+    for (index, frame) in frames.enumerated() {
+      let row = output.values[index * count..<(index + 1) * count]
+      guard row.allSatisfy(\.isFinite) else {
+        throw ModelError.nonFiniteOutput(name, item: frame.itemID)
+      }
+      rows.append(row)
+    }
+    return rows
+  }
 }
 
 extension Float {

@@ -3,6 +3,8 @@
 /// The raw values are the names that users type and that `otx find --task` prints.
 public enum TaskType: String, Codable, CaseIterable, Sendable {
   case multiClassClassification = "MULTI_CLASS_CLS"
+  case multiLabelClassification = "MULTI_LABEL_CLS"
+  case hierarchicalClassification = "H_LABEL_CLS"
   case detection = "DETECTION"
 }
 
@@ -13,6 +15,8 @@ extension TaskType {
   public var kind: any VisionTask.Type {
     switch self {
     case .multiClassClassification: MultiClassClassification.self
+    case .multiLabelClassification: MultiLabelClassification.self
+    case .hierarchicalClassification: HierarchicalClassification.self
     case .detection: Detection.self
     }
   }

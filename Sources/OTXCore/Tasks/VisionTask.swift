@@ -27,6 +27,18 @@ public protocol VisionTask: Sendable {
   /// The score that users see first and that `performance.json` holds: `f-measure`.
   static var performanceMetric: String { get }
 
+  /// The confidence threshold of a model for which none was chosen.
+  static var defaultConfidenceThreshold: Float { get }
+
+  /// Writes into `info` what a model is to know of the data that it learns from, besides the labels
+  /// that annotations use; unless given, nothing.
+  ///
+  /// - Throws: ``DataError`` for data that this task cannot make sense of.
+  static func describe(_ dataset: Dataset, in info: inout ModelInfo) throws
+
+  /// Groups of labels of which one applies, as exported models and `label_schema.json` list them.
+  static func labelGroups(_ labels: LabelInfo) -> [LabelGroup]
+
   /// How well a dataset's annotations fit this task: the number of items that it could train on.
   ///
   /// - Returns: 0 when the task cannot use the item.
@@ -73,6 +85,9 @@ public protocol VisionTask: Sendable {
   /// What `prediction` says, label by name; what commands print and write.
   static func findings(_ prediction: Prediction, labels: LabelInfo) -> [Finding]
 
+  /// `findings` in a line for people: `3 RBC, 1 WBC`.
+  static func summary(of findings: [Finding]) -> String
+
   /// Marks to draw on the picture that `prediction` belongs to.
   static func overlay(_ prediction: Prediction, labels: LabelInfo) -> [OverlayMark]
 
@@ -84,6 +99,31 @@ public protocol VisionTask: Sendable {
 
 extension VisionTask {
   public static var tileMerge: (@Sendable ([Prediction], Tiling) -> Prediction)? { nil }
+
+  public static var defaultConfidenceThreshold: Float { 0.35 }
+
+  public static func describe(_ dataset: Dataset, in info: inout ModelInfo) throws {}
+
+  public static func labelGroups(_ labels: LabelInfo) -> [LabelGroup] {
+    [LabelGroup(name: "labels", labels: labels.names)]
+  }
+
+  /// The likeliest label of the whole picture, or the number of objects of each label.
+  public static func summary(of findings: [Finding]) -> String {
+    if let whole = findings.first, whole.box == nil {
+      return "\(whole.label) \(whole.score.percentText)"
+    }
+    var counts: [(label: String, count: Int)] = []
+    for finding in findings {
+      if let index = counts.firstIndex(where: { $0.label == finding.label }) {
+        counts[index].count += 1
+      } else {
+        counts.append((finding.label, 1))
+      }
+    }
+    return counts.isEmpty
+      ? "nothing" : counts.map { "\($0.count) \($0.label)" }.joined(separator: ", ")
+  }
 
   /// - Throws: ``ConfigurationError/invalid(_:)`` for a task whose pictures cannot be cut into tiles.
   package static func checkTiling() throws {

@@ -23,7 +23,8 @@ extension Dataset {
     }
     let fits = tasks.filter { $0.fit.itemCount > 0 }.sorted {
       ($1.fit.itemCount, $0.index) < ($0.fit.itemCount, $1.index)
-    }
+    }.map(\.fit)
+    let traits = LabelTraits(of: self)
     let train = items[.train] ?? []
     var labelCounts: [String: Int] = [:]
     for label in train.lazy.flatMap(\.annotations).compactMap(\.label) {
@@ -39,7 +40,7 @@ extension Dataset {
     let widths = DatasetProfile.SideStatistics(of: sizes.map { Double($0.width) })
     var profile = DatasetProfile(
       format: format,
-      tasks: fits.map(\.fit),
+      tasks: fits.filter { traits.suggest($0.task) },
       itemCounts: items.mapValues(\.count),
       annotationCount: all.reduce(0) { $0 + $1.annotations.count },
       labelCounts: labels.names.map { .init(label: $0, count: labelCounts[$0] ?? 0) },
@@ -48,6 +49,7 @@ extension Dataset {
       },
       objectSides: DatasetProfile.SideStatistics(of: sides)
     )
+    profile.otherTasks = fits.filter { !traits.suggest($0.task) }
     let shares = sample.flatMap { item -> [Double] in
       guard let size = item.size, size.pixelCount > 0 else { return [] }
       return item.objectBoxes.map { Double($0.area) / Double(size.pixelCount) }
@@ -62,6 +64,42 @@ extension Dataset {
     guard items.count > count else { return items }
     var generator = CounterGenerator(seed: 42, 0x70_72_6F_66_69_6C_65)
     return generator.shuffled(Array(items.indices)).prefix(count).sorted().map { items[$0] }
+  }
+}
+
+/// What decides which of several tasks that could use a dataset's labels is meant.
+private struct LabelTraits {
+  /// Whether some picture as a whole has several labels.
+  let hasSeveral: Bool
+  /// Whether pictures as a whole have labels.
+  let hasLabels: Bool
+  /// Whether labels are above each other.
+  let hasTree: Bool
+
+  init(of dataset: Dataset) {
+    hasTree = dataset.labelDetails.formTree(of: dataset.declaredLabels)
+    hasLabels = dataset.items.values.joined().contains { item in
+      item.annotations.contains { $0.kind == .label && $0.label != nil }
+    }
+    hasSeveral = dataset.items.values.joined().contains { item in
+      var first: String?
+      for annotation in item.annotations where annotation.kind == .label {
+        guard let label = annotation.label else { continue }
+        if let first, first != label { return true }
+        first = label
+      }
+      return false
+    }
+  }
+
+  /// Whether a dataset like this is made for `task`.
+  func suggest(_ task: TaskType) -> Bool {
+    switch task {
+    case .multiClassClassification: !hasTree
+    case .multiLabelClassification: hasSeveral && !hasTree
+    case .hierarchicalClassification: hasTree && hasLabels
+    default: true
+    }
   }
 }
 

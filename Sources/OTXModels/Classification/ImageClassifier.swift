@@ -1,31 +1,17 @@
 public import OTXCore
-public import OTXNN
+import OTXNN
 public import OTXTensor
 
-/// A backbone that can carry a classifier.
-public protocol ImageClassifierNetwork: Backbone {
-  /// `[N, K]` before softmax, of pictures `[N, 3, H, W]`.
-  ///
-  /// - Throws: ``ModelError/mismatch(_:)`` when it was built without labels.
-  func logits(_ images: Tensor) throws -> Tensor
-}
-
 /// Multi-class classification by cross-entropy.
-///
-/// The checkpoint is the network's own tree, so that it loads into torchvision's model as it is.
-public final class ImageClassifier: LogitsTrainable, LossConfigurable {
+public final class ImageClassifier: ClassifierModel, LossConfigurable {
   public typealias Kind = MultiClassClassification
   public let network: any ImageClassifierNetwork
-  public var module: any ParameterTree { network }
   public var lossOptions = LossOptions()
 
   public init(network: any ImageClassifierNetwork) { self.network = network }
 
-  public func loss(
-    _ images: Tensor,
-    _ batch: MultiClassClassification.Batch
-  ) throws -> LossTerms {
-    try loss(ofLogits: network.logits(images).to(.float32), batch)
+  public convenience init(network: any ImageClassifierNetwork, info: ModelInfo) {
+    self.init(network: network)
   }
 
   public func loss(
@@ -61,37 +47,4 @@ public final class ImageClassifier: LogitsTrainable, LossConfigurable {
   public func outputs(_ images: Tensor) throws -> [NamedTensor] {
     [NamedTensor(MultiClassClassification.Output.logits, try network.logits(images))]
   }
-}
-
-extension ImageClassifier {
-  /// The zoo's lines: every backbone that has a classifier is a model by its own name.
-  static func entries(of backbones: [BackboneEntry]) -> [any ModelEntry] {
-    backbones.filter(\.descriptor.hasClassifier).map { entry in
-      let backbone = entry.descriptor
-      return ZooModel<MultiClassClassification>(
-        ModelDescriptor(
-          name: backbone.name,
-          title: backbone.title,
-          task: .multiClassClassification,
-          backbones: [backbone.name],
-          preprocessing: backbone.preprocessing,
-          sizeMultiple: backbone.sizeMultiple,
-          hasDynamicSize: backbone.hasDynamicSize,
-          parameterCount: backbone.parameterCount,
-          gigaMultiplyAdds: backbone.gigaMultiplyAdds
-        )
-      ) { info in
-        let size = info.preprocessing.inputSize
-        guard let network = try entry.makeClassifier(labelCount: info.labels.count, for: size)
-        else { throw ModelError.noClassifier }
-        return ImageClassifier(network: network)
-      }
-    }
-  }
-}
-
-extension ModelError {
-  static let noClassifier = ModelError.mismatch(
-    "a backbone that was built without labels has no classifier"
-  )
 }

@@ -97,6 +97,39 @@ public func varifocalLoss(
   return try (entropy * Tensor.where(targets.gt(0), targets, negative)).reduced(reduction)
 }
 
+/// Binary cross-entropy that weighs outcomes by how far off they are, positives and negatives in
+/// ways of their own.
+///
+/// Prokofiev and Sovrasov, Combining Metric Learning and Attention Heads for Accurate and Efficient
+/// Multilabel Image Classification, 2022, section 3.2: `-k t (1 - p)^γ+ log p
+/// - (1 - k) (1 - t) p^γ- log q` with `q = min(1 - p + margin, 1)`. Checked against Python OTX 2.6.
+/// - `targets`: 0 to 1, of the shape of `logits`.
+/// - `weight`: Of the same shape; 0 leaves an element out.
+/// - `positiveFocus`, `negativeFocus`: γ+ and γ-.
+/// - `balance`: k, the share of positives.
+/// - `margin`: Added to the probability of "no", so that clear negatives cost nothing.
+public func asymmetricAngularLoss(
+  _ logits: Tensor,
+  _ targets: Tensor,
+  weight: Tensor? = nil,
+  positiveFocus: Double = 0,
+  negativeFocus: Double = 1,
+  balance: Double = 0.8,
+  margin: Double = 0.05,
+  reduction: LossReduction = .sum
+) throws(TensorError) -> Tensor {
+  let yes = try logits.sigmoid()
+  let no = try ((-1 * logits).sigmoid() + margin).clamp(max: 1)
+  let absent = try 1 - targets
+  let positive = try targets * yes.clamp(min: 1e-8).log() * -balance
+  let negative = try absent * no.clamp(min: 1e-8).log() * -(1 - balance)
+  let miss = try no * targets + yes * absent
+  let focus = try miss.pow(targets * positiveFocus + absent * negativeFocus)
+  var loss = try (positive + negative) * focus
+  if let weight { loss = try loss * weight }
+  return try loss.reduced(reduction)
+}
+
 /// Cross-entropy of a distance's distribution with the two whole numbers around the true distance.
 ///
 /// Li et al., Generalized Focal Loss, 2020, section 3.2; checked against the formula in PyTorch.

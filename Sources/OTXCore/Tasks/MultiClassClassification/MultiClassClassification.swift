@@ -109,22 +109,8 @@ public enum MultiClassClassification: VisionTask {
     frames: [ImageFrame],
     info: ModelInfo
   ) throws -> [Prediction] {
-    let logits = try outputs.output(Output.logits)
-    let labelCount = info.labels.count
-    guard logits.shape == [frames.count, labelCount] else {
-      throw ModelError.unexpectedOutputShape(
-        Output.logits,
-        shape: logits.shape,
-        expected: "[\(frames.count), \(labelCount)]"
-      )
-    }
-    return try frames.enumerated().map { index, frame in
-      let row = logits.values[index * labelCount..<(index + 1) * labelCount]
-      guard row.allSatisfy(\.isFinite) else {
-        throw ModelError.nonFiniteOutput(Output.logits, item: frame.itemID)
-      }
-      return Prediction(probabilities: softmax(row))
-    }
+    try outputs.rows(Output.logits, frames: frames, count: info.labels.count)
+      .map { Prediction(probabilities: softmax($0)) }
   }
 
   public static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction {

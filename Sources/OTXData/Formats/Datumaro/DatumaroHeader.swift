@@ -111,7 +111,13 @@ struct DatumaroHeader {
     }
     guard let name else { throw scanner.failure("a label needs a 'name'", at: position) }
     labels.append(name)
-    if let parent, !parent.isEmpty { details.parents[name] = parent }
+    guard let parent, !parent.isEmpty else { return }
+    if let other = details.parents.updateValue(parent, forKey: name), other != parent {
+      throw scanner.failure(
+        "the label '\(name)' has two parents, '\(other)' and '\(parent)'",
+        at: position
+      )
+    }
   }
 
   private mutating func readGroup(_ scanner: inout JSONScanner) throws {
@@ -128,7 +134,7 @@ struct DatumaroHeader {
       default: try scanner.skipValue()
       }
     }
-    if kind == "exclusive", !members.isEmpty {
+    if kind == "exclusive" {
       details.exclusiveGroups.append(LabelGroup(name: name, labels: members))
     }
   }
