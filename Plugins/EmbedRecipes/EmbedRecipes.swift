@@ -1,8 +1,9 @@
 import Foundation
 import PackagePlugin
 
-/// Compiles the files of `Recipes/` into the program, so that they need no looking up at run time
-/// and a new file is listed without a line of code. Files of a folder in it are named with the
+/// Compiles the files of `Recipes/` into the program.
+///
+/// They need no looking up at run time, and a new file is listed without a line of code. Files of a folder in it are named with the
 /// folder, `multi_label/resnet18`, and come after those that lie in none.
 @main
 struct EmbedRecipes: BuildToolPlugin {

@@ -234,7 +234,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     }
     let info = await sub.info
     let unknown = dataset.labels.names.filter { info.labels.index(of: $0) == nil }
-    guard unknown.isEmpty else {
+    guard unknown.isEmpty || !Kind.usesLabels else {
       throw ModelError.mismatch(
         "the data has labels that the model does not know: \(unknown.joined(separator: ", ")). The model's labels are \(info.labels.names.joined(separator: ", ")). Evaluate on data with the same labels, or train anew."
       )

@@ -110,9 +110,9 @@ struct Train: AsyncParsableCommand {
     if let model = try recipe.model.map(ModelFile.resolve) {
       if let chosen = request.recipe {
         request.recipe = try Builder(registry: registry)
-          .buildRecipe(chosen, model: registry.model(called: model).name)
+          .buildRecipe(chosen, model: registry.model(called: model, task: chosen.task).name)
       } else {
-        request.model = try registry.model(called: model).name
+        request.model = try registry.model(called: model, task: task).name
       }
     }
     try check(&request, library)

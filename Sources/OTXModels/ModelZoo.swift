@@ -10,7 +10,8 @@ public enum ModelZoo {
     ImageClassifier.entries(of: backbones)
     + [LinearClassifier.entry]
     + MultiLabelClassifier.entries(of: backbones)
-    + HierarchicalClassifier.entries(of: backbones) + [
+    + HierarchicalClassifier.entries(of: backbones)
+    + RegressionModel.entries(of: backbones) + [
       ATSS.mobileNetV2,
       SSD.mobileNetV2,
       YOLOX.tiny,

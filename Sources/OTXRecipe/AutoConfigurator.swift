@@ -70,6 +70,7 @@ public struct AutoConfigurator: Sendable {
     .multiClassClassification: defaultClassifiers,
     .multiLabelClassification: defaultClassifiers,
     .hierarchicalClassification: defaultClassifiers,
+    .regression: defaultClassifiers,
   ]
 
   /// Proposes a recipe for a dataset.
@@ -105,7 +106,7 @@ public struct AutoConfigurator: Sendable {
         Decision(setting: "method", value: "supervised", reason: supervisedReason(profile))
       )
     }
-    decisions.append(labelsDecision(profile))
+    if recipe.task.kind.usesLabels { decisions.append(labelsDecision(profile)) }
     chooseSampler(&recipe, profile, &decisions)
     try chooseTiling(&recipe, model, profile, explicit, &decisions)
     chooseInputSize(&recipe, model, profile, &decisions)
@@ -299,6 +300,14 @@ public struct AutoConfigurator: Sendable {
           + (same.map { ". \(model.name) can learn them: add --task \($0.rawValue)" } ?? "")
       )
     }
+    if recipe.task == .multiClassClassification, profile.labelCounts.count == 1,
+      let only = profile.labelCounts.first
+    {
+      throw ConfigurationError.invalid(
+        "every picture has the one label '\(only.label)': there is nothing to tell apart. Add pictures "
+          + "of another label"
+      )
+    }
     let metrics = metricNames(recipe.task.kind)
     guard recipe.training.metric == "auto" || metrics.contains(recipe.training.metric) else {
       throw ConfigurationError.unknownName(
@@ -355,10 +364,16 @@ public struct AutoConfigurator: Sendable {
   private func labelsDecision(_ profile: DatasetProfile) -> Decision {
     let names = profile.labelCounts.map { "\($0.label) (\($0.count))" }
     let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
+    // Of one or two pictures nothing general can be learned.
+    let rare = profile.labelCounts.filter { $0.count < 3 }.map { "'\($0.label)'" }
+    let warning =
+      rare.isEmpty
+      ? ""
+      : "; too few to learn: \(rare.prefix(5).joined(separator: ", "))\(rare.count > 5 ? ", …" : "")"
     return Decision(
       setting: "labels",
       value: "\(names.count)",
-      reason: "from the training subset: \(shown)"
+      reason: "from the training subset: \(shown)\(warning)"
     )
   }
 

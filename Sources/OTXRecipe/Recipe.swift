@@ -25,6 +25,8 @@ public struct Recipe: Sendable, Equatable {
   /// The page that a run leaves for people.
   public var report = ReportFormat.html
   public var postprocessing = PostprocessingOptions()
+  /// What a regression learns.
+  public var regression = RegressionOptions()
 
   /// How the model learns from the data there is.
   public var method: LearningMethod {
@@ -84,6 +86,12 @@ public struct Recipe: Sendable, Equatable {
   /// - Throws: As ``modelInfo(labels:models:)``; ``DataError`` for data that the task cannot use.
   public func modelInfo(for dataset: Dataset, models: [ModelDescriptor]) throws -> ModelInfo {
     var info = try modelInfo(labels: dataset.labels, models: models)
+    if task == .regression {
+      info.regression = RegressionInfo(
+        targets: regression.targets.map { RegressionTarget(name: $0) },
+        loss: regression.loss
+      )
+    }
     try task.kind.describe(dataset, in: &info)
     return info
   }
@@ -102,6 +110,10 @@ public struct Recipe: Sendable, Equatable {
     normalization.mean = .value(info.preprocessing.mean)
     normalization.std = .value(info.preprocessing.std)
     postprocessing.iouThreshold = info.iouThreshold
+    if let known = info.regression {
+      regression.targets = known.targets.map(\.name)
+      regression.loss = known.loss
+    }
     data.tiling = TilingOptions(info.tiling)
   }
 }
@@ -166,10 +178,19 @@ public struct PostprocessingOptions: Codable, Sendable, Equatable {
   public init() {}
 }
 
+/// The numbers of pictures that a regression learns.
+public struct RegressionOptions: Codable, Sendable, Equatable {
+  /// Names of numeric attributes or columns; empty: all that most training pictures have.
+  public var targets: [String] = []
+  /// What training minimises.
+  public var loss = RegressionLoss.huber
+  public init() {}
+}
+
 extension Recipe: Codable {
   private enum CodingKeys: String, CodingKey {
     case name, task, model, weights, inputSize, resize, normalization, augmentations, data,
-      report, postprocessing
+      report, postprocessing, regression
   }
 
   public init(from decoder: any Decoder) throws {
@@ -186,6 +207,7 @@ extension Recipe: Codable {
     data = try container.decode(DataOptions.self, forKey: .data)
     report = try container.decode(ReportFormat.self, forKey: .report)
     postprocessing = try container.decode(PostprocessingOptions.self, forKey: .postprocessing)
+    regression = try container.decode(RegressionOptions.self, forKey: .regression)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -202,5 +224,6 @@ extension Recipe: Codable {
     try container.encode(data, forKey: .data)
     try container.encode(report, forKey: .report)
     try container.encode(postprocessing, forKey: .postprocessing)
+    try container.encode(regression, forKey: .regression)
   }
 }

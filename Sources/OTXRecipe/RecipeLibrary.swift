@@ -103,11 +103,8 @@ public struct RecipeLibrary: Sendable {
     entries = ours + RecipeLibrary.recipes(in: RecipeLibrary.files(in: userDirectory), among: ours)
   }
 
-  /// The recipe for a model: its own, else that of another model of the task, with this one in it.
-  ///
-  /// - Parameters:
-  ///   - model: Several tasks may have a model of this name.
-  ///   - task: Which of them is meant.
+  /// The recipe for the model of `task` called `model`: its own, else that of another model of the
+  /// task, with this one in it.
   public func recipe(ofModel model: String, task: TaskType) -> Recipe {
     let fitting = entries.filter { $0.recipe.task == task }
     if let own = fitting.first(where: { $0.recipe.model.name == model }) { return own.recipe }
@@ -125,7 +122,9 @@ public struct RecipeLibrary: Sendable {
   /// - Parameters:
   ///   - reference: As in ``recipe(_:)``; of a task also without its folder, `mobilenet_v3_large`
   ///     for `multi_label/mobilenet_v3_large`.
-  ///   - task: Recipes of this task come first; where none is called so, it may be another's.
+  ///   - task: Recipes of this task come first.
+  /// - Returns: The recipe; where none of the task is called so, it may be another's.
+  /// - Throws: As ``recipe(_:)``.
   public func recipe(_ reference: String, task: TaskType?) throws -> Recipe {
     let own = entries.last { entry in
       entry.recipe.task == task
@@ -321,7 +320,8 @@ extension Recipe {
     let model = mapping["model"]?.mapping?["name"]?.string ?? mapping["model"]?.string
     // Several tasks may have a model of this name; the first one's where none is named.
     let task =
-      mapping["task"]?.string ?? entries.first { $0.recipe.model.name == model }?
+      mapping["task"]?.string
+      ?? entries.first { $0.recipe.model.name == model }?
       .recipe.task.rawValue
     let isSame: (RecipeEntry) -> Bool = {
       $0.recipe.model.name == model && $0.recipe.task.rawValue == task

@@ -47,11 +47,8 @@ public struct Registry: Sendable {
       + fitting.filter { $0.name != recipe.model.name }
   }
 
-  /// The model called `name`.
+  /// The model called `name`; of several tasks' the one of `task`, or the first that ``models`` lists.
   ///
-  /// - Parameters:
-  ///   - name: Several tasks may have a model of this name.
-  ///   - task: Which of them is meant; `nil`: the first that ``models`` lists.
   /// - Throws: ``ModelError/unknownModel(_:known:)`` with the nearest name.
   public func model(named name: String, task: TaskType? = nil) throws -> ModelDescriptor {
     guard let model = models.model(named: name, task: task) else {
@@ -85,8 +82,8 @@ public struct Registry: Sendable {
   ///
   /// - Throws: ``ModelError/unknownModel(_:known:)``; ``ConfigurationError/ambiguous(_:choices:)``
   ///   where several begin with it.
-  public func model(called word: String) throws -> ModelDescriptor {
-    let found = try models(called: word)
+  public func model(called word: String, task: TaskType? = nil) throws -> ModelDescriptor {
+    let found = try models(called: word, task: task)
     guard found.count == 1 else {
       throw ConfigurationError.ambiguous(
         "Several models begin with '\(word)'.",
@@ -196,7 +193,9 @@ public struct Builder: Sendable {
           + "the model takes; these do: \(model.backbones.joined(separator: ", "))"
       )
     }
-    let own = registry.library.entries.first { $0.recipe.model.name == model.name }?.recipe
+    let own = registry.library.entries.first {
+      $0.recipe.model.name == model.name && $0.recipe.task == model.task
+    }?.recipe
     var recipe = own ?? Recipe(name: "", task: model.task, model: ModelOptions(model.name))
     recipe.name = "\(backbone)_model"
     recipe.model = ModelOptions(model.name, backbone: backbone)

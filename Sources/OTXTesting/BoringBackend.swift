@@ -72,6 +72,10 @@ public enum BoringOutputs {
         shape: [count, labelCount],
         values: logits
       ),
+      Regression.Output.values: ModelOutput(
+        shape: [count, labelCount],
+        values: (0..<count).flatMap { _ in (0..<labelCount).map { $0 == 0 ? Float(1) : 0 } }
+      ),
       Detection.Output.boxes: ModelOutput(
         shape: [count, 1, 5],
         values: (0..<count).flatMap { _ in box }

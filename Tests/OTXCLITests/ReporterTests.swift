@@ -224,7 +224,9 @@ import Testing
   func namesAModelOfTheZoo(name: String) throws {
     let recipe = try RecipeLibrary.builtIn.recipe(name)
     let model = try #require(
-      RecipeModelContract.models.first { $0.name == recipe.model.name }
+      RecipeModelContract.models.first {
+        $0.name == recipe.model.name && $0.task == recipe.task
+      }
     )
     #expect(model.task == recipe.task)
     if case .value(let size) = recipe.inputSize {

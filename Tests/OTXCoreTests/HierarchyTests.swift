@@ -120,7 +120,8 @@ private func things() throws -> LabelHierarchy {
     let read = try LabelSchema(reading: url)
     #expect(read.labels.hierarchy?.parents == labels.hierarchy?.parents)
     #expect(read.groups == labels.hierarchy?.groups)
-    let damaged = #"{"names":["a"],"hierarchy":{"groups":[{"name":"g","labels":["a"]}],"parents":{"a":"a"}}}"#
+    let damaged =
+      #"{"names":["a"],"hierarchy":{"groups":[{"name":"g","labels":["a"]}],"parents":{"a":"a"}}}"#
     #expect(throws: (any Error).self) {
       try JSONDecoder().decode(LabelInfo.self, from: Data(damaged.utf8))
     }
@@ -145,7 +146,10 @@ private func things() throws -> LabelHierarchy {
         return unit < 0.2 ? nil : ScoredLabel(label: label, score: unit < 0.3 ? 0 : Float(unit))
       }
       let resolved = resolver.resolve(found, in: hierarchy)
-      #expect(resolved.map { hierarchy.labels[$0.label] } == resolved.map { hierarchy.labels[$0.label] }.sorted())
+      #expect(
+        resolved.map { hierarchy.labels[$0.label] }
+          == resolved.map { hierarchy.labels[$0.label] }.sorted()
+      )
       var row = [Double](repeating: 0, count: count)
       for label in resolved { row[label.label] = Double(label.score) }
       rows += row

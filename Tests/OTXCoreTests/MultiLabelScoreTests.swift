@@ -134,8 +134,10 @@ import Testing
       let item = DatasetItem(id: "a", image: .memory(image), annotations: annotations)
       return try Kind.entity(from: item, image: image, labels: labels).targets
     }
-    #expect(try targets([.label("cat"), .box(box, label: "dog"), .box(box, label: "dog"), open])
-      == LabelTargets(values: [1, 1, 0], weights: [1, 1, 0]))
+    #expect(
+      try targets([.label("cat"), .box(box, label: "dog"), .box(box, label: "dog"), open])
+        == LabelTargets(values: [1, 1, 0], weights: [1, 1, 0])
+    )
     #expect(try targets([]) == LabelTargets(showing: [], of: 3))
     // An ignored label's region.
     #expect(try targets([.box(box, label: "fish", isCrowd: true)]).shown.isEmpty)
@@ -153,7 +155,9 @@ import Testing
     )
     #expect(info.effectiveConfidenceThreshold == 0.5)
     let all = prediction([0.4, 0.9])
-    #expect(Kind.confident(all, info: info) == Kind.Prediction(labels: [.init(label: 1, score: 0.9)]))
+    #expect(
+      Kind.confident(all, info: info) == Kind.Prediction(labels: [.init(label: 1, score: 0.9)])
+    )
     info.confidenceThreshold = 0.3
     let findings = Kind.findings(Kind.confident(all, info: info), labels: info.labels)
     #expect(Kind.summary(of: findings) == "b 90%, a 40%")

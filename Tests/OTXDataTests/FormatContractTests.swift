@@ -17,6 +17,8 @@ struct FormatContractTests {
     return [
       (.detection, try sample.detection()),
       (.multiClassClassification, try sample.classification()),
+      (.multiLabelClassification, try sample.multiLabel()),
+      (.hierarchicalClassification, try sample.hierarchical()),
     ]
   }
 
@@ -50,6 +52,12 @@ struct FormatContractTests {
       }
       guard let read = try? folder.read(format: name) else { continue }
       if read.items.values.joined().allSatisfy({ $0.annotations.isEmpty }) { continue }
+      // A format need not have a place for the tree.
+      if task == .hierarchicalClassification,
+        try folder.read().labelDetails.parents != dataset.labelDetails.parents
+      {
+        continue
+      }
       taskCount += 1
 
       // Recognised without being told, and read the same.

@@ -39,7 +39,7 @@ extension Models {
     /// The raw outputs, where they are others than the outputs.
     private func raw(_ model: any TaskModel, _ images: Tensor) throws -> [NamedTensor] {
       let raw = try model.rawOutputs(images)
-      return raw.map(\.name) == ["logits"] ? [] : raw
+      return try raw.map(\.name) == model.outputs(images).map(\.name) ? [] : raw
     }
 
     private func recorded(_ model: any TaskModel) throws -> OperatorGraph {

@@ -15,7 +15,10 @@ extension Models {
     /// tests.
     static let names =
       ModelZoo.models.map(\.descriptor.name).filter { !BackboneContract.names.contains($0) }
-      + ["resnet18", "mobilenet_v3_large", "MULTI_LABEL_CLS resnet18", "H_LABEL_CLS resnet18"]
+      + [
+        "resnet18", "mobilenet_v3_large", "MULTI_LABEL_CLS resnet18", "H_LABEL_CLS resnet18",
+        "REGRESSION resnet18",
+      ]
 
     /// Small, so that a test takes seconds.
     static let size = ImageSize(height: 64, width: 96)
@@ -302,6 +305,23 @@ struct Subject {
               image: blankImage(size),
               frame: ImageFrame(itemID: "\(index)", originalSize: size),
               targets: LabelTargets(showing: [index % labelCount], of: labelCount)
+            )
+          }
+        )
+      )
+    case .regression:
+      let model = try ModelZoo.make(info(labelCount, nil), Regression.self)
+      try open(
+        model,
+        Regression.Batch(
+          collating: (0..<4).map { index in
+            Regression.Entity(
+              image: blankImage(size),
+              frame: ImageFrame(itemID: "\(index)", originalSize: size),
+              targets: LabelTargets(
+                values: (0..<labelCount).map { Float(index - $0) },
+                weights: [Float](repeating: 1, count: labelCount)
+              )
             )
           }
         )

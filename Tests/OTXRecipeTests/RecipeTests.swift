@@ -12,12 +12,13 @@ import Testing
   @Test func everyFileOfTheFolderIsListed() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "Recipes")
-    let files = try FileManager.default.contentsOfDirectory(
-      at: folder,
-      includingPropertiesForKeys: nil
-    )
-    let names = try files.filter { $0.pathExtension == "yaml" }.flatMap { file in
-      try Recipe.all(in: file, among: []).map(\.name)
+    let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+    let names = try paths.filter { $0.hasSuffix(".yaml") }.flatMap { path in
+      try Recipe.all(
+        in: folder.appending(path: path),
+        name: String(path.dropLast(5)),
+        among: []
+      ).map(\.name)
     }
     #expect(names.sorted() == RecipeContract.names.sorted())
     #expect(names.count >= 4)
@@ -97,7 +98,7 @@ import Testing
     ("batchSize=many", "'many' is no value for batchSize; expected a whole number"),
     ("batchSize=2.5", "'2.5' is no value for batchSize; expected a whole number"),
     ("inputSize=big", "expected auto, or HEIGHTxWIDTH"),
-    ("task=DETECTOIN", "expected one of MULTI_CLASS_CLS, DETECTION"),
+    ("task=DETECTOIN", "expected one of MULTI_CLASS_CLS, MULTI_LABEL_CLS"),
     ("earlyStopping.enabled=maybe", "expected true or false"),
     ("optimizer.learningRate={a: 1}", "'{a: 1}' is no value for optimizer.learningRate"),
     ("augmentations=5", "'5' is no value for augmentations; expected a list"),

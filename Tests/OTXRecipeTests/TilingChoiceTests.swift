@@ -14,7 +14,7 @@ struct TilingChoiceTests {
       tasks: [.init(task: task, itemCount: 50)],
       itemCounts: [.train: 50, .val: 10],
       annotationCount: 900,
-      labelCounts: [.init(label: "car", count: 900)],
+      labelCounts: [.init(label: "car", count: 900), .init(label: "van", count: 90)],
       imageSizes: .init(height: constant(3000), width: constant(4000)),
       objectSides: .init(robustMin: 12, mean: 24, robustMax: 60)
     )

@@ -12,13 +12,15 @@ struct TaskContract {
 
   /// An item with one annotation for each kind of task.
   private var item: DatasetItem {
-    DatasetItem(
+    var item = DatasetItem(
       id: "picture",
       image: .memory(Image(size: size)),
       annotations: [
         .label("a"), .box(BoundingBox(x1: 0, y1: 0, x2: 32, y2: 24), label: "a"),
       ]
     )
+    item.attributes = ["a": .number(1)]
+    return item
   }
 
   @Test("a task's type and its name lead back to it", arguments: TaskType.allCases)

@@ -231,6 +231,18 @@ def hierarchy(sizes, count, known, k):
     return {"values": [np.mean(parts), *parts]}
 
 
+def measures(count, width, k):
+    truth = (100 * noise(count * width, k)).astype(np.float32).reshape(count, width)
+    found = truth + (30 * noise(count * width, k + 1)).astype(np.float32).reshape(count, width)
+    truth, found = truth.astype(np.float64), found.astype(np.float64)
+    scores = [sk.mean_absolute_error, sk.r2_score, sk.root_mean_squared_error]
+    return {
+        "values": [score(truth, found) for score in scores],
+        "perTarget": np.concatenate(
+            [score(truth, found, multioutput="raw_values") for score in scores]),
+    }
+
+
 def main():
     cases = {}
     for index, (name, options) in enumerate(SCENES.items()):
@@ -254,6 +266,8 @@ def main():
         for key, value in multi_label(*options).items():
             cases[f"{name}/{key}"] = value
     cases["heads/values"] = hierarchy([2, 4, 3, 1, 1], 80, 0.7, 7200)["values"]
+    for key, value in measures(50, 3, 7300).items():
+        cases[f"measures/{key}"] = value
     write("OTXCore", "metrics", {k: np.asarray(v, dtype=np.float64) for k, v in cases.items()},
           samples=None)
 

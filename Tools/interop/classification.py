@@ -60,7 +60,9 @@ def check(otx, path, pictures):
                 plugin_config={"INFERENCE_PRECISION_HINT": "f32"})
             wrapper = Model.create_model(
                 adapter, configuration={"hierarchical_postproc": resolver})
-            threshold = wrapper.params.confidence_threshold
+            # Older versions have parameters on the wrapper itself.
+            params = getattr(wrapper, "params", wrapper)
+            threshold = params.confidence_threshold
             largest, count, different = 0.0, 0, []
             for picture, found in zip(resized, ours):
                 theirs = {
@@ -76,11 +78,11 @@ def check(otx, path, pictures):
                         count += 1
             good = not different and largest < 1e-3 and count > 0
             passed &= good
-            kind = "hierarchical" if wrapper.params.hierarchical else "multi-label"
+            kind = "hierarchical" if params.hierarchical else "multi-label"
             print(f"{'ok  ' if good else 'FAIL'} {path} ({kind}, {resolver}): {count} labels of "
                   f"{len(pictures)} pictures, largest difference {largest:.1e}, "
                   f"{len(different)} of one side only {different[:3]}")
-            if not wrapper.params.hierarchical:
+            if not params.hierarchical:
                 break
     return passed
 

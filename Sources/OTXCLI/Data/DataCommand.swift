@@ -57,6 +57,9 @@ struct DataCommand: ParsableCommand {
       )
       let drawers: [TaskType: (URL) throws -> Void] = [
         .detection: sample.drawDetection, .multiClassClassification: sample.drawClassification,
+        .multiLabelClassification: { try DatumaroFormat().write(sample.multiLabel(), to: $0) },
+        .hierarchicalClassification: { try DatumaroFormat().write(sample.hierarchical(), to: $0) },
+        .regression: { try DatumaroFormat().write(sample.regression(), to: $0) },
       ]
       guard let draw = drawers[task] else {
         throw UsageError("there is nothing to draw for \(task.kind.title)")

@@ -118,7 +118,9 @@ extension DataCommand {
         model: recipe.model,
         overrides: try recipe.changes.overrides()
       )
-      if let name = recipe.reference { request.recipe = try RecipeLibrary.builtIn.recipe(name, task: request.task) }
+      if let name = recipe.reference {
+        request.recipe = try RecipeLibrary.builtIn.recipe(name, task: request.task)
+      }
       request.overrides.append(
         RecipeOverride(key: "seed", value: "\(seed)", source: "--seed")
       )
@@ -136,25 +138,26 @@ extension DataCommand {
       let pictures = try Preview.pictures(
         of: info.task.kind,
         dataset,
-        info.preprocessing,
+        info,
         filled,
         count: count,
         epoch: epoch
       )
-      return (pictures, dataset.labels)
+      return (pictures, info.labels)
     }
 
     private static func pictures<Kind: VisionTask>(
       of kind: Kind.Type,
       _ dataset: Dataset,
-      _ preprocessing: Preprocessing,
+      _ info: ModelInfo,
       _ recipe: Recipe,
       count: Int,
       epoch: Int
     ) throws -> [AnnotatedPicture] {
       let module = try DataModule<Kind>(
         dataset: dataset,
-        preprocessing: preprocessing,
+        labels: info.labels,
+        preprocessing: info.preprocessing,
         augmentations: recipe.augmentations,
         epochCount: recipe.training.maxEpochs,
         multiScale: recipe.data.multiScale,

@@ -205,12 +205,12 @@ extension LabelDetails {
     dataset.declaredLabels.contains(label) || dataset.labels.index(of: label) != nil
   }
 
-  /// Whether labels form a tree among themselves.
-  ///
-  /// - Parameter labels: What the dataset lists; a parent that is none of them is a mere remark, as
-  ///   COCO's super-categories are.
+  /// Whether labels form a tree among `labels`, those that the dataset lists; a parent that is none of
+  /// them is a mere remark, as COCO's super-categories are.
   package func formTree(of labels: some Sequence<String>) -> Bool {
     let known = Set(labels)
-    return parents.contains { known.contains($0.key) && known.contains($0.value) }
+    return parents.contains {
+      $0.key != $0.value && known.contains($0.key) && known.contains($0.value)
+    }
   }
 }

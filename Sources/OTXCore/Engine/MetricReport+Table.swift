@@ -7,6 +7,7 @@ extension MetricReport {
   /// `class | gts | preds | precision | recall | f1`. A score that does not exist, because a label
   /// has no objects, is `-`. On terminals narrower than the table, each label is a block of lines.
   public func table(width: Int? = nil) -> String {
+    if isRegression { return regressionTable(width: width) }
     let scores = isDetection ? ["recall", "ap"] : ["precision", "recall", "f1"]
     let rows = perClass.map { row in
       [row.label, "\(row.groundTruthCount)", "\(row.detectionCount)"]
@@ -22,6 +23,23 @@ extension MetricReport {
       rows: rows,
       footers: [footer]
     ).rendered(width: width)
+  }
+
+  /// `target | count | mae | rmse | r2`, errors in the target's unit.
+  private func regressionTable(width: Int?) -> String {
+    func cells(_ values: [String: Double]) -> [String] {
+      ["mae", "rmse"].map { values[$0].map(\.measureText) ?? "-" }
+        + [MetricReport.text(values["r2"])]
+    }
+    return TextTable(
+      columns: ["target", "count", "mae", "rmse", "r2"],
+      rows: perClass.map { [$0.label, "\($0.groundTruthCount)"] + cells($0.values) },
+      footers: [["mean", ""] + cells(values)]
+    ).rendered(width: width)
+  }
+
+  private var isRegression: Bool {
+    primary == Regression.selectionMetric || values["mae"] != nil
   }
 
   /// ``table(width:)``; that of a detection below the line that says its overlap, as in the logs of

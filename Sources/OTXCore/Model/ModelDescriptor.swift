@@ -50,6 +50,8 @@ extension Sequence<ModelDescriptor> {
   /// The names of the models of `task`, or of all, each once.
   package func names(of task: TaskType?) -> [String] {
     var known: Set<String> = []
-    return filter { task == nil || $0.task == task }.map(\.name).filter { known.insert($0).inserted }
+    return filter { task == nil || $0.task == task }.map(\.name).filter {
+      known.insert($0).inserted
+    }
   }
 }

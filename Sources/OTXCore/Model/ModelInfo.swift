@@ -21,6 +21,8 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   public var iouThreshold: Float
   /// How pictures are cut into tiles; `nil`: the model sees pictures whole.
   public var tiling: Tiling?
+  /// The numbers that a regression model gives; `nil` for other tasks.
+  public var regression: RegressionInfo?
 
   public init(
     model: String,

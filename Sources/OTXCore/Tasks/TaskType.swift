@@ -5,6 +5,7 @@ public enum TaskType: String, Codable, CaseIterable, Sendable {
   case multiClassClassification = "MULTI_CLASS_CLS"
   case multiLabelClassification = "MULTI_LABEL_CLS"
   case hierarchicalClassification = "H_LABEL_CLS"
+  case regression = "REGRESSION"
   case detection = "DETECTION"
 }
 
@@ -17,6 +18,7 @@ extension TaskType {
     case .multiClassClassification: MultiClassClassification.self
     case .multiLabelClassification: MultiLabelClassification.self
     case .hierarchicalClassification: HierarchicalClassification.self
+    case .regression: Regression.self
     case .detection: Detection.self
     }
   }

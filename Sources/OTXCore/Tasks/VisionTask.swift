@@ -39,6 +39,9 @@ public protocol VisionTask: Sendable {
   /// Groups of labels of which one applies, as exported models and `label_schema.json` list them.
   static func labelGroups(_ labels: LabelInfo) -> [LabelGroup]
 
+  /// Whether a model's labels are those of the dataset's annotations.
+  static var usesLabels: Bool { get }
+
   /// How well a dataset's annotations fit this task: the number of items that it could train on.
   ///
   /// - Returns: 0 when the task cannot use the item.
@@ -101,6 +104,8 @@ extension VisionTask {
   public static var tileMerge: (@Sendable ([Prediction], Tiling) -> Prediction)? { nil }
 
   public static var defaultConfidenceThreshold: Float { 0.35 }
+
+  public static var usesLabels: Bool { true }
 
   public static func describe(_ dataset: Dataset, in info: inout ModelInfo) throws {}
 
@@ -271,10 +276,13 @@ public struct Finding: Codable, Sendable, Equatable {
   public var score: Float
   /// Where it is, in pixels of the picture; `nil` for the picture as a whole.
   public var box: BoundingBox?
-  public init(label: String, score: Float, box: BoundingBox? = nil) {
+  /// How much of it there is, in the dataset's units, where that is what a model says; `nil` else.
+  public var value: Double?
+  public init(label: String, score: Float, box: BoundingBox? = nil, value: Double? = nil) {
     self.label = label
     self.score = score
     self.box = box
+    self.value = value
   }
 }
 

@@ -30,13 +30,22 @@ struct PictureFindings {
     let names = entries.map { "\($0.subset.rawValue)/\($0.item.id)" }
     let leaks = subsets.contains(.train) && subsets.count > 1
     let agree = entries.allSatisfy { $0.item.annotations == entries[0].item.annotations }
+    // One picture in the folders of two classes.
+    let classes = Set(
+      entries.flatMap { $0.item.annotations.filter { $0.kind == .label }.compactMap(\.label) }
+    )
+    let offer =
+      agree || classes.count < 2
+      ? ""
+      : "; if it shows \(classes.sorted().map { "'\($0)'" }.joined(separator: " and ")), list it "
+        + "once with these labels and train with --task MULTI_LABEL_CLS"
     return [
       DatasetFinding(
         leaks ? .error : .warning,
         kind: leaks ? "copies across subsets" : "copies",
         location: entries[0].item.id,
         message:
-          "\(entries.count) files are one picture\(leaks ? ", in train and in what is scored" : "")\(agree ? "" : ", annotated in different ways"): \(names.prefix(4).joined(separator: ", "))\(names.count > 4 ? " …" : "")",
+          "\(entries.count) files are one picture\(leaks ? ", in train and in what is scored" : "")\(agree ? "" : ", annotated in different ways"): \(names.prefix(4).joined(separator: ", "))\(names.count > 4 ? " …" : "")\(offer)",
         suggestion: DatasetDoctor.fixCommand(command)
       )
     ]

@@ -69,27 +69,35 @@ extension Dataset {
 
 /// What decides which of several tasks that could use a dataset's labels is meant.
 private struct LabelTraits {
-  /// Whether some picture as a whole has several labels.
+  /// Whether pictures as a whole have several labels; a few with two are mistakes.
   let hasSeveral: Bool
   /// Whether pictures as a whole have labels.
   let hasLabels: Bool
+  /// Whether anything is annotated.
+  let isAnnotated: Bool
   /// Whether labels are above each other.
   let hasTree: Bool
 
   init(of dataset: Dataset) {
     hasTree = dataset.labelDetails.formTree(of: dataset.declaredLabels)
+    isAnnotated = dataset.items.values.joined().contains { !$0.annotations.isEmpty }
     hasLabels = dataset.items.values.joined().contains { item in
       item.annotations.contains { $0.kind == .label && $0.label != nil }
     }
-    hasSeveral = dataset.items.values.joined().contains { item in
+    var (labelledCount, severalCount) = (0, 0)
+    for item in dataset.items.values.joined() {
       var first: String?
       for annotation in item.annotations where annotation.kind == .label {
         guard let label = annotation.label else { continue }
-        if let first, first != label { return true }
+        if let first, first != label {
+          severalCount += 1
+          break
+        }
         first = label
       }
-      return false
+      if first != nil { labelledCount += 1 }
     }
+    hasSeveral = severalCount > 0 && 20 * severalCount >= labelledCount
   }
 
   /// Whether a dataset like this is made for `task`.
@@ -98,6 +106,7 @@ private struct LabelTraits {
     case .multiClassClassification: !hasTree
     case .multiLabelClassification: hasSeveral && !hasTree
     case .hierarchicalClassification: hasTree && hasLabels
+    case .regression: !isAnnotated
     default: true
     }
   }

@@ -217,7 +217,15 @@ public enum DatasetReader {
       used.formUnion(annotation.labelNames)
     }
     used.subtract(ignored)
-    let unused = reading.labels.filter { !used.contains($0) }
+    // A label above one that is used is there with it.
+    var above: Set<String> = []
+    for label in used {
+      var next = reading.labelDetails.parents[label]
+      while let parent = next, above.insert(parent).inserted {
+        next = reading.labelDetails.parents[parent]
+      }
+    }
+    let unused = reading.labels.filter { !used.contains($0) && !above.contains($0) }
     let declared = Set(reading.labels)
     reading.labels = reading.labels.filter(used.contains) + used.subtracting(declared).sorted()
     guard !unused.isEmpty else { return }

@@ -58,6 +58,71 @@ public struct SampleDataset: Sendable {
     }
   }
 
+  /// One to three shapes in a picture, which has the labels of all.
+  public func multiLabel() throws -> Dataset {
+    try dataset { number, generator in
+      var image = background(&generator)
+      var kinds: Set<Int> = []
+      for _ in 0...generator.index(below: 3) {
+        let shape = Shape(
+          kind: generator.index(below: 3),
+          in: size,
+          scale: 0.14...0.26,
+          using: &generator
+        )
+        // The last one hides what is below, but not all of it, as a rule.
+        try shape.draw(on: &image)
+        kinds.insert(shape.kind)
+      }
+      return (image, kinds.sorted().map { .label(SampleDataset.labels.names[$0]) })
+    }
+  }
+
+  /// One shape in a picture: round or angular, and if angular a square or a triangle; by itself,
+  /// whether it is large.
+  public func hierarchical() throws -> Dataset {
+    var result = try dataset { number, generator in
+      var image = background(&generator)
+      let isLarge = generator.index(below: 2) == 1
+      let scale = isLarge ? 0.34...0.42 : 0.14...0.22
+      let shape = Shape(kind: number % 3, in: size, scale: scale, using: &generator)
+      try shape.draw(on: &image)
+      let names = [["round"], ["angular", "square"], ["angular", "triangle"]][shape.kind]
+      return (image, (names + (isLarge ? ["large"] : [])).map { .label($0) })
+    }
+    result.labels = LabelInfo(names: ["round", "angular", "square", "triangle", "large"])
+    result.declaredLabels = result.labels.names
+    result.labelDetails.parents = ["square": "angular", "triangle": "angular"]
+    result.labelDetails.exclusiveGroups = [
+      LabelGroup(name: "shape", labels: ["round", "angular"]),
+      LabelGroup(name: "angles", labels: ["square", "triangle"]),
+    ]
+    return result
+  }
+
+  /// One shape in a picture, its size to be learned.
+  public func regression() throws -> Dataset {
+    var result = try dataset { number, generator in
+      var image = background(&generator)
+      let shape = Shape(kind: number % 3, in: size, scale: 0.12...0.42, using: &generator)
+      try shape.draw(on: &image)
+      var radius = Annotation(label: nil)
+      radius.attributes["radius"] = .number(Double(shape.radius))
+      return (image, [radius])
+    }
+    for (subset, items) in result.items {
+      result.items[subset] = items.map { item in
+        var item = item
+        item.attributes = item.annotations.first?.attributes ?? [:]
+        item.annotations = []
+        return item
+      }
+    }
+    result.labels = LabelInfo(names: [])
+    result.declaredLabels = []
+    return result
+  }
+
   /// Draws pictures for object detection into a folder, as COCO in Roboflow's layout.
   public func drawDetection(at root: URL) throws {
     try COCOWriter(layout: .roboflow).write(detection(), to: root)

@@ -28,7 +28,9 @@ public final class HierarchicalClassifier: ClassifierModel {
     for range in exclusive {
       // How many pictures the group is known of; at 0 there is nothing to learn.
       let weight = known.reduce(Float(0)) { sum, target in
-        sum + (target.weights.indices.contains(range.lowerBound) ? target.weights[range.lowerBound] : 0)
+        sum
+          + (target.weights.indices.contains(range.lowerBound)
+            ? target.weights[range.lowerBound] : 0)
       }
       guard weight > 0 else { continue }
       func part(_ tensor: Tensor) throws -> Tensor {

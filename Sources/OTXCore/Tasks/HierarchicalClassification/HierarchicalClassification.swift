@@ -19,7 +19,9 @@ public enum HierarchicalClassification: VisionTask {
   public struct Entity: DataEntity {
     public var image: Image
     public var frame: ImageFrame
-    /// Of each label, in the order of the hierarchy. All labels of an exclusive group weigh the same,
+    /// Of each label, in the order of the hierarchy.
+    ///
+    /// All labels of an exclusive group weigh the same,
     /// and their values add up to 1 where something is known of the group.
     public var targets: LabelTargets
     public init(image: Image, frame: ImageFrame, targets: LabelTargets) {
@@ -95,7 +97,8 @@ public enum HierarchicalClassification: VisionTask {
       guard present.count <= 1 else {
         throw DataError.invalidItem(
           item.id,
-          reason: "has \(present.map { "'\($0)'" }.joined(separator: " and ")), of which only one is "
+          reason:
+            "has \(present.map { "'\($0)'" }.joined(separator: " and ")), of which only one is "
             + "possible (group '\(group.name)')"
         )
       }

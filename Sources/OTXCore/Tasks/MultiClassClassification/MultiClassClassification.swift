@@ -83,6 +83,7 @@ public enum MultiClassClassification: VisionTask {
       throw DataError.invalidItem(
         item.id,
         reason: "has \(names.count) labels; multi-class classification needs one"
+          + (names.count > 1 ? " (--task MULTI_LABEL_CLS takes several)" : "")
       )
     }
     guard let label = labels.index(of: name) else {

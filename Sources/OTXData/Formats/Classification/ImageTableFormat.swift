@@ -1,8 +1,11 @@
 public import Foundation
 public import OTXCore
 
-/// Tables with a column of pictures, as competitions have them: a label, several columns of 0 and 1, or a
-/// box in each row.
+/// Tables with a column of pictures, as competitions have them: a label, several columns of 0 and 1, a
+/// box in each row, or numbers to learn.
+///
+/// Columns of numbers become attributes of the picture where nothing is a label: values that regression
+/// learns. A single column of whole numbers, ten of them at most, is a label.
 ///
 /// The column of pictures is the first one whose first values are pictures that exist, as they stand or with
 /// an ending; other columns are known by their names.
@@ -65,6 +68,8 @@ private struct ImageTable {
     var label: String?
     /// Columns of 0 and 1, each a label.
     var flags: [String] = []
+    /// Columns of other numbers.
+    var numbers: [String] = []
     /// Names of x1, y1 and of x2, y2 or width, height.
     var box: [String] = []
     var isBoxOfSize = false
@@ -128,13 +133,29 @@ private struct ImageTable {
       rows.allSatisfy { ["0", "1", "0.0", "1.0"].contains(table.value(column, of: $0) ?? "0") }
     }
     if columns.label == nil, columns.box.isEmpty {
+      let numbers = others.filter { !["id", "index", "unnamed: 0"].contains($0.lowercased()) }
+        .filter { column in
+          let values = rows.compactMap { table.value(column, of: $0) }
+          return !values.isEmpty && values.allSatisfy { Double($0)?.isFinite ?? false }
+        }
+      let first = numbers.first.map { column in
+        Set(rows.compactMap { table.value(column, of: $0) })
+      }
+      let isMeasure =
+        (first?.contains { Double($0)?.rounded() != Double($0) } ?? false)
+        || (first?.count ?? 0) > 10
       if flags.count > 1 {
         columns.flags = flags
+      } else if numbers.count > 1 || (numbers.count == 1 && isMeasure) {
+        columns.numbers = numbers
       } else if others.count == 1 {
         columns.label = others[0]
       }
     }
-    guard columns.label != nil || !columns.flags.isEmpty || !columns.box.isEmpty else { return nil }
+    guard
+      columns.label != nil || !columns.flags.isEmpty || !columns.box.isEmpty
+        || !columns.numbers.isEmpty
+    else { return nil }
     self.columns = columns
   }
 
@@ -185,14 +206,28 @@ private struct ImageTable {
       }
       let path = finder.path(of: value + ending)
       places[value] = items.count
-      items.append(
-        DatasetItem(
-          id: path.url.path(below: base),
-          image: .path(path),
-          annotations: annotations,
-          origin: place
-        )
+      var item = DatasetItem(
+        id: path.url.path(below: base),
+        image: .path(path),
+        annotations: annotations,
+        origin: place
       )
+      for column in columns.numbers {
+        guard let text = table.value(column, of: row), !text.isEmpty else { continue }
+        guard let number = Double(text), number.isFinite else {
+          problems.append(
+            DatasetProblem(
+              kind: "number that is none",
+              location: place,
+              message: "'\(text)' in column '\(column)' is no number",
+              remedy: .leftOut
+            )
+          )
+          continue
+        }
+        item.attributes[column] = .number(number)
+      }
+      items.append(item)
     }
     return items
   }
@@ -212,6 +247,7 @@ private struct ImageTable {
       return [.box(box, label: label ?? "object")]
     }
     if let label { return [.label(label)] }
+    if !columns.numbers.isEmpty { return [] }
     return columns.flags.filter { table.value($0, of: row).flatMap { Double($0) } == 1 }.map {
       .label($0)
     }
