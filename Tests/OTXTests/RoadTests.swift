@@ -22,6 +22,63 @@ extension Facade {
       try await walk(playground, request, score: "f-measure")
     }
 
+    /// From a drawn dataset, whose task nobody names, to an exported model that says the same.
+    @Test(
+      "several labels, a tree of labels, numbers",
+      arguments: [
+        (.multiLabelClassification, "accuracy", "By label"),
+        (.hierarchicalClassification, "accuracy", "Labels that stand alone"),
+        (.regression, "r2", "Prediction over truth"),
+      ] as [(TaskType, String, String)]
+    )
+    func labelsAndNumbers(_ task: TaskType, _ score: String, _ section: String) async throws {
+      let place = Playground(folder: try TemporaryFolder())
+      let sample = SampleDataset(
+        counts: [.train: 24, .val: 8, .test: 4],
+        size: ImageSize(height: 64, width: 64)
+      )
+      let drawn =
+        switch task {
+        case .multiLabelClassification: try sample.multiLabel()
+        case .hierarchicalClassification: try sample.hierarchical()
+        default: try sample.regression()
+        }
+      try DatumaroFormat().write(drawn, to: place.data)
+      var request = try tinyRequest(nil, epochs: 2)
+      request.overrides.append(
+        try RecipeOverride(assignment: "model=resnet18", source: "test")
+      )
+      let engine = try Engine(dataRoot: place.data, recipe: request, workspace: place.workspace)
+      #expect(engine.task == task)
+      let run = try await engine.train(environment: place.environment)
+      let page = try String(
+        contentsOf: run.directory.appending(path: "report.html"),
+        encoding: .utf8
+      )
+      #expect(page.contains("<h3>\(section)</h3>"))
+
+      let trained = try Engine(model: run.result.checkpoint, data: place.location)
+      let scores = try await trained.evaluate(on: .val)
+      #expect(scores.report == run.result.best && scores.performanceMetric == score)
+      #expect(scores.report.itemCount == 8 && scores.report.values[score] != nil)
+      let openvino = place.folder.url.appending(path: "openvino")
+      let exported = try await trained.export(to: openvino)
+      #expect(exported.parity.maxRelativeDifference <= 1e-4)
+      let deployed = try Engine(model: exported.model.xml, data: place.location)
+      #expect(await deployed.info == trained.info)
+      let other = try await deployed.evaluate(on: .val)
+      expectClose(other.performance, scores.performance, rtol: 1e-3, atol: 1e-3)
+
+      let pictures = try pictures(in: place.data).suffix(2)
+      var summaries: [[String]] = []
+      for model in [trained, deployed] {
+        var lines: [String] = []
+        try await model.predict(Array(pictures)) { lines.append($0.summary) }
+        summaries.append(lines)
+      }
+      #expect(summaries[0].count == 2 && summaries[0].allSatisfy { !$0.isEmpty })
+    }
+
     private func walk(_ place: Playground, _ request: RecipeRequest, score: String) async throws {
       let models = place.folder.url.appending(path: "models")
       let engine = try Engine(dataRoot: place.data, recipe: request, workspace: place.workspace)
