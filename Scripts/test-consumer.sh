@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests that another package can depend on the library product OTX: clones this repository by a file:// address at a
-# version tag, builds a small program on it, and runs one training step. The code of the documentation is built with it.
+# version tag, builds a small program on it, and runs one training step. The code of the documentation is built with it,
+# and the example package Examples/OwnModel, which is run too.
 #
 #   Scripts/test-consumer.sh [FOLDER]   a folder to work in, kept; default: a temporary one
 set -euo pipefail
@@ -35,13 +36,19 @@ let package = Package(
   dependencies: [.package(url: "file://$work/otx-swift", from: "0.0.1")],
   targets: [
 $page_targets
+    .executableTarget(name: "OwnModel", dependencies: [.product(name: "OTX", package: "otx-swift")]),
     .executableTarget(name: "Consumer", dependencies: [.product(name: "OTX", package: "otx-swift")]),
   ]
 )
 PACKAGE
 cp "$root/Scripts/consumer.swift" "$work/consumer/Sources/Consumer/Consumer.swift"
+# The sources of the example, built here so that the library is compiled once.
+mkdir -p "$work/consumer/Sources/OwnModel"
+cp "$root"/Examples/OwnModel/Sources/OwnModel/*.swift "$work/consumer/Sources/OwnModel/"
 
 cd "$work/consumer"
 "$swift" build
 .build/debug/Consumer "$work/run"
+rm -rf "$work/own-model"
+.build/debug/OwnModel "$work/own-model"
 echo "the code of $(wc -l <<<"$pages") pages compiles: $(tr '\n' ' ' <<<"$pages")"

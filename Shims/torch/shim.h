@@ -76,10 +76,17 @@ void resetMemoryPeak();
 void setMemoryLimit(uint64_t byteCount);
 void emptyMemoryCache();
 
-// operators.cpp, tensors.cpp, autograd.cpp, modes.cpp fill their part of the table.
+// script_graph.cpp
+OTXFailureKind scriptGraph(
+    OTXScript *script, OTXTensor *small, OTXTensor *large, const OTXScriptGraphView **result,
+    OTXScriptGraph **owner);
+void freeScriptGraph(OTXScriptGraph *graph);
+
+// operators.cpp, tensors.cpp, autograd.cpp, modes.cpp, script.cpp fill their part of the table.
 void fillOperators(OTXTorchTable &table);
 void fillTensors(OTXTorchTable &table);
 void fillAutograd(OTXTorchTable &table);
 void fillModes(OTXTorchTable &table);
+void fillScripts(OTXTorchTable &table);
 
 }  // namespace otx

@@ -43,6 +43,7 @@ extern "C" __attribute__((visibility("default"))) const OTXTorchTable *otx_torch
     otx::fillTensors(table);
     otx::fillAutograd(table);
     otx::fillModes(table);
+    otx::fillScripts(table);
     otx::installAllocator();
     return table;
   }();

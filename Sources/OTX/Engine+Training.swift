@@ -31,7 +31,7 @@ extension Engine {
     // Everything that would spoil hours of training in the end is looked for before it begins, and
     // before there is a run: one that cannot learn or be saved is not to become the latest.
     try Task.checkCancellation()
-    try await job.checkTrainingData()
+    try await job.checkTraining()
     let cache = Workspace.cacheDirectory(environment: environment)
     if let stoppedRun {
       return try await goOn(with: stoppedRun, modelDirectory, observers, at: date, cache: cache)
@@ -41,6 +41,10 @@ extension Engine {
     let lock = try RunLock(root)
     let run = RunDirectory(root: root, models: modelDirectory ?? root, cache: cache)
     try requireSpace(for: run)
+    if recipe.model.isFile {
+      // The run can be gone on with whatever becomes of the file.
+      try AtomicFile.copy(URL(filePath: recipe.model.name), to: run.network)
+    }
     // From here on the run can be gone on with, whatever ends this process.
     try recipe.keep(in: run.recipe, decisions: decisions)
     try record(of: run, stopReason: nil).write(to: root)
@@ -122,7 +126,7 @@ extension Engine {
 
   /// Room for each file of a run and for its successor beside it.
   private func requireSpace(for run: RunDirectory) throws {
-    let weights = 4 * (models.model(named: recipe.model.name, task: task)?.parameterCount ?? 0)
+    let weights = 4 * ((try? recipe.descriptor(among: models))?.parameterCount ?? 0)
     let training = recipe.training
     // Momentum, and the mean of squares where the optimizer keeps one, and the largest of these.
     let optimizer =

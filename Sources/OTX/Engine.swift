@@ -126,12 +126,13 @@ public final class Engine: Sendable {
   ) throws {
     let info = try recipe.modelInfo(for: dataset, models: registry.models)
     var (recipe, decisions) = (recipe, decisions)
+    let network = try recipe.settleNetwork()
     let file = try recipe.settleWeights(&decisions, for: info, from: weights)
     var training = Engine.trainingOptions(recipe, dataset, memoryLimit: memoryLimit)
     training.options.allowsPartialWeights = weights.allowsPartialWeights
     try self.init(
       info.task,
-      source: .zoo(info, weights: file),
+      source: ModelSource(info, weights: file, network: network),
       recipe: recipe,
       decisions: decisions,
       dataset: dataset,
@@ -198,7 +199,12 @@ public final class Engine: Sendable {
     training.options.allowsPartialWeights = weights.allowsPartialWeights
     try self.init(
       info.task,
-      source: .zoo(info, weights: file),
+      // The run's own copy: the file it began with may be gone.
+      source: ModelSource(
+        info,
+        weights: file,
+        network: recipe.model.isFile ? stopped.network : nil
+      ),
       recipe: recipe,
       decisions: decisions,
       dataset: dataset,
@@ -357,8 +363,9 @@ public final class Engine: Sendable {
 /// The jobs of ``TaskEngine`` that can be named without its task.
 protocol EngineJobs: Sendable {
   var info: ModelInfo { get async }
-  /// Throws what would end a training for want of usable data, before a run begins.
-  func checkTrainingData() async throws
+  /// Throws what would end a training for want of usable data, or of a network that fits it, before a
+  /// run begins.
+  func checkTraining() async throws
   func train(
     run: RunDirectory,
     decisions: [Decision],

@@ -89,6 +89,16 @@ extension Recipe {
     let networks = info.model == info.backbone ? [info.model] : [info.model, info.backbone]
     switch weights {
     case "none": return nil
+    case "auto" where model.isFile:
+      weights = "none"
+      decisions.append(
+        Decision(
+          setting: "weights",
+          value: "none",
+          reason: "training starts from those that the network's own file holds"
+        )
+      )
+      return nil
     case "auto", "download":
       let isWanted = weights == "download"
       if let item = networks.lazy.compactMap({ source.store.weights(named: $0) }).first {
@@ -133,5 +143,25 @@ extension Recipe {
     weights = item.id
     decisions.append(Decision(setting: "weights", value: item.id, reason: reason))
     return item.file
+  }
+
+  /// The network where it is a TorchScript file, its path made absolute.
+  ///
+  /// - Returns: `nil` for a model of the zoo.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)`` for a file that is something else.
+  mutating func settleNetwork() throws -> URL? {
+    guard model.isFile else { return nil }
+    let url = URL(filePath: model.name).resolvingSymlinksInPath()
+    try TorchScriptFile.verify(url)
+    model.name = url.path
+    return url
+  }
+}
+
+extension ModelSource {
+  /// A model to train: the TorchScript file `network`, else one of the zoo.
+  init(_ info: ModelInfo, weights: URL?, network: URL?) {
+    self =
+      network.map { .torchScript($0, info, weights: weights) } ?? .zoo(info, weights: weights)
   }
 }

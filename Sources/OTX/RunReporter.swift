@@ -21,13 +21,16 @@ struct RunReporter {
     self.engine = engine
     self.run = run
     events = EventLog(in: run)
-    let model = engine.models.model(named: engine.recipe.model.name, task: engine.task)
+    let model = try? engine.recipe.descriptor(among: engine.models)
+    let file = URL(filePath: engine.recipe.model.name)
+    let isFile = engine.recipe.model.isFile
     summary = RunSummary(
       data: engine.dataset?.root.path ?? "",
       task: engine.task,
-      model: engine.recipe.model.name,
+      model: isFile ? file.lastPathComponent : engine.recipe.model.name,
       modelTitle: model?.title ?? engine.recipe.model.name,
-      parameterCount: model?.parameterCount ?? 0,
+      // Of a file it is told when the network is opened.
+      parameterCount: isFile ? 0 : model?.parameterCount ?? 0,
       // A run that goes on began when it began.
       started: RunSummary(directory: run)?.started ?? date,
       seed: engine.recipe.training.seed,

@@ -11,6 +11,8 @@ struct StoppedRun {
   let recipe: Recipe
   /// Whether data that changed is to be trained on.
   var allowsChangedData = false
+  /// Its copy of a network that was a TorchScript file.
+  var network: URL { RunDirectory(root: root, models: root, cache: root).network }
   /// What was changed in the recipe, for people.
   var notes: [String] = []
 

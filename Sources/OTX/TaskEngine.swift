@@ -311,7 +311,8 @@ private final class Notes: Sendable {
 }
 
 extension TaskEngine: EngineJobs {
-  func checkTrainingData() async throws {
+  func checkTraining() async throws {
+    try await (sub as? any TrainingEngine<Kind>)?.prepare()
     let data = try await dataModule()
     try data.check(.train, mode: .training(epoch: 0))
     try data.check(.val, mode: .evaluation)

@@ -65,7 +65,13 @@ struct RecipeArguments: ParsableArguments {
   )
   var reference: String?
 
-  @Option(help: .init("The model to train, by name.", valueName: "name"), completion: .models)
+  @Option(
+    help: .init(
+      "The model to train: its name, or a TorchScript file of a network of your own.",
+      valueName: "name|file"
+    ),
+    completion: .models
+  )
   var model: String?
 
   @Option(

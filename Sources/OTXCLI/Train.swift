@@ -111,11 +111,13 @@ struct Train: AsyncParsableCommand {
       overrides: try recipe.changes.overrides() + training.overrides + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
+      let name =
+        ModelOptions(model).isFile
+        ? model : try registry.model(called: model, task: chosen?.recipe.task ?? task).name
       if let chosen = request.recipe {
-        request.recipe = try Builder(registry: registry)
-          .buildRecipe(chosen, model: registry.model(called: model, task: chosen.task).name)
+        request.recipe = try Builder(registry: registry).buildRecipe(chosen, model: name)
       } else {
-        request.model = try registry.model(called: model, task: task).name
+        request.model = name
       }
     }
     try check(&request, library)
@@ -133,7 +135,9 @@ struct Train: AsyncParsableCommand {
   /// Wrong values are said before the data is read.
   private func check(_ request: inout RecipeRequest, _ library: RecipeLibrary) throws {
     let models = CurrentJobs.value.models
-    if let name = request.model, models.model(named: name, task: request.task) == nil {
+    if let name = request.model, !ModelOptions(name).isFile,
+      models.model(named: name, task: request.task) == nil
+    {
       throw ModelError.unknownModel(name, known: models.names(of: request.task))
     }
     if let recipe = request.recipe, let task = request.task, recipe.task != task,
@@ -149,6 +153,8 @@ struct Train: AsyncParsableCommand {
         "the recipe \(recipe.name) is for \(recipe.task.rawValue), not \(task.rawValue)"
       )
     }
+    let file = request.model.map { ModelOptions($0) } ?? changed.model
+    if file.isFile { try TorchScriptFile.verify(URL(filePath: file.name)) }
     try training.check(weights: changed.weights)
   }
 

@@ -68,6 +68,8 @@ public struct AutoConfigurator: Sendable {
 
   /// Whether training will start from random weights.
   private func startsAtRandom(_ recipe: Recipe) -> Bool {
+    // A network that is a file brings its weights.
+    guard !recipe.model.isFile else { return false }
     guard recipe.weights == "auto" else { return recipe.weights == "none" }
     let descriptor = models.first { $0.name == recipe.model.name }
     let backbone =
@@ -105,12 +107,7 @@ public struct AutoConfigurator: Sendable {
 
     var recipe = try request.recipe ?? start(for: profile, request, &decisions)
     recipe = try recipe.applying(request.overrides)
-    let named =
-      models.model(named: recipe.model.name, task: recipe.task)
-      ?? models.model(named: recipe.model.name, task: nil)
-    guard let model = named else {
-      throw ModelError.unknownModel(recipe.model.name, known: models.names(of: recipe.task))
-    }
+    let model = try recipe.descriptor(among: models)
     try check(recipe, model, against: profile)
     if recipe.model.backbone == "auto" { recipe.model.backbone = model.backbones.first ?? "auto" }
     if recipe.method == .auto {
@@ -174,7 +171,7 @@ public struct AutoConfigurator: Sendable {
   /// MobileNetV3-large on crops of blood cells (2,804 pictures, 440 steps) gave one label for every
   /// picture with its own, at a training loss near 0.
   private func chooseMoments(_ recipe: inout Recipe, _ decisions: inout [Decision]) {
-    guard ["auto", "none"].contains(recipe.weights), recipe.training.batchNormMomentum == 0 else {
+    guard startsAtRandom(recipe), recipe.training.batchNormMomentum == 0 else {
       return
     }
     recipe.training.batchNormMomentum = 0.1
@@ -239,6 +236,14 @@ public struct AutoConfigurator: Sendable {
     _ decisions: inout [Decision]
   ) throws -> Recipe {
     if let name = request.model {
+      let file = ModelOptions(name)
+      if file.isFile {
+        // The settings of the plainest classifier, which are those of fine-tuning.
+        let task = request.task ?? .multiClassClassification
+        var recipe = recipe(of: "resnet18", task: task)
+        (recipe.name, recipe.task, recipe.model) = (ModelDescriptor.torchScriptName, task, file)
+        return recipe
+      }
       guard let model = models.model(named: name, task: request.task) else {
         throw ModelError.unknownModel(name, known: models.names(of: request.task))
       }

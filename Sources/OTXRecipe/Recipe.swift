@@ -55,6 +55,18 @@ public struct Recipe: Sendable, Equatable {
     return result
   }
 
+  /// What is known of the recipe's model: a line of `models`, or a TorchScript file.
+  ///
+  /// - Throws: ``ModelError/unknownModel(_:known:)``.
+  package func descriptor(among models: [ModelDescriptor]) throws -> ModelDescriptor {
+    // The model of this name for another task says more than that there is none.
+    let known =
+      models.model(named: model.name, task: task) ?? models.model(named: model.name, task: nil)
+    if let known { return known }
+    if model.isFile { return .torchScript(task) }
+    throw ModelError.unknownModel(model.name, known: models.names(of: task))
+  }
+
   /// What every artifact of a model trained by this recipe says of itself.
   ///
   /// - Parameters:
@@ -63,12 +75,10 @@ public struct Recipe: Sendable, Equatable {
   /// - Returns: Model, labels, preprocessing and thresholds.
   /// - Throws: ``ModelError/unknownModel(_:known:)``.
   public func modelInfo(labels: LabelInfo, models: [ModelDescriptor]) throws -> ModelInfo {
-    guard let descriptor = models.model(named: model.name, task: task) else {
-      throw ModelError.unknownModel(model.name, known: models.names(of: task))
-    }
+    let descriptor = try descriptor(among: models)
     let ownBackbone = descriptor.backbones.first ?? model.name
     var info = ModelInfo(
-      model: model.name,
+      model: descriptor.name,
       backbone: model.backbone == "auto" ? ownBackbone : model.backbone,
       task: task,
       labels: labels,
@@ -119,9 +129,9 @@ public struct Recipe: Sendable, Equatable {
   }
 }
 
-/// A model of the zoo, and the parts of it that a recipe may exchange.
+/// A model, and the parts of it that a recipe may exchange.
 public struct ModelOptions: Codable, Sendable, Equatable {
-  /// Name in the model zoo.
+  /// Name in the model zoo, or the path of a TorchScript file (`my_net.pt`).
   public var name: String
   /// `auto`: the model's own.
   public var backbone: String
@@ -129,6 +139,9 @@ public struct ModelOptions: Codable, Sendable, Equatable {
   public init(_ name: String, backbone: String = "auto") {
     (self.name, self.backbone) = (name, backbone)
   }
+
+  /// Whether the model is a TorchScript file, not one of the zoo.
+  public var isFile: Bool { TorchScriptFile.isNamed(by: name) }
 }
 
 /// What is subtracted from each channel (R, G, B) and what it is divided by, in units of 0…255.

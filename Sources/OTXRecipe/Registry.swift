@@ -206,16 +206,16 @@ public struct Builder: Sendable {
   ///
   /// - Parameters:
   ///   - recipe: The recipe to start from.
-  ///   - name: A model of the same task.
+  ///   - name: A model of the same task, or a TorchScript file.
   /// - Returns: The new recipe, called after its model.
   /// - Throws: ``ModelError/unknownModel(_:known:)``, with the models of the recipe's task.
   public func buildRecipe(_ recipe: Recipe, model name: String) throws -> Recipe {
     let models = registry.models(for: recipe)
-    guard models.contains(where: { $0.name == name }) else {
+    guard ModelOptions(name).isFile || models.contains(where: { $0.name == name }) else {
       throw ModelError.unknownModel(name, known: models.map(\.name))
     }
     var result = recipe
-    result.name = "\(name)_recipe"
+    result.name = ModelOptions(name).isFile ? ModelDescriptor.torchScriptName : "\(name)_recipe"
     result.model = ModelOptions(name)
     return result
   }

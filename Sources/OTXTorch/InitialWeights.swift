@@ -6,6 +6,8 @@ import OTXTensor
 /// What a network starts with.
 enum InitialWeights: Sendable, Equatable {
   case random
+  /// Those that a network's own file brings.
+  case own(of: URL)
   /// Those of a checkpoint of this very model: every one has to fit.
   case all(of: URL)
   /// Those of another file that fit by name and shape; the rest is random. Unless any share will do,
@@ -27,6 +29,8 @@ enum InitialWeights: Sendable, Equatable {
   var report: Report {
     switch self {
     case .random: Report(event: .message("Weights: random"), isHeadRandom: true)
+    case .own(let url):
+      Report(event: .message("Weights: those of the network \(url.path)"), isHeadRandom: false)
     case .all(let url), .matching(let url, _):
       Report(event: .message("Weights: those of \(url.path)"), isHeadRandom: false)
     }
@@ -37,7 +41,7 @@ enum InitialWeights: Sendable, Equatable {
   /// - Throws: ``ModelError``.
   func load(into module: any ParameterTree, model: String) throws -> Report {
     switch self {
-    case .random: return report
+    case .random, .own: return report
     case .all(let url):
       try Checkpoints.load(url, into: module)
       return report

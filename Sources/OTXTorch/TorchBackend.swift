@@ -44,10 +44,11 @@ public struct TorchBackend: Backend {
 
   public var models: [ModelDescriptor] { entries.map(\.descriptor) }
 
-  /// Networks by their name, and checkpoints by their file's (`.pth`, `.pt`, `.ckpt`).
+  /// Networks by their name, TorchScript files, and checkpoints by their file's (`.pth`, `.pt`, `.ckpt`).
   public func supports(_ source: ModelSource) -> Bool {
     switch source {
     case .zoo(let info, _): models.model(named: info.model, task: info.task) != nil
+    case .torchScript: true
     case .checkpoint(let url): ["pth", "pt", "ckpt"].contains(url.pathExtension.lowercased())
     case .ir: false
     }
@@ -60,11 +61,17 @@ public struct TorchBackend: Backend {
   ) throws -> any SubEngine<Kind> {
     let info: ModelInfo
     let weights: InitialWeights
+    var entries = entries
     switch source {
     case .zoo(let wanted, let file):
       info = wanted
       weights =
         file.map { .matching($0, allowsFew: options.allowsPartialWeights) } ?? .random
+    case .torchScript(let url, let wanted, let file):
+      info = wanted
+      weights =
+        file.map { .matching($0, allowsFew: options.allowsPartialWeights) } ?? .own(of: url)
+      entries += ModelZoo.torchScript(of: url.path) { try readNetwork(url) }
     case .checkpoint(let url):
       info = try Checkpoints.info(of: url)
       weights = .all(of: url)
@@ -73,7 +80,14 @@ public struct TorchBackend: Backend {
           "\(url.path) is a model for \(info.task.rawValue), not for \(Kind.taskType.rawValue)"
         )
       }
-      guard models.model(named: info.model, task: info.task) != nil else {
+      if let script = try CheckpointFile.readScript(url) {
+        entries += ModelZoo.torchScript(of: url.path, isTrusted: true) { script }
+      }
+      guard
+        entries.contains(where: {
+          $0.descriptor.name == info.model && $0.descriptor.task == info.task
+        })
+      else {
         throw ModelError.mismatch(
           "\(url.path) is a checkpoint of '\(info.model)', a model that is not known here (there are: \(models.names(of: info.task).joined(separator: ", "))); open it with a backend that was given the model"
         )
@@ -81,5 +95,13 @@ public struct TorchBackend: Backend {
     case .ir: throw EngineError.jobNotSupported("run \(source)", by: name)
     }
     return try TorchEngine<Kind>(info: info, weights: weights, options: options, models: entries)
+  }
+}
+
+private func readNetwork(_ url: URL) throws -> Data {
+  do {
+    return try Data(contentsOf: url, options: .mappedIfSafe)
+  } catch {
+    throw FileError.cannotRead(url.path, reason: error.reason)
   }
 }

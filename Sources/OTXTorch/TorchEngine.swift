@@ -61,6 +61,11 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     }
   }
 
+  public func prepare() throws {
+    // A network of the zoo fits what it was asked for; a file may hold anything.
+    if info.model == ModelDescriptor.torchScriptName { _ = try reportingMemory { try model() } }
+  }
+
   public func settle(
     _ options: TrainOptions,
     on data: any DataSource<Kind>,

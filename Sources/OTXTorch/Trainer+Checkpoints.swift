@@ -168,7 +168,8 @@ extension Trainer {
       CheckpointFile(
         state: try Checkpoints.state(of: self.model.module),
         info: self.info,
-        recipe: self.directory.recipeText
+        recipe: self.directory.recipeText,
+        script: try (self.model.module as? any ScriptCarrying)?.scriptData()
       )
     }
   }

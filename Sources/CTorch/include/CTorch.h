@@ -83,6 +83,48 @@ typedef struct OTXSchema {
   uint32_t mutates;
 } OTXSchema;
 
+/// A TorchScript module.
+typedef struct OTXScript OTXScript;
+/// Keeps the memory of an OTXScriptGraphView.
+typedef struct OTXScriptGraph OTXScriptGraph;
+
+/// A parameter or a buffer of a TorchScript module.
+typedef struct OTXScriptEntry {
+  /// Its path: `layer1.0.conv1.weight`.
+  const char *_Nonnull name;
+  OTXTensor *_Nullable tensor;
+  int32_t isParameter;
+} OTXScriptEntry;
+
+/// A value of a module's list of operators. What it holds is only known in kind; `name` is a
+/// weight's, else empty.
+typedef struct OTXScriptValue {
+  OTXTag tag;
+  /// Of a tensor; its rank too.
+  int32_t elementType;
+  int32_t rank;
+  const char *_Nonnull name;
+} OTXScriptValue;
+
+/// An operator of a module's list, or a `prim::Constant`. Numbers are indices into the values.
+typedef struct OTXScriptNode {
+  const char *_Nonnull name;
+  const size_t *_Nullable inputs;
+  size_t inputCount;
+  const size_t *_Nullable outputs;
+  size_t outputCount;
+  OTXValue constant;
+} OTXScriptNode;
+
+/// The operators of a module's forward pass in order. Value 0 is the pictures.
+typedef struct OTXScriptGraphView {
+  const OTXScriptNode *_Nullable nodes;
+  size_t nodeCount;
+  const OTXScriptValue *_Nullable values;
+  size_t valueCount;
+  size_t output;
+} OTXScriptGraphView;
+
 typedef struct OTXTorchTable {
   uint32_t abi;
   const char *_Nonnull libraryVersion;
@@ -163,6 +205,36 @@ typedef struct OTXTorchTable {
   void (*_Nonnull reset_memory_peak)(void);
   void (*_Nonnull set_memory_limit)(uint64_t byteCount);
   void (*_Nonnull empty_memory_cache)(void);
+
+  // TorchScript modules.
+  /// Reads what `torch.jit.save` wrote; every tensor comes to the CPU.
+  OTXFailureKind (*_Nonnull script_load)(
+      const void *_Nonnull bytes, size_t byteCount, OTXScript *_Nullable *_Nonnull result);
+  /// Makes a module of entries (dotted names make modules below) and the source text of its methods.
+  OTXFailureKind (*_Nonnull script_compile)(
+      const char *_Nonnull source, const OTXScriptEntry *_Nullable entries, size_t count,
+      OTXScript *_Nullable *_Nonnull result);
+  void (*_Nonnull script_free)(OTXScript *_Nonnull script);
+  size_t (*_Nonnull script_entry_count)(OTXScript *_Nonnull script);
+  /// The name lives as long as the module; the tensor is a new reference.
+  OTXFailureKind (*_Nonnull script_entry)(
+      OTXScript *_Nonnull script, size_t index, OTXScriptEntry *_Nonnull entry);
+  /// Puts a tensor in the place of an entry's.
+  OTXFailureKind (*_Nonnull script_set)(
+      OTXScript *_Nonnull script, size_t index, OTXTensor *_Nonnull tensor);
+  OTXFailureKind (*_Nonnull script_train)(OTXScript *_Nonnull script, int32_t isTraining);
+  OTXFailureKind (*_Nonnull script_forward)(
+      OTXScript *_Nonnull script, OTXTensor *_Nonnull input, OTXTensor *_Nullable *_Nonnull output);
+  /// Writes the module as `torch.jit.save` does; without weights their shapes alone.
+  OTXFailureKind (*_Nonnull script_save)(
+      OTXScript *_Nonnull script, int32_t withWeights,
+      void (*_Nonnull write)(void *_Nullable context, const void *_Nullable bytes, size_t byteCount),
+      void *_Nullable context);
+  /// The operators of the forward pass, found by running it for two batches of different size.
+  OTXFailureKind (*_Nonnull script_graph)(
+      OTXScript *_Nonnull script, OTXTensor *_Nonnull small, OTXTensor *_Nonnull large,
+      const OTXScriptGraphView *_Nullable *_Nonnull result, OTXScriptGraph *_Nullable *_Nonnull owner);
+  void (*_Nonnull script_graph_free)(OTXScriptGraph *_Nonnull graph);
 } OTXTorchTable;
 
 /// Opens the shim and returns its table, or NULL with the reason in `message`. Nothing but `abi` may

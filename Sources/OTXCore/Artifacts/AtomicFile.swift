@@ -37,6 +37,19 @@ public enum AtomicFile {
     try write(Data(text.utf8), to: url)
   }
 
+  /// Writes what is in `source`, replacing what is at `url`.
+  ///
+  /// - Throws: ``FileError``.
+  package static func copy(_ source: URL, to url: URL) throws {
+    let contents: Data
+    do {
+      contents = try Data(contentsOf: source, options: .mappedIfSafe)
+    } catch {
+      throw FileError.cannotRead(source.path, reason: error.reason)
+    }
+    try write(contents, to: url)
+  }
+
   /// Writes what `body` hands to the file, piece by piece, replacing what is at `url`.
   ///
   /// - Throws: ``FileError/cannotWrite(_:reason:)``, and what `body` throws; nothing has changed

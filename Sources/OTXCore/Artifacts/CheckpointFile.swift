@@ -11,15 +11,24 @@ public struct CheckpointFile: Sendable, Equatable {
   public var info: ModelInfo?
   /// The filled recipe, as YAML.
   public var recipe: String?
+  /// The network where it is none of the zoo: TorchScript, weights as their shapes alone.
+  public var script: Data?
   /// Where in a training checkpoint the weights stood: `state_dict`, `ema.module`; empty where the
   /// file is a state dictionary itself.
   package var place = ""
 
   private static let infoRecord = "otx/model_info.json"
   private static let recipeRecord = "otx/recipe.yaml"
+  private static let scriptRecord = "otx/network.pt"
 
-  public init(state: StateDictionary, info: ModelInfo? = nil, recipe: String? = nil) {
+  public init(
+    state: StateDictionary,
+    info: ModelInfo? = nil,
+    recipe: String? = nil,
+    script: Data? = nil
+  ) {
     self.state = state
+    self.script = script
     self.info = info
     self.recipe = recipe
   }
@@ -52,7 +61,8 @@ public struct CheckpointFile: Sendable, Equatable {
       var file = CheckpointFile(
         state: state,
         info: try archive.record(infoRecord).map { try ModelInfo(json: $0) },
-        recipe: try archive.record(recipeRecord).map { String(decoding: $0, as: UTF8.self) }
+        recipe: try archive.record(recipeRecord).map { String(decoding: $0, as: UTF8.self) },
+        script: try archive.record(scriptRecord)
       )
       file.place = place
       return file
@@ -87,11 +97,20 @@ public struct CheckpointFile: Sendable, Equatable {
     }
   }
 
+  /// The network in a checkpoint, without reading its weights; `nil` where it is one of the zoo.
+  ///
+  /// - Throws: As ``read(_:)``.
+  public static func readScript(_ url: URL) throws -> Data? {
+    if SafeTensorsFile.isOne(url) { return nil }
+    return try readingCheckpoint(url) { try TorchArchive.record(scriptRecord, of: url) }
+  }
+
   /// Writes the checkpoint, replacing what is at `url` in one step.
   ///
   /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
   public func write(to url: URL) throws {
-    let records = try CheckpointFile.records(info: info, recipe: recipe)
+    var records = try CheckpointFile.records(info: info, recipe: recipe)
+    if let script { records.append((CheckpointFile.scriptRecord, script)) }
     try TorchArchive.write(PickleValue(state), ordered: true, records: records, to: url)
   }
 

@@ -54,6 +54,12 @@ struct TorchArchive {
     guard start.starts(with: [0x50, 0x4B]) else {
       throw FormatError(reasonNotZip(start, file))
     }
+    // Its programs are compressed, so that it has to be known before the archive is read.
+    if try ZipReader.names(of: url).contains(where: { $0.hasSuffix("/constants.pkl") }) {
+      throw FormatError(
+        "it is a TorchScript program, not a state dictionary; train it as a model of your own with --model \(url.lastPathComponent), or save its weights: torch.save(model.state_dict(), \"weights.pth\")"
+      )
+    }
     return try ZipReader(url, verifiesChecksums: verifiesChecksums)
   }
 
@@ -77,12 +83,6 @@ struct TorchArchive {
       throw FormatError("it is a zip archive, but none of torch.save (it has no data.pkl)")
     }
     let prefix = String(pickle.dropLast("data.pkl".count))
-    if zip.entry(prefix + "constants.pkl") != nil {
-      throw FormatError(
-        "it is a TorchScript program, not a state dictionary; save the network's weights: "
-          + "torch.save(model.state_dict(), \"weights.pth\")"
-      )
-    }
     return prefix
   }
 

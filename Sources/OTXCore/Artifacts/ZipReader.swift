@@ -38,6 +38,12 @@ final class ZipReader {
     self.positions = positions
   }
 
+  /// The names of an archive's entries, however they are stored.
+  static func names(of url: URL) throws -> [String] {
+    let file = try RandomAccessFile(url)
+    return try readDirectory(file, locateDirectory(file), allowsCompression: true).map(\.name)
+  }
+
   func entry(_ name: String) -> ZipEntry? { positions[name].map { entries[$0] } }
 
   /// The contents of `entry`.
@@ -129,14 +135,15 @@ final class ZipReader {
 
   private static func readDirectory(
     _ file: RandomAccessFile,
-    _ directory: Directory
+    _ directory: Directory,
+    allowsCompression: Bool = false
   ) throws -> [ZipEntry] {
     var reader = ByteReader(try file.read(at: directory.offset, count: directory.byteCount))
     var entries: [ZipEntry] = []
     // Entries that overlap would let a small file ask for any amount of memory.
     var byteBudget = file.byteCount
     for _ in 0..<directory.entryCount {
-      let entry = try readEntry(&reader)
+      let entry = try readEntry(&reader, allowsCompression)
       guard entry.headerOffset <= file.byteCount,
         entry.byteCount <= file.byteCount - entry.headerOffset
       else { throw FormatError("it is cut short: '\(entry.name)' lies outside the file") }
@@ -149,7 +156,10 @@ final class ZipReader {
     return entries
   }
 
-  private static func readEntry(_ reader: inout ByteReader) throws(FormatError) -> ZipEntry {
+  private static func readEntry(
+    _ reader: inout ByteReader,
+    _ allowsCompression: Bool
+  ) throws(FormatError) -> ZipEntry {
     guard try reader.number(UInt32.self) == 0x0201_4B50 else {
       throw FormatError("the zip archive is damaged: its directory is not readable")
     }
@@ -178,7 +188,8 @@ final class ZipReader {
       if offset == 0xFFFF_FFFF { offset = try field.length() }
     }
     guard flags & 1 == 0 else { throw FormatError("'\(name)' in the zip archive is encrypted") }
-    guard method == 0, storedByteCount == byteCount else {
+    if allowsCompression { byteCount = storedByteCount }
+    guard allowsCompression || (method == 0 && storedByteCount == byteCount) else {
       throw FormatError(
         "'\(name)' in the zip archive is compressed, which model files never are; "
           + "save the file again with torch.save, or zip it with compression off (zip -0)"

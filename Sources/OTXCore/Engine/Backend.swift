@@ -28,6 +28,8 @@ public enum ModelSource: Sendable, Equatable {
   /// A network that a backend builds by name: with random weights, or with those of the file
   /// `weights` that fit it by name and shape.
   case zoo(ModelInfo, weights: URL? = nil)
+  /// A TorchScript file, with its own weights or those of the file `weights` that fit it.
+  case torchScript(URL, ModelInfo, weights: URL? = nil)
   case checkpoint(URL)
   /// An OpenVINO model, `.xml` with its `.bin` beside it.
   case ir(URL)
@@ -37,6 +39,7 @@ extension ModelSource: CustomStringConvertible {
   public var description: String {
     switch self {
     case .zoo(let info, _): "the model '\(info.model)'"
+    case .torchScript(let url, _, _): "the TorchScript network \(url.path)"
     case .checkpoint(let url): "the checkpoint \(url.path)"
     case .ir(let url): "the OpenVINO model \(url.path)"
     }
@@ -111,6 +114,9 @@ public protocol TrainingEngine<Kind>: SubEngine {
     cache: URL
   ) async throws -> (options: TrainOptions, decisions: [Decision])
 
+  /// Throws what is known to be wrong with the model before a run begins; unless given, nothing.
+  func prepare() async throws
+
   /// Trains, keeping the best and the last weights in `run`.
   ///
   /// - Parameters:
@@ -132,6 +138,8 @@ public protocol TrainingEngine<Kind>: SubEngine {
 }
 
 extension TrainingEngine {
+  public func prepare() async throws {}
+
   public func settle(
     _ options: TrainOptions,
     on data: any DataSource<Kind>,

@@ -24,6 +24,8 @@ public struct RunDirectory: Sendable, Equatable {
   public var lastCheckpoint: URL { root.appending(path: "last.pth") }
   /// What became of each weight of the file that training started from.
   public var initialWeights: URL { root.appending(path: "initial_weights.csv") }
+  /// A copy of the network, where it is a TorchScript file of the user's.
+  public var network: URL { root.appending(path: "network.pt") }
   /// The recipe with every value that the run used.
   public var recipe: URL { root.appending(path: "recipe.yaml") }
 }

@@ -6,7 +6,7 @@ import OTXCore
 /// It belongs to the thread that records. Tensors are known by their identity and kept alive until
 /// the end, so that no address is used twice.
 final class Recorder {
-  private typealias ValueID = OperatorGraph.ValueID
+  typealias ValueID = OperatorGraph.ValueID
 
   /// The recorder of this thread.
   static var current: Recorder? {
@@ -14,9 +14,9 @@ final class Recorder {
     return Unmanaged<Recorder>.fromOpaque(address).takeUnretainedValue()
   }
 
-  private var graph = OperatorGraph()
+  var graph = OperatorGraph()
   private var values: [OpaquePointer: ValueID] = [:]
-  private var dependent: Set<OpaquePointer> = []
+  var dependent: Set<OpaquePointer> = []
   private var alive: [Tensor] = []
   private let parameterNames: [OpaquePointer: String]
   private var usedNames: Set<String> = []
@@ -191,37 +191,42 @@ final class Recorder {
       throw .lastFailure(of: op.shortName, shapes: [])
     }
     defer { table.pointee.free_list(value) }
+    guard let (known, type) = Recorder.plain(value) else {
+      throw .notRecordable(
+        operation: op.shortName,
+        reason: "the default of argument \(index) is no plain value"
+      )
+    }
+    return constant(known, type)
+  }
+
+  /// A value that is no tensor, as a constant; `nil` for one of another kind.
+  static func plain(
+    _ value: OTXValue
+  ) -> (OperatorGraph.Constant, OperatorGraph.ValueType)? {
     func integers() -> [Int] {
       guard let list = value.as.integers else { return [] }
       return (0..<value.count).map { Int(list[$0]) }
     }
     switch value.tag {
-    case .none, .device: return constant(.none, .none)
-    case .int: return constant(.int(Int(value.as.integer)), .int)
-    case .double: return constant(.double(value.as.real), .double)
-    case .bool: return constant(.bool(value.as.integer != 0), .bool)
-    case .string:
-      return constant(.string(value.as.text.map { String(cString: $0) } ?? ""), .string)
-    case .ints: return constant(.intList(integers()), .intList)
-    case .bools: return constant(.boolList(integers().map { $0 != 0 }), .boolList)
+    case .none, .device: return (.none, .none)
+    case .int: return (.int(Int(value.as.integer)), .int)
+    case .double: return (.double(value.as.real), .double)
+    case .bool: return (.bool(value.as.integer != 0), .bool)
+    case .string: return (.string(value.as.text.map { String(cString: $0) } ?? ""), .string)
+    case .ints: return (.intList(integers()), .intList)
+    case .bools: return (.boolList(integers().map { $0 != 0 }), .boolList)
     case .doubles:
       let list = value.as.reals
-      return constant(
-        .doubleList((0..<value.count).compactMap { list?[$0] }),
-        .doubleList
-      )
-    default:
-      throw .notRecordable(
-        operation: op.shortName,
-        reason: "the default of argument \(index) is no plain value"
-      )
+      return (.doubleList((0..<value.count).compactMap { list?[$0] }), .doubleList)
+    default: return nil
     }
   }
 
   // MARK: - Values
 
   /// The value that stands for a tensor; one that is new is frozen.
-  private func value(of tensor: Tensor, _ operation: String) throws(TensorError) -> ValueID {
+  func value(of tensor: Tensor, _ operation: String) throws(TensorError) -> ValueID {
     if let known = values[tensor.raw] { return known }
     let parameter = parameterNames[tensor.raw]
     let type = tensor.dtype
@@ -252,28 +257,28 @@ final class Recorder {
     return value
   }
 
-  private func remember(_ tensor: Tensor, _ value: ValueID) {
+  func remember(_ tensor: Tensor, _ value: ValueID) {
     values[tensor.raw] = value
     alive.append(tensor)
   }
 
-  private func newValue(_ name: String, _ type: OperatorGraph.ValueType) -> ValueID {
+  func newValue(_ name: String, _ type: OperatorGraph.ValueType) -> ValueID {
     appendValue(unusedName(name), type)
   }
 
-  private func appendValue(_ name: String, _ type: OperatorGraph.ValueType) -> ValueID {
+  func appendValue(_ name: String, _ type: OperatorGraph.ValueType) -> ValueID {
     graph.values.append(.init(name: name, type: type))
     return graph.values.count - 1
   }
 
   /// `name`, or with the value's number where it is taken or empty.
-  private func unusedName(_ name: String) -> String {
+  func unusedName(_ name: String) -> String {
     var candidate = name.isEmpty ? "value\(graph.values.count)" : name
     while !usedNames.insert(candidate).inserted { candidate += "_\(graph.values.count)" }
     return candidate
   }
 
-  private func requireFloat32(
+  func requireFloat32(
     _ type: DType,
     _ operation: String,
     _ what: String
