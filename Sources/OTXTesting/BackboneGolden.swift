@@ -100,8 +100,9 @@ extension BackboneGolden.Numbers {
   public func difference(ofGradientNorms norms: [String: Double]) -> (value: Double, name: String) {
     var worst = (value: 0.0, name: "")
     for (name, gradient) in gradients.sorted(by: { $0.key < $1.key }) {
-      let difference = norms[name].map { abs($0 - gradient.norm) / gradient.norm } ?? .infinity
-      if !(difference <= worst.value) { worst = (difference, name) }
+      var difference = norms[name].map { abs($0 - gradient.norm) / gradient.norm } ?? .infinity
+      if difference.isNaN { difference = .infinity }
+      if difference > worst.value { worst = (difference, name) }
     }
     return worst
   }
