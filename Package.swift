@@ -86,19 +86,23 @@ let package = Package(
     .target(name: "COpenVINO"),
     module("OTXOpenVINO", ["COpenVINO", "OTXCore", "OTXData"]),
 
+    // Published weights, and HTTP by the system's libcurl, which is loaded at the first download.
+    .target(name: "CCurl"),
+    module("OTXWeights", ["CCurl", "OTXCore"]),
+
     // Everything together.
     module(
       "OTX",
       [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXReport", "OTXTensor", "OTXTorch", logging,
+        "OTXReport", "OTXTensor", "OTXTorch", "OTXWeights", logging,
       ]
     ),
     module(
       "OTXCLI",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXOpenVINO", "OTXRecipe", "OTXTensor",
-        argumentParser, logging,
+        "OTXWeights", argumentParser, logging,
       ]
     ),
     .executableTarget(
@@ -133,6 +137,7 @@ let package = Package(
     tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
+    tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
@@ -142,9 +147,15 @@ let package = Package(
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests(
       "OTXTests",
-      ["OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch"]
+      [
+        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch",
+        "OTXWeights",
+      ]
     ),
-    tests("OTXCLITests", ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
+    tests(
+      "OTXCLITests",
+      ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXWeights"]
+    ),
   ],
   cxxLanguageStandard: .cxx20
 )

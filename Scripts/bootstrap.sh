@@ -17,6 +17,7 @@
 #   .sdk/{torch,openvino,shims}             links to the three, in this checkout
 #
 # Environment:
+#   OTX_CACHE                        another place than ~/.cache/otx
 #   XDG_CACHE_HOME                   another place than ~/.cache
 #   OTX_LIBTORCH or LIBTORCH         a libtorch that is there already (lib, include): none is downloaded
 #   OTX_OPENVINO, INTEL_OPENVINO_DIR the same for OpenVINO (libs, include; or runtime/lib, runtime/include)
@@ -26,7 +27,10 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-cache="${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/otx"
+case "${OTX_CACHE:-}" in
+/*) cache="$OTX_CACHE" ;;
+*) cache="${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/otx" ;;
+esac
 staging="$cache/staging"
 wheel_list="$root/Scripts/wheels.txt"
 package_list="$root/Scripts/packages.txt"

@@ -58,11 +58,13 @@ public struct Workspace: Sendable, Equatable {
     return root.appending(path: name, directoryHint: .isDirectory)
   }
 
-  /// Where measurements are remembered between runs: `otx` below the user's cache folder.
+  /// Where measurements and weights are kept between runs: `OTX_CACHE`, else `otx` below the user's
+  /// cache folder (`XDG_CACHE_HOME`, else `~/.cache`).
   ///
   /// - Parameter environment: The process's environment.
   /// - Returns: The folder, which need not exist.
   public static func cacheDirectory(environment: [String: String]) -> URL {
+    if let cache = environment["OTX_CACHE"], cache.hasPrefix("/") { return URL(filePath: cache) }
     if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") {
       return URL(filePath: cache).appending(path: "otx")
     }

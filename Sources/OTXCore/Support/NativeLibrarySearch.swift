@@ -35,7 +35,9 @@ package struct NativeLibrarySearch: Sendable {
         directories.append(checkout.appending(path: ".sdk/shims"))
       }
     }
-    if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
+    if let cache = environment["OTX_CACHE"], cache.hasPrefix("/") {
+      directories.append(URL(filePath: cache).appending(path: "shims/latest"))
+    } else if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
       directories.append(URL(filePath: cache).appending(path: "otx/shims/latest"))
     } else if let home = environment["HOME"], !home.isEmpty {
       directories.append(URL(filePath: home).appending(path: ".cache/otx/shims/latest"))
