@@ -5,7 +5,7 @@ import OTXRecipe
 extension Engine {
   /// Trains, and leaves in a new folder of the workspace everything that cli.md lists.
   ///
-  /// An engine made by ``init(resuming:data:overrides:allowsChangedData:memoryLimit:library:registry:)``
+  /// An engine made by ``init(resuming:data:overrides:allowsChangedData:memoryLimit:library:registry:weights:)``
   /// goes on in the folder of its run instead.
   ///
   /// Cancelling the task ends training after the step that is under way; everything needed to go on

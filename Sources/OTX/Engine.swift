@@ -60,6 +60,8 @@ public final class Engine: Sendable {
   ///   - workspace: Where runs are written.
   ///   - library: The recipes there are.
   ///   - registry: The backends there are.
+  ///   - weights: Where weights to start from come from. Where the recipe says `weights: download`,
+  ///     they are downloaded here, in this thread, unless the store has them.
   /// - Throws: ``DataError``, ``ConfigurationError``, as ``init(dataRoot:recipe:workspace:)`` does.
   public convenience init(
     data: DataLocation,
@@ -67,7 +69,8 @@ public final class Engine: Sendable {
     memoryLimit: Int = 0,
     workspace: Workspace = Workspace(),
     library: RecipeLibrary = .builtIn,
-    registry: EngineRegistry = .standard
+    registry: EngineRegistry = .standard,
+    weights: WeightSource = WeightSource()
   ) throws {
     let reading = try request.dataOptions()
     let dataset = try DatasetReader.read(
@@ -79,7 +82,8 @@ public final class Engine: Sendable {
     let configurator = AutoConfigurator(
       models: registry.models,
       library: library,
-      memoryLimit: memoryLimit > 0 ? memoryLimit : .max
+      memoryLimit: memoryLimit > 0 ? memoryLimit : .max,
+      hasWeights: { weights.store.weights(named: $0) != nil }
     )
     let (recipe, decisions) = try configurator.configure(
       profile: dataset.profile(),
@@ -92,7 +96,8 @@ public final class Engine: Sendable {
       location: data,
       memoryLimit: memoryLimit,
       workspace: workspace,
-      registry: registry
+      registry: registry,
+      weights: weights
     )
   }
 
@@ -106,8 +111,9 @@ public final class Engine: Sendable {
   ///   - memoryLimit: Bytes that training may take; 0: what the machine has.
   ///   - workspace: Where runs are written.
   ///   - registry: The backends there are.
+  ///   - weights: Where weights to start from come from.
   /// - Throws: ``ModelError`` for a model or a file of weights that there is not,
-  ///   ``EngineError/noBackend(for:tried:)``.
+  ///   ``WeightStoreError``, ``EngineError/noBackend(for:tried:)``.
   public convenience init(
     recipe: Recipe,
     decisions: [Decision] = [],
@@ -115,15 +121,17 @@ public final class Engine: Sendable {
     location: DataLocation? = nil,
     memoryLimit: Int = 0,
     workspace: Workspace = Workspace(),
-    registry: EngineRegistry = .standard
+    registry: EngineRegistry = .standard,
+    weights: WeightSource = WeightSource()
   ) throws {
     let info = try recipe.modelInfo(labels: dataset.labels, models: registry.models)
     var (recipe, decisions) = (recipe, decisions)
-    let weights = try recipe.settleWeights(&decisions)
-    let training = Engine.trainingOptions(recipe, dataset, memoryLimit: memoryLimit)
+    let file = try recipe.settleWeights(&decisions, for: info, from: weights)
+    var training = Engine.trainingOptions(recipe, dataset, memoryLimit: memoryLimit)
+    training.options.allowsPartialWeights = weights.allowsPartialWeights
     try self.init(
       info.task,
-      source: .zoo(info, weights: weights),
+      source: .zoo(info, weights: file),
       recipe: recipe,
       decisions: decisions,
       dataset: dataset,
@@ -150,6 +158,7 @@ public final class Engine: Sendable {
   ///   - memoryLimit: Bytes that training may take; 0: as much as it was allowed before.
   ///   - library: The recipes that its recipe may stand on.
   ///   - registry: The backends there are.
+  ///   - weights: Where weights to start from come from, for a run that has no checkpoint yet.
   /// - Throws: ``ConfigurationError`` for a folder that is no run, a run that is finished, or a value
   ///   that cannot change any more; ``DataError`` for data that cannot be read.
   public convenience init(
@@ -159,7 +168,8 @@ public final class Engine: Sendable {
     allowsChangedData: Bool = false,
     memoryLimit: Int = 0,
     library: RecipeLibrary = .builtIn,
-    registry: EngineRegistry = .standard
+    registry: EngineRegistry = .standard,
+    weights: WeightSource = WeightSource()
   ) throws {
     var stopped = try StoppedRun(run, overrides: overrides, library: library)
     stopped.allowsChangedData = allowsChangedData
@@ -177,15 +187,18 @@ public final class Engine: Sendable {
     )
     var recipe = stopped.recipe
     var decisions: [Decision] = stopped.record.decisions ?? []
-    // A checkpoint has all weights; the file that they began with may be gone.
-    let weights = stopped.info == nil ? try recipe.settleWeights(&decisions) : nil
     let info =
       try stopped.info ?? recipe.modelInfo(labels: dataset.labels, models: registry.models)
+    // A checkpoint has all weights; the file that they began with may be gone.
+    let file =
+      stopped.info == nil
+      ? try recipe.settleWeights(&decisions, for: info, from: weights) : nil
     let limit = memoryLimit > 0 ? memoryLimit : stopped.record.memoryLimit ?? 0
-    let training = Engine.trainingOptions(recipe, dataset, memoryLimit: limit)
+    var training = Engine.trainingOptions(recipe, dataset, memoryLimit: limit)
+    training.options.allowsPartialWeights = weights.allowsPartialWeights
     try self.init(
       info.task,
-      source: .zoo(info, weights: weights),
+      source: .zoo(info, weights: file),
       recipe: recipe,
       decisions: decisions,
       dataset: dataset,

@@ -7,3 +7,4 @@
 @_exported public import OTXRecipe
 @_exported public import OTXTensor
 @_exported public import OTXTorch
+@_exported public import OTXWeights

@@ -15,6 +15,33 @@ extension CompletionKind {
     }
   }
 
+  /// Models and backbones.
+  static var networks: CompletionKind {
+    .custom { _, _, prefix in WeightsCommand.networks.filter { $0.hasPrefix(prefix) } }
+  }
+
+  static var networksAndFiles: CompletionKind {
+    .custom { _, _, prefix in
+      WeightsCommand.networks.filter { $0.hasPrefix(prefix) } + paths(prefix)
+    }
+  }
+
+  /// Networks whose weights can be fetched.
+  static var publishedWeights: CompletionKind {
+    .custom { _, _, prefix in
+      let store = WeightsCommand.store()
+      return WeightsCommand.distinct(store.published.map(\.name)).filter { $0.hasPrefix(prefix) }
+    }
+  }
+
+  /// What training can start from.
+  static var weights: CompletionKind {
+    .custom { _, _, prefix in
+      let words = ["auto", "none", "download"] + WeightsCommand.store().items.map(\.id)
+      return words.filter { $0.hasPrefix(prefix) } + paths(prefix)
+    }
+  }
+
   static var recipes: CompletionKind {
     .custom { _, _, prefix in recipeNames(prefix) }
   }

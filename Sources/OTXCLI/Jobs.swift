@@ -1,4 +1,5 @@
 import Foundation
+import OTX
 import OTXCore
 import OTXRecipe
 
@@ -38,6 +39,12 @@ protocol Jobs: Sendable {
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
 
+  /// Names and shapes of the weights of a model or a backbone; builds it.
+  func weightShapes(
+    ofNetwork name: String,
+    labelCount: Int
+  ) throws -> [(name: String, shape: [Int])]
+
   /// Writes the report of a run from its files; `nil`: into the run's folder.
   func writeReport(ofRun run: URL, to file: URL?) throws -> URL
 }
@@ -56,6 +63,8 @@ struct TrainRequest: Sendable {
   /// Where model files go; `nil`: the run's folder.
   var modelDirectory: URL?
   var engine: EngineOptions
+  /// Where weights to start from come from.
+  var weights = WeightSource()
 }
 
 struct ResumeRequest: Sendable {
@@ -71,6 +80,8 @@ struct ResumeRequest: Sendable {
   var modelDirectory: URL?
   /// Bytes that training may take; 0: as before.
   var memoryLimit: Int
+  /// Where weights to start from come from, for a run without a checkpoint.
+  var weights = WeightSource()
 }
 
 struct TrainOutcome: Sendable {

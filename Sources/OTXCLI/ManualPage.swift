@@ -112,8 +112,12 @@ enum ManualPage {
         [
           "OTX_SHIM_DIRECTORY":
             "Where libotx_torch.so and libotx_openvino.so are looked for first.",
+          "OTX_CACHE": "The folder with libraries, measurements and weights; default: the next.",
           "XDG_CACHE_HOME":
-            "Where the folder otx with libraries and measurements is; default: ~/.cache.",
+            "Where the folder otx with libraries, measurements and weights is; default: ~/.cache.",
+          "OTX_OFFLINE": "With the value 1, nothing is ever downloaded.",
+          "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY": "How weights are downloaded.",
+          "SSL_CERT_FILE": "Certificates to trust for downloads.",
           "LC_ALL, LC_CTYPE, LANG": "Whether the terminal shows UTF-8; otherwise ASCII is written.",
           "TERM": "With the value dumb, progress is written in plain lines.",
           "NO_COLOR": "Nothing to do: colors are never used.",

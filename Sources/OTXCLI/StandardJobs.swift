@@ -20,7 +20,8 @@ struct StandardJobs: Jobs {
       recipe: request.recipe,
       memoryLimit: request.engine.memoryLimit,
       workspace: Workspace(root: request.workDirectory),
-      library: request.library
+      library: request.library,
+      weights: request.weights
     )
     return try await train(engine, request.modelDirectory, observers)
   }
@@ -44,7 +45,8 @@ struct StandardJobs: Jobs {
       overrides: request.overrides,
       allowsChangedData: request.allowsChangedData,
       memoryLimit: request.memoryLimit,
-      library: request.library
+      library: request.library,
+      weights: request.weights
     )
     return try await train(engine, request.modelDirectory, observers)
   }
@@ -164,6 +166,13 @@ struct StandardJobs: Jobs {
       .first { $0.split(separator: "/").last?.hasPrefix(loaded) == true }
       .map { URL(filePath: $0).deletingLastPathComponent().path }
     return report
+  }
+
+  func weightShapes(
+    ofNetwork name: String,
+    labelCount: Int
+  ) throws -> [(name: String, shape: [Int])] {
+    try NetworkWeights.shapes(of: name, labelCount: labelCount)
   }
 
   func writeReport(ofRun run: URL, to file: URL?) throws -> URL {

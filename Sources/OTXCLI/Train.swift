@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OTX
 import OTXCore
 import OTXRecipe
 
@@ -40,7 +41,7 @@ struct Train: AsyncParsableCommand {
     if let name = training.modelHelp { return try describeModel(name) }
     let reporter = ProgressReporter(console: .current, level: output.level)
     for warning in compute.warnings { reporter.observe(.warning(warning)) }
-    let outcome = try await outcome(observer: reporter)
+    let outcome = try await outcome(reporter)
     reporter.end()
     reporter.report(outcome.result)
     if output.json {
@@ -53,13 +54,15 @@ struct Train: AsyncParsableCommand {
     }
   }
 
-  private func outcome(observer: any TrainingObserver) async throws -> TrainOutcome {
+  private func outcome(_ reporter: ProgressReporter) async throws -> TrainOutcome {
     if resumption.run != nil {
-      let request = try UsageError.unless { try resumeRequest() }
-      return try await CurrentJobs.value.resume(request, observers: [observer])
+      var request = try UsageError.unless { try resumeRequest() }
+      request.weights.progress = { reporter.tell($0) }
+      return try await CurrentJobs.value.resume(request, observers: [reporter])
     }
-    let request = try UsageError.unless { try self.request() }
-    return try await CurrentJobs.value.train(request, observers: [observer])
+    var request = try UsageError.unless { try self.request() }
+    request.weights.progress = { reporter.tell($0) }
+    return try await CurrentJobs.value.train(request, observers: [reporter])
   }
 
   /// Which run to go on with, and what may differ.
@@ -80,7 +83,8 @@ struct Train: AsyncParsableCommand {
       allowsChangedData: resumption.allowChangedData,
       library: library,
       modelDirectory: models.url,
-      memoryLimit: try compute.engineOptions().memoryLimit
+      memoryLimit: try compute.engineOptions().memoryLimit,
+      weights: training.weightSource
     )
   }
 
@@ -121,7 +125,8 @@ struct Train: AsyncParsableCommand {
       data: location,
       workDirectory: workspace.url,
       modelDirectory: models.url,
-      engine: try compute.engineOptions()
+      engine: try compute.engineOptions(),
+      weights: training.weightSource
     )
   }
 
@@ -138,11 +143,10 @@ struct Train: AsyncParsableCommand {
         "the recipe \(recipe.name) is for \(recipe.task.rawValue), not \(task.rawValue)"
       )
     }
-    let weights = changed.weights
-    if !["auto", "none"].contains(weights), !FileManager.default.fileExists(atPath: weights) {
-      throw UsageError(
-        "weights: there is nothing at '\(weights)'" + Suggestion.phrase(forPath: weights)
-      )
+    do {
+      try training.weightSource.check(changed.weights)
+    } catch {
+      throw UsageError("weights: \(error)")
     }
   }
 
@@ -246,8 +250,12 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     name: [.customLong("weights"), .customLong("load-weights"), .customLong("checkpoint")],
-    help: .init("Weights to start from: a file, auto or none.", valueName: "file"),
-    completion: .file(extensions: ["pth", "safetensors"])
+    help: .init(
+      "Weights to start from: a file, a network of the weight store (otx weights list), auto (the "
+        + "store's, else random), download (fetched, where the store has none), or none.",
+      valueName: "file"
+    ),
+    completion: .weights
   )
   var weights: String?
 
@@ -278,14 +286,25 @@ struct TrainingArguments: ParsableArguments {
   @Flag(help: "Make damaged items an error instead of leaving them out.")
   var strict = false
 
-  @Flag(help: "Accepted: nothing is ever downloaded.")
+  @Flag(help: "Download nothing, whatever the recipe says.")
   var offline = false
+
+  @Flag(help: "Train although the file of --weights has less than half of what the network wants.")
+  var force = false
 
   @Option(
     name: .customLong("model.help"),
     help: .init("Describe a model and stop.", valueName: "name")
   )
   var modelHelp: String?
+
+  /// Where weights to start from come from.
+  var weightSource: WeightSource {
+    WeightSource(
+      store: WeightsCommand.store(isOffline: offline),
+      allowsPartialWeights: force
+    )
+  }
 
   var overrides: [RecipeOverride] {
     var given = [

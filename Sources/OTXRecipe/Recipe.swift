@@ -10,8 +10,9 @@ public struct Recipe: Sendable, Equatable {
   public var name: String
   public var task: TaskType
   public var model: ModelOptions
-  /// The weights training starts from: `auto` (those of the weight store, else random), `none`, or
-  /// a file.
+  /// The weights training starts from: `auto` (those of the weight store for the model or its
+  /// backbone, else random), `none`, `download` (as `auto`, but fetched where the store lacks them),
+  /// a name of the weight store (`resnet18`, `resnet18-f37072fd`), or a file.
   public var weights = "auto"
   /// Size of the network's input.
   public var inputSize = Setting<ImageSize>.auto

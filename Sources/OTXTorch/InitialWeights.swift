@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXModels
 import OTXNN
 import OTXTensor
 
@@ -8,8 +9,9 @@ enum InitialWeights: Sendable, Equatable {
   case random
   /// Those of a checkpoint of this very model: every one has to fit.
   case all(of: URL)
-  /// Those of another file that fit by name and shape; the rest is random.
-  case matching(URL)
+  /// Those of another file that fit by name and shape; the rest is random. Unless any share will do,
+  /// less than half of the network's own is an error.
+  case matching(URL, allowsFew: Bool = false)
 
   /// What became of a network's weights.
   struct Report {
@@ -26,7 +28,7 @@ enum InitialWeights: Sendable, Equatable {
   var report: Report {
     switch self {
     case .random: Report(event: .message("Weights: random"), isHeadRandom: true)
-    case .all(let url), .matching(let url):
+    case .all(let url), .matching(let url, _):
       Report(event: .message("Weights: those of \(url.path)"), isHeadRandom: false)
     }
   }
@@ -40,36 +42,41 @@ enum InitialWeights: Sendable, Equatable {
     case .all(let url):
       try Checkpoints.load(url, into: module)
       return report
-    case .matching(let url): return try InitialWeights.match(url, module, model: model)
+    case .matching(let url, let allowsFew):
+      return try InitialWeights.match(url, module, model: model, allowsFew: allowsFew)
     }
   }
+
+  /// The least share of a network's own numbers that a file must have.
+  static let leastShare = 0.5
 
   /// Copies what fits; see ``WeightMatching`` for what fits what.
   private static func match(
     _ url: URL,
     _ module: any ParameterTree,
-    model: String
+    model: String,
+    allowsFew: Bool
   ) throws -> Report {
     let file = try CheckpointFile.read(url)
     let own = module.stateDictionary().map { (name: $0.name, shape: $0.value.shape) }
-    let matching = WeightMatching(
-      file.state,
-      with: Dictionary(own.map { ($0.name, $0.shape) }) { first, _ in first }
-    )
+    let shapes = Dictionary(own.map { ($0.name, $0.shape) }) { first, _ in first }
+    let matching = WeightMatching(file.state, with: shapes)
     guard matching.matchCount > 0 else {
-      throw ModelError.mismatch(noMatch(file, own, url, model: model))
+      throw ModelError.mismatch(noMatch(file, own, url, model: model) + lookalike(file, model))
     }
-    var fileNames: [String: String] = [:]
-    var state: [(name: String, value: Tensor)] = []
-    for entry in file.state {
-      guard let name = matching.name(for: entry.name), fileNames[name] == nil else { continue }
-      fileNames[name] = entry.name
-      state.append((name, try Tensor(entry.value)))
+    let taken = try entries(of: file, matching, shapes, url)
+    let share = share(of: Set(taken.compactMap { $0.fits ? $0.name : nil }), own)
+    guard share >= leastShare || allowsFew else {
+      let table = table(of: taken, file.state, own)
+      throw ModelError.mismatch(tooFew(share, table, url, model: model) + lookalike(file, model))
     }
-    // Learned positions of pictures of another size.
-    let report = try module.loadStateDictionary(module.resampling(state).state, strict: false)
-    let table = InitialWeights.table(of: report, file.state, own, fileNames)
-    let line = summary(table, file, matching, url)
+    let report = try module.loadStateDictionary(
+      taken.map { ($0.name, $0.value) },
+      strict: false
+    )
+    let table = table(of: taken, file.state, own)
+    let adapted = taken.compactMap(\.adaptation)
+    let line = summary(table, file, matching, url, adapted)
     return Report(
       event: 2 * report.matched.count < own.count ? .warning(line) : .message(line),
       table: table,
@@ -77,28 +84,91 @@ enum InitialWeights: Sendable, Equatable {
     )
   }
 
+  /// A weight of the file that is meant for one of the network's.
+  private struct Taken {
+    var name: String
+    var fileName: String
+    var value: Tensor
+    /// Whether it has the network's shape.
+    var fits: Bool
+    /// What was done so that it has.
+    var adaptation: String?
+  }
+
+  /// The file's weights under the network's names, adapted where a family knows how to.
+  private static func entries(
+    of file: CheckpointFile,
+    _ matching: WeightMatching,
+    _ shapes: [String: [Int]],
+    _ url: URL
+  ) throws -> [Taken] {
+    var names: Set<String> = []
+    var taken: [Taken] = []
+    for entry in file.state {
+      guard let name = matching.name(for: entry.name), let shape = shapes[name],
+        names.insert(name).inserted
+      else { continue }
+      let wrongCount = entry.value.nonFiniteCount
+      guard wrongCount == 0 else {
+        throw ModelError.unreadableCheckpoint(
+          file: url.path,
+          reason:
+            "\(wrongCount) of the \(entry.value.elementCount) numbers of its weight '\(entry.name)' are NaN or infinite: the training that left it diverged. Take an earlier checkpoint"
+        )
+      }
+      var item = Taken(
+        name: name,
+        fileName: entry.name,
+        value: try Tensor(entry.value),
+        fits: entry.value.shape == shape
+      )
+      for adapter in WeightAdapter.all where !item.fits {
+        guard let value = try adapter.adapt(name, item.value, shape) else { continue }
+        item.value = value
+        item.fits = value.shape == shape
+        item.adaptation = adapter.title
+      }
+      taken.append(item)
+    }
+    return taken
+  }
+
+  /// The share of a network's own numbers that are among `names`: of its backbone where it stands on
+  /// one, else of all.
+  private static func share(of names: Set<String>, _ own: [(name: String, shape: [Int])]) -> Double
+  {
+    let isOnBackbone = own.contains { $0.name.hasPrefix("backbone.") }
+    let counted = own.filter {
+      !$0.shape.isEmpty && (!isOnBackbone || $0.name.hasPrefix("backbone."))
+    }
+    func count(_ rows: [(name: String, shape: [Int])]) -> Int {
+      rows.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    }
+    return Double(count(counted.filter { names.contains($0.name) }))
+      / Double(max(count(counted), 1))
+  }
+
   private static func table(
-    of report: LoadReport,
+    of taken: [Taken],
     _ file: StateDictionary,
-    _ own: [(name: String, shape: [Int])],
-    _ fileNames: [String: String]
+    _ own: [(name: String, shape: [Int])]
   ) -> WeightTable {
-    let matched = Set(report.matched)
+    let found = Dictionary(taken.map { ($0.name, $0) }) { first, _ in first }
     var used: Set<String> = []
     var rows: [WeightTable.Row] = []
     for (name, shape) in own {
-      guard let fileName = fileNames[name] else {
+      guard let item = found[name] else {
         rows.append(.init(.missing, name: name, shape: shape))
         continue
       }
-      used.insert(fileName)
+      used.insert(item.fileName)
       rows.append(
         .init(
-          matched.contains(name) ? .matched : .skipped,
+          item.fits ? .matched : .skipped,
           name: name,
           shape: shape,
-          fileName: fileName,
-          fileShape: file[fileName]?.shape ?? []
+          fileName: item.fileName,
+          fileShape: file[item.fileName]?.shape ?? []
         )
       )
     }
@@ -112,7 +182,8 @@ enum InitialWeights: Sendable, Equatable {
     _ table: WeightTable,
     _ file: CheckpointFile,
     _ matching: WeightMatching,
-    _ url: URL
+    _ url: URL,
+    _ adaptations: [String]
   ) -> String {
     let ownCount = table.rows.count - table.count(.unused)
     let place = matching.addedPrefix.isEmpty ? "" : " as the backbone"
@@ -121,9 +192,13 @@ enum InitialWeights: Sendable, Equatable {
     if !matching.removedPrefix.isEmpty {
       words += ", names without '\(matching.removedPrefix)'"
     }
+    if let renaming = matching.renaming { words += ", \(renaming.title) understood" }
     var parts = [
       "Weights: \(table.count(.matched)) of \(ownCount) taken from \(url.path)\(place) (\(words))"
     ]
+    for title in Set(adaptations).sorted() {
+      parts.append("\(adaptations.count { $0 == title }) adapted (\(title))")
+    }
     if table.count(.skipped) > 0 {
       parts.append("\(table.count(.skipped)) of another shape are skipped and stay random")
     }
@@ -138,6 +213,25 @@ enum InitialWeights: Sendable, Equatable {
 
   private static func origin(of file: CheckpointFile) -> String {
     file.info.map { "a checkpoint of \($0.model)" } ?? "bare weights"
+  }
+
+  /// Why so little of a file is not enough, with what became of each weight.
+  private static func tooFew(
+    _ share: Double,
+    _ table: WeightTable,
+    _ url: URL,
+    model: String
+  ) -> String {
+    let percent = String(format: "%.0f", (100 * share).rounded(.down))
+    let lines = table.differences(rowCount: 12).joined(separator: "\n")
+    return
+      "\(url.path) has \(percent) percent of the weights that \(model) wants (\(table.count(.matched)) of \(table.rows.count - table.count(.unused)) by name and shape); most of it would stay random. To train all the same: --force\n\(lines)"
+  }
+
+  /// What the file looks like, where it is a network of the zoo; empty else.
+  private static func lookalike(_ file: CheckpointFile, _ model: String) -> String {
+    guard let name = ZooLookup.backbone(of: file.state), name != model else { return "" }
+    return "\nIts names and shapes are those of \(name)"
   }
 
   private static func noMatch(

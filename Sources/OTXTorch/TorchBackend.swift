@@ -63,7 +63,8 @@ public struct TorchBackend: Backend {
     switch source {
     case .zoo(let wanted, let file):
       info = wanted
-      weights = file.map(InitialWeights.matching) ?? .random
+      weights =
+        file.map { .matching($0, allowsFew: options.allowsPartialWeights) } ?? .random
     case .checkpoint(let url):
       info = try Checkpoints.info(of: url)
       weights = .all(of: url)

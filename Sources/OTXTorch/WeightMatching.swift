@@ -13,21 +13,39 @@ struct WeightMatching {
   /// How many weights meet by name and shape.
   let matchCount: Int
 
+  /// Other names that the file has for its weights; `nil` for none.
+  let renaming: WeightRenaming?
+
   /// - Parameters:
   ///   - file: The file's weights.
   ///   - shapes: The network's.
   init(_ file: StateDictionary, with shapes: [String: [Int]]) {
+    var best = WeightMatching(file.map { ($0.name, $0.value.shape) }, shapes, nil)
+    for renaming in WeightRenaming.all {
+      let names = file.map { (renaming.rename($0.name), $0.value.shape) }
+      guard !zip(names, file).allSatisfy({ $0.0 == $1.name }) else { continue }
+      let other = WeightMatching(names, shapes, renaming)
+      if other.matchCount > best.matchCount { best = other }
+    }
+    self = best
+  }
+
+  private init(
+    _ file: [(name: String, shape: [Int])],
+    _ shapes: [String: [Int]],
+    _ renaming: WeightRenaming?
+  ) {
     struct Key: Hashable {
       var removed: String
       var added: String
     }
     var counts: [Key: Int] = [:]
     // A scalar (a batch norm's counter) says nothing about where a file comes from.
-    for entry in file where !entry.value.shape.isEmpty {
+    for entry in file where !entry.shape.isEmpty {
       var removed = ""
       var rest = entry.name[...]
       while true {
-        for added in ["", "backbone."] where shapes[added + rest] == entry.value.shape {
+        for added in ["", "backbone."] where shapes[added + rest] == entry.shape {
           counts[Key(removed: removed, added: added), default: 0] += 1
         }
         guard let dot = rest.firstIndex(of: ".") else { break }
@@ -45,12 +63,14 @@ struct WeightMatching {
     removedPrefix = best?.key.removed ?? ""
     addedPrefix = best?.key.added ?? ""
     matchCount = best?.value ?? 0
+    self.renaming = renaming
   }
 
   /// The network's name for a file's entry; `nil` for an entry that is not meant for it.
   func name(for fileName: String) -> String? {
-    guard fileName.hasPrefix(removedPrefix) else { return nil }
-    return addedPrefix + fileName.dropFirst(removedPrefix.count)
+    let name = renaming?.rename(fileName) ?? fileName
+    guard name.hasPrefix(removedPrefix) else { return nil }
+    return addedPrefix + name.dropFirst(removedPrefix.count)
   }
 
   /// Names that look alike, where nothing meets: at most `count` lines.

@@ -66,6 +66,9 @@ public struct WeightStore: Sendable {
     published.first { $0.name == name }
   }
 
+  /// Whether a process holds the lock of a download.
+  package static func isDownloading(_ lock: URL) -> Bool { FileLock.isHeld(lock) }
+
   // MARK: What comes in
 
   /// Copies a file into the store.

@@ -26,7 +26,8 @@ import Testing
     ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("recipe show resnet18", "model"), ("recipe schema", "properties"), ("doctor", "items"),
-    ("cache list", "items"), ("cache clean", "freedBytes"),
+    ("cache list", "items"), ("cache clean", "freedBytes"), ("weights list", "items"),
+    ("weights keys resnet18", "keys"),
   ]
 
   @Test(arguments: lines) func printsOneObjectAndNothingElse(line: String, key: String) async throws

@@ -203,6 +203,13 @@ final class FakeJobs: Jobs {
     }
   }
 
+  func weightShapes(
+    ofNetwork name: String,
+    labelCount: Int
+  ) throws -> [(name: String, shape: [Int])] {
+    [("conv1.weight", [64, 3, 7, 7]), ("bn1.num_batches_tracked", []), ("fc.bias", [labelCount])]
+  }
+
   func writeReport(ofRun run: URL, to file: URL?) throws -> URL {
     file ?? run.appending(path: "report.html")
   }

@@ -11,7 +11,7 @@ import Testing
     [
       "", "data info", "data validate", "data fix", "data convert", "data split", "data stats",
       "data preview", "data formats", "data draw", "recipe show", "recipe schema", "cache list",
-      "cache clean",
+      "cache clean", "weights list", "weights keys", "weights add", "weights download",
     ]
     + OTXCommand.commandNames
 

@@ -37,7 +37,7 @@ import Testing
     ("train / --threads 99999", "'99999' is no value for threads; expected from 0 to 1024"),
     ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
     ("train / --input-size huge", "HEIGHTxWIDTH"),
-    ("train / --weights nothing.pth", "weights: there is nothing at 'nothing.pth'"),
+    ("train / --weights nothing.pth", "nothing.pth: there is no such file to take weights from"),
     ("train --resume nowhere", "--resume: there is no run at 'nowhere'"),
     ("train atss_mobilenetv2 --resume", "leave 'atss_mobilenetv2' out"),
     ("train --resume --model resnet18", "leave the recipe out"),

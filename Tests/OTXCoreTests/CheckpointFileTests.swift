@@ -58,6 +58,8 @@ import Testing
 
   @Test(arguments: [
     "network", "protocol4", "types", "views", "wrapped", "published", "published4", "training",
+    "legacy", "legacyViews", "legacyTraining", "legacy4", "modelStateDict", "timm", "params",
+    "lightning", "dataParallel", "half", "brain", "onlyPart", "counted",
   ])
   func readsWhatPyTorchWrote(_ name: String) throws {
     let golden = try #require(try CheckpointGoldens.load().readable[name])
@@ -74,6 +76,9 @@ import Testing
 
   @Test(arguments: [
     ("network", ""), ("training", "state_dict"), ("wrapped", "ema.module"), ("published", "model"),
+    ("legacyTraining", "state_dict"), ("modelStateDict", "model_state_dict"),
+    ("timm", "state_dict_ema"), ("params", "params_ema"), ("lightning", "state_dict"),
+    ("onlyPart", "my_network"), ("counted", ""),
   ])
   func saysWhereTheWeightsStood(name: String, place: String) throws {
     let url = try directory.file("t.pth", holding: CheckpointGoldens.file(name))
@@ -103,7 +108,9 @@ import Testing
 
   @Test(arguments: [
     ("dangerous", "posix.system"), ("module", "torch.nn.modules.container.Sequential"),
-    ("legacy", "before 1.6; convert it in Python: torch.save(torch.load("),
+    ("legacyModule", "torch.nn.modules.container.Sequential"),
+    ("modelInModel", "torch.nn.modules.container.Sequential"),
+    ("several", "several places ('left', 'right')"),
     ("noStateDictionary", "holds no state dictionary"),
   ])
   func refusesByName(_ name: String, _ expected: String) throws {
@@ -112,6 +119,20 @@ import Testing
     let error = try #require(throws: ModelError.self) { try CheckpointFile.read(url) }
     #expect(error.description.contains(expected), "\(error)")
     #expect(error.description.contains("\(name).pth"))
+  }
+
+  @Test func refusesTheTarOfTheFirstVersions() throws {
+    var tar = Data(count: 1024)
+    tar.replaceSubrange(257..<262, with: Data("ustar".utf8))
+    let url = try directory.file("ancient.pth", holding: tar)
+    let error = try #require(throws: ModelError.self) { try CheckpointFile.read(url) }
+    #expect(error.description.contains("tar format of PyTorch before 0.1.10"), "\(error)")
+  }
+
+  @Test func readsTheTreeOfAnOldFile() throws {
+    let url = try directory.file("t.pth", holding: CheckpointGoldens.file("legacyTraining"))
+    #expect(try PickleFile.read(url)["big"]?.intValue == 1 << 40)
+    #expect(try CheckpointFile.readInfo(url) == nil && CheckpointFile.readRecipe(url) == nil)
   }
 
   /// Weights beside foreign objects are read; the objects themselves are not.

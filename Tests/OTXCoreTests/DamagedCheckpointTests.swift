@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["network", "views", "training", "published4"])
+  @Test(arguments: ["network", "views", "training", "published4", "legacyViews", "legacyTraining"])
   func survivesAnyChangedByteOfAFile(_ name: String) throws {
     let good = [UInt8](try CheckpointGoldens.file(name))
     var random = CounterGenerator(seed: 1, 2)

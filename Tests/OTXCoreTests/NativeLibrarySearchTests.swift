@@ -42,6 +42,16 @@ struct NativeLibrarySearchTests {
     #expect(found == ["/opt/tools/bin", "/opt/tools/lib/otx", "/opt/tools/lib"])
   }
 
+  @Test("OTX_CACHE is the cache itself")
+  func ownCache() {
+    let search = NativeLibrarySearch(
+      fileName: "x.so",
+      environment: ["OTX_CACHE": "/mine", "XDG_CACHE_HOME": "/cache", "HOME": "/nowhere/home"],
+      executable: nil
+    )
+    #expect(search.directories.map(\.path) == ["/mine/shims/latest"])
+  }
+
   @Test("The environment comes first, and XDG_CACHE_HOME replaces ~/.cache")
   func environment() {
     let found = directories(

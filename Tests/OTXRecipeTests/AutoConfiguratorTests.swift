@@ -111,6 +111,22 @@ let testModels = [
     #expect(chosen.recipe.training.optimizer.learningRate == 0.004)
   }
 
+  @Test("with weights for the backbone, or a download, it is fine-tuned as the recipe says")
+  func storedWeights() throws {
+    func decided(_ stored: Set<String>, _ weights: String) throws -> Bool {
+      let configurator = AutoConfigurator(models: testModels, hasWeights: { stored.contains($0) })
+      let override = RecipeOverride(key: "weights", value: weights, source: "--weights")
+      let (_, decisions) = try configurator.configure(
+        profile: AutoConfiguratorTests.cells(),
+        request: RecipeRequest(model: "atss_mobilenetv2", overrides: [override])
+      )
+      return decisions.contains { $0.setting == "optimizer" }
+    }
+    #expect(try decided([], "auto") && decided(["mobilenet_v2"], "none"))
+    #expect(try !decided(["mobilenet_v2"], "auto") && !decided(["atss_mobilenetv2"], "auto"))
+    #expect(try !decided([], "download") && decided(["resnet18"], "auto"))
+  }
+
   @Test("few epochs from random weights end with a rate of nothing")
   func schedule() throws {
     let cells = AutoConfiguratorTests.cells()

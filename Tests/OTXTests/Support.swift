@@ -4,6 +4,7 @@ import OTXCore
 import OTXData
 import OTXRecipe
 import OTXTesting
+import OTXWeights
 import Synchronization
 import Testing
 
@@ -43,7 +44,18 @@ struct Playground {
     _ request: RecipeRequest,
     registry: EngineRegistry = .standard
   ) throws -> Engine {
-    try Engine(data: location, recipe: request, workspace: workspace, registry: registry)
+    try Engine(
+      data: location,
+      recipe: request,
+      workspace: workspace,
+      registry: registry,
+      weights: WeightSource(store: store)
+    )
+  }
+
+  /// A store in this folder, not the user's; it downloads nothing.
+  var store: WeightStore {
+    WeightStore(cache: folder.url.appending(path: "cache/otx"), isOffline: true)
   }
 
   /// Trains as `request` says, remembering measurements in this folder.

@@ -56,15 +56,24 @@ extension Training {
       #expect(try model.network.output.weight.value.floats() == head)
     }
 
-    @Test("a file that lacks most of the weights is worth a warning")
+    @Test("a file that lacks most of the weights is refused with the table, and taken by force")
     func few() throws {
       let folder = try TemporaryFolder()
       var given = try state()
-      for name in given.names where !name.hasPrefix("convolution") { given[name] = nil }
+      for name in given.names where name != "output.weight" { given[name] = nil }
       given["stranger"] = ArrayBuffer([1], shape: [1])
-      let told = try start(.matching(try write(given, folder)), try SmallClassifier(labelCount: 2))
+      let url = try write(given, folder)
+      let model = try SmallClassifier(labelCount: 2)
+      let before = try model.module.stateDictionary().map { try $0.value.arrayBuffer() }
+      let error = #expect(throws: ModelError.self) { try start(.matching(url), model) }
+      let text = try #require(error?.description)
+      #expect(text.contains("percent of the weights that small wants (1 of 9 by name and shape)"))
+      #expect(text.contains("--force") && text.contains("  stranger [1]: not used here"))
+      #expect(text.contains("  convolution.weight"))
+      #expect(try model.module.stateDictionary().map { try $0.value.arrayBuffer() } == before)
+      let told = try start(.matching(url, allowsFew: true), model)
       #expect(told.isWarning)
-      #expect(told.line.contains("7 are not in the file") && told.line.contains("1 of the file's"))
+      #expect(told.line.contains("8 are not in the file") && told.line.contains("1 of the file's"))
     }
 
     @Test("a backbone's own weights are found below the detector's backbone")
@@ -254,6 +263,91 @@ extension Training {
       #expect(text.contains("1 unexpected: stranger"))
       #expect(text.contains("output.weight [3, 4], not [2, 4]"))
       #expect(try model.network.convolution.weight.value.floats() == before, "nothing was changed")
+    }
+
+    @Test("a weight that is not a number is an error that names it", arguments: [true, false])
+    func nonFinite(isHalf: Bool) throws {
+      let folder = try TemporaryFolder()
+      var given = try state()
+      let name = "convolution.bias"
+      var numbers = try Tensor(try #require(given[name])).floats()
+      numbers[1] = isHalf ? .infinity : .nan
+      let wrong = try Tensor(numbers)
+      given[name] = try (isHalf ? wrong.to(.float16) : wrong).arrayBuffer()
+      let weights = InitialWeights.matching(try write(given, folder), allowsFew: true)
+      let error = #expect(throws: ModelError.self) {
+        try start(weights, try SmallClassifier(labelCount: 2))
+      }
+      let text = try #require(error?.description)
+      #expect(text.contains("1 of the \(numbers.count) numbers of its weight '\(name)' are NaN"))
+    }
+
+    @Test("weights of another network of the zoo are told by its name")
+    func lookalike() throws {
+      let folder = try TemporaryFolder()
+      let other = try ModelZoo.makeBackbone("mobilenet_v2").stateDictionary()
+      let url = try write(
+        StateDictionary(
+          try other.map { .init(name: "module." + $0.name, value: try $0.value.arrayBuffer()) }
+        ),
+        folder
+      )
+      let network = try ModelZoo.makeBackbone("resnet18")
+      let error = #expect(throws: ModelError.self) {
+        try InitialWeights.matching(url).load(into: network, model: "resnet18")
+      }
+      let text = try #require(error?.description)
+      #expect(text.contains("Its names and shapes are those of mobilenet_v2"), "\(text)")
+    }
+
+    @Test("what differs in axes of one element alone is taken")
+    func adapted() throws {
+      let folder = try TemporaryFolder()
+      var given = try state()
+      let weight = try #require(given["output.weight"])
+      given["output.weight"] = ArrayBuffer(
+        elementType: weight.elementType,
+        shape: weight.shape + [1, 1],
+        bytes: weight.bytes
+      )
+      let model = try SmallClassifier(labelCount: 2)
+      let told = try start(.matching(try write(given, folder)), model)
+      #expect(told.line.hasPrefix("Weights: 9 of 9 taken"))
+      #expect(told.line.contains("1 adapted (axes of one element put in or left out)"))
+      #expect(try model.network.output.weight.value.arrayBuffer() == weight)
+    }
+
+    @Test("old and foreign names of a family are understood")
+    func renamings() {
+      let old = ["features.denseblock1.denselayer2.norm.1.weight", "features.norm0.weight"]
+      #expect(
+        old.map(WeightRenaming.denseNet.rename)
+          == ["features.denseblock1.denselayer2.norm1.weight", "features.norm0.weight"]
+      )
+      let names = [
+        "class_token": "cls_token", "conv_proj.weight": "patch_embed.proj.weight",
+        "encoder.pos_embedding": "pos_embed", "heads.head.bias": "head.bias",
+        "encoder.layers.encoder_layer_11.ln_2.weight": "blocks.11.norm2.weight",
+        "encoder.layers.encoder_layer_0.self_attention.in_proj_weight": "blocks.0.attn.qkv.weight",
+        "encoder.layers.encoder_layer_0.self_attention.out_proj.bias": "blocks.0.attn.proj.bias",
+        "encoder.layers.encoder_layer_3.mlp.linear_2.weight": "blocks.3.mlp.fc2.weight",
+        "encoder.layers.encoder_layer_3.mlp.0.weight": "blocks.3.mlp.fc1.weight",
+        "encoder.ln.weight": "norm.weight",
+      ]
+      for (theirs, ours) in names {
+        #expect(WeightRenaming.visionTransformer.rename(theirs) == ours)
+      }
+      let file = StateDictionary([
+        .init(name: "module.denselayer1.norm.1.bias", value: ArrayBuffer([1, 2], shape: [2])),
+        .init(name: "module.denselayer1.conv.1.weight", value: ArrayBuffer([1], shape: [1])),
+        .init(name: "module.fc.bias", value: ArrayBuffer([1, 2, 3], shape: [3])),
+      ])
+      let matching = WeightMatching(
+        file,
+        with: ["denselayer1.norm1.bias": [2], "denselayer1.conv1.weight": [1], "fc.bias": [3]]
+      )
+      #expect(matching.matchCount == 3 && matching.removedPrefix == "module.")
+      #expect(matching.name(for: "module.denselayer1.norm.1.bias") == "denselayer1.norm1.bias")
     }
 
     @Test("a damaged file is named with the reason")

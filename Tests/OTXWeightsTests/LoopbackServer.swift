@@ -91,6 +91,7 @@ final class LoopbackServer: Sendable {
   var requests: [Request] { seen.withLock { $0 } }
 
   /// - Parameter handler: Answers each request, the first is number 0; runs in a thread of its own.
+  /// - Throws: An error where there is no free port.
   init(_ handler: @escaping Handler) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     descriptor = listener

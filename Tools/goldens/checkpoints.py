@@ -32,6 +32,11 @@ def saved(value, **options):
     return buffer.getvalue()
 
 
+def old(value, **options):
+    """As PyTorch before 1.6 wrote it."""
+    return saved(value, _use_new_zipfile_serialization=False, **options)
+
+
 def described(tensor):
     values = tensor.detach().to(torch.float64).reshape(-1).tolist()
     return {"type": str(tensor.dtype).split(".")[-1], "shape": list(tensor.shape), "values": values}
@@ -109,6 +114,31 @@ def published():
     }
 
 
+def shapes():
+    """Weights where programs of the world put them: the file's tree, and the weights in it."""
+    state = network().state_dict()
+    half = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    brain = {name: value.bfloat16() if value.is_floating_point() else value for name, value in state.items()}
+    lightning = {
+        "epoch": 3, "global_step": 7, "pytorch-lightning_version": "2.4.0",
+        "state_dict": {f"model.{name}": value for name, value in state.items()},
+        "loops": {"fit_loop": {"state_dict": {}}}, "callbacks": {"ModelCheckpoint": {"best": torch.tensor(0.5)}},
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": []}],
+        "hyper_parameters": {"lr": 0.1, "root": pathlib.PurePosixPath("/data")},
+    }
+    return {
+        "modelStateDict": ({"epoch": 1, "model_state_dict": state}, state),
+        "timm": ({"arch": "resnet18", "state_dict": state, "state_dict_ema": half}, half),
+        "params": ({"params": half, "params_ema": state}, state),
+        "lightning": (lightning, lightning["state_dict"]),
+        "dataParallel": ({f"module.{name}": value for name, value in state.items()},) * 2,
+        "half": (half, half),
+        "brain": (brain, brain),
+        "onlyPart": ({"epoch": 3, "my_network": state, "loss": [0.5]}, state),
+        "counted": ({**state, "version": 2, "extra._extra_state": None}, state),
+    }
+
+
 def main():
     flat = {
         "network": (saved(network().state_dict()), network().state_dict()),
@@ -119,11 +149,18 @@ def main():
         "published": (saved(published()), network().state_dict()),
         "published4": (saved(published(), pickle_protocol=4), network().state_dict()),
         "training": (saved(training()), training()["state_dict"]),
+        "legacy": (old(types()), types()),
+        "legacyViews": (old(views()), views()),
+        "legacyTraining": (old(training()), training()["state_dict"]),
+        "legacy4": (old(network().state_dict(), pickle_protocol=4), network().state_dict()),
+        **{name: (saved(value), state) for name, (value, state) in shapes().items()},
     }
     refused = {
         "dangerous": saved(collections.OrderedDict(weight=Dangerous())),
         "module": saved(network()),
-        "legacy": saved(types(), _use_new_zipfile_serialization=False),
+        "legacyModule": old(network()),
+        "several": saved({"left": network().state_dict(), "right": network().state_dict()}),
+        "modelInModel": saved({"epoch": 3, "model": network()}),
         "noStateDictionary": saved([1, 2]),
     }
     cases = {

@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXWeights
 
 /// What is in the user's cache folder, and who uses it.
 ///
@@ -84,8 +85,18 @@ struct CacheInventory {
     items += CacheInventory.contents(of: root.appending(path: "shims"))
       .filter { $0.lastPathComponent != "latest" }
       .map { item($0, .shim, shims[$0.path]) }
-    items += CacheInventory.contents(of: root.appending(path: "weights"))
-      .map { item($0, .weights, nil) }
+    for url in CacheInventory.contents(of: root.appending(path: "weights")) {
+      let name = url.lastPathComponent
+      // A lock costs nothing, and another process may be waiting at it.
+      if name.hasPrefix(".lock-") { continue }
+      guard name.hasPrefix(".") else {
+        items.append(item(url, .weights, nil))
+        continue
+      }
+      let lock = url.deletingLastPathComponent()
+        .appending(path: name.replacing(".part-", with: ".lock-", maxReplacements: 1))
+      items.append(item(url, .leftover, WeightStore.isDownloading(lock) ? ["a download"] : nil))
+    }
     for url in CacheInventory.contents(of: root) {
       switch url.lastPathComponent {
       // What pictures' headers said, datasets that were unpacked, features: made again when needed.

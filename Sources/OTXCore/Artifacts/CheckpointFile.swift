@@ -24,12 +24,13 @@ public struct CheckpointFile: Sendable, Equatable {
     self.recipe = recipe
   }
 
-  /// Reads a checkpoint: ours, `torch.save(model.state_dict(), …)`, a training checkpoint, or a
-  /// `.safetensors` file.
+  /// Reads a checkpoint: ours, `torch.save(model.state_dict(), …)` of any version since 0.1.10, a
+  /// training checkpoint, or a `.safetensors` file.
   ///
   /// In a training checkpoint the weights are looked for at the usual places, averaged ones first:
-  /// `ema_state_dict`, `state_dict_ema`, `model_ema`, `ema`, `averaged`, `state_dict`,
-  /// `model_state_dict`, `model`, `module`.
+  /// `ema_state_dict`, `state_dict_ema`, `model_ema`, `ema`, `params_ema`, `state_dict`,
+  /// `model_state_dict`, `model`, `module`, `net`, `params`, `teacher` and the like; else the only
+  /// dictionary of tensors in it is taken.
   ///
   /// A pickle can hold programs; nothing of it is ever executed, whatever the file says.
   ///
@@ -40,8 +41,14 @@ public struct CheckpointFile: Sendable, Equatable {
       return CheckpointFile(state: try SafeTensorsFile.read(url).state)
     }
     return try readingCheckpoint(url) {
+      if let legacy = try LegacyTorchFile(url) {
+        let (state, place) = try legacy.contents.stateDictionary()
+        var file = CheckpointFile(state: state)
+        file.place = place
+        return file
+      }
       let archive = try TorchArchive(url)
-      let (state, place) = try archive.stateDictionary()
+      let (state, place) = try archive.contents.stateDictionary()
       var file = CheckpointFile(
         state: state,
         info: try archive.record(infoRecord).map { try ModelInfo(json: $0) },
@@ -62,7 +69,8 @@ public struct CheckpointFile: Sendable, Equatable {
       return nil
     }
     return try readingCheckpoint(url) {
-      try TorchArchive.record(infoRecord, of: url).map { try ModelInfo(json: $0) }
+      if try LegacyTorchFile(url) != nil { return nil }
+      return try TorchArchive.record(infoRecord, of: url).map { try ModelInfo(json: $0) }
     }
   }
 
@@ -72,7 +80,10 @@ public struct CheckpointFile: Sendable, Equatable {
   public static func readRecipe(_ url: URL) throws -> String? {
     if SafeTensorsFile.isOne(url) { return nil }
     return try readingCheckpoint(url) {
-      try TorchArchive.record(recipeRecord, of: url).map { String(decoding: $0, as: UTF8.self) }
+      if try LegacyTorchFile(url) != nil { return nil }
+      return try TorchArchive.record(recipeRecord, of: url).map {
+        String(decoding: $0, as: UTF8.self)
+      }
     }
   }
 
@@ -102,7 +113,9 @@ public struct CheckpointFile: Sendable, Equatable {
 public enum PickleFile {
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   public static func read(_ url: URL) throws -> PickleValue {
-    try readingCheckpoint(url) { try TorchArchive(url).tree() }
+    try readingCheckpoint(url) {
+      try LegacyTorchFile(url)?.contents.tree() ?? TorchArchive(url).contents.tree()
+    }
   }
 
   /// An extra record of the archive, without reading the tree; `nil` where it has none.

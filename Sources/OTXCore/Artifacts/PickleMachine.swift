@@ -17,17 +17,26 @@ struct PickleMachine {
   /// More values than any checkpoint has: ten times an optimizer's state of the largest detector.
   private static let largestNodeCount = 1_000_000
 
-  private init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
+  private init(_ reader: ByteReader) { self.reader = reader }
 
   /// - Throws: ``FormatError`` for a damaged pickle.
   static func run(_ bytes: [UInt8]) throws(FormatError) -> PickleDocument {
-    var machine = PickleMachine(bytes)
+    var reader = ByteReader(bytes)
+    return try run(&reader)
+  }
+
+  /// Runs the pickle that stands at the reader's place, and leaves it behind it.
+  ///
+  /// - Throws: ``FormatError`` for a damaged pickle.
+  static func run(_ reader: inout ByteReader) throws(FormatError) -> PickleDocument {
+    var machine = PickleMachine(reader)
     while true {
       let opcode = try machine.reader.byte()
       if opcode == UInt8(ascii: ".") { break }
       try machine.execute(opcode)
     }
     let root = try machine.pop()
+    reader = machine.reader
     return PickleDocument(nodes: machine.nodes, root: root)
   }
 
@@ -292,10 +301,21 @@ struct PickleMachine {
     }
   }
 
-  /// `('storage', torch.FloatStorage, key, device, elementCount)`.
+  /// `('storage', torch.FloatStorage, key, device, elementCount)`; before PyTorch 1.6 with `None` or
+  /// a part of the storage behind it, and `('module', class, file, source)` for a whole network.
   private mutating func loadPersistent() throws(FormatError) {
     let values = try popTuple()
-    guard values.count == 5, case .string("storage") = nodes[values[0]],
+    if values.count == 4, case .string("module") = nodes[values[0]] {
+      return try push(nodes[values[1]])
+    }
+    if values.count == 6, case .none = nodes[values[5]] {
+    } else if values.count == 6 {
+      throw FormatError(
+        "its tensors share parts of storages in the way of PyTorch before 0.4, which is not read; "
+          + "convert it in Python: torch.save(torch.load(\"FILE\", weights_only=True), \"new.pth\")"
+      )
+    }
+    guard values.count == 5 || values.count == 6, case .string("storage") = nodes[values[0]],
       case .global(.storageType(let type)) = nodes[values[1]],
       case .string(let key) = nodes[values[2]],
       case .int(let count) = nodes[values[4]], count >= 0,

@@ -53,6 +53,9 @@ public struct EngineOptions: Sendable, Equatable {
   public var deterministic = Determinism.on
   /// Bytes the backend may use; 0: 0.9 of what there is.
   public var memoryLimit = 0
+  /// Whether training may start from a file that has less than half of the weights that the network
+  /// (a detector's backbone) wants; else that is an error.
+  public var allowsPartialWeights = false
   public init() {}
 }
 

@@ -6,10 +6,13 @@ import OTXCore
 /// Formats read files, so an archive is unpacked once, into the user's cache folder, under a name made of
 /// its path, size and time: a changed archive is unpacked anew.
 public enum DatasetArchive {
-  /// `$XDG_CACHE_HOME/otx/datasets`, else `~/.cache/otx/datasets`.
+  /// `$OTX_CACHE/datasets`, else `$XDG_CACHE_HOME/otx/datasets`, else `~/.cache/otx/datasets`.
   public static func cacheFolder(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> URL {
+    if let cache = environment["OTX_CACHE"], cache.hasPrefix("/") {
+      return URL(filePath: cache).appending(path: "datasets")
+    }
     let stated = environment["XDG_CACHE_HOME"].flatMap {
       $0.hasPrefix("/") ? URL(filePath: $0) : nil
     }
