@@ -15,8 +15,13 @@ if [ -n "$missing" ]; then
     exit 1
   fi
 fi
+echo ca-certificates
 # Debian merged /lib into /usr/lib, but lists files by either name.
-ldd "$prefix/bin/otx" "$prefix"/lib/otx/libotx_*.so | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
+{
+  ldd "$prefix/bin/otx" "$prefix"/lib/otx/libotx_*.so | awk '$2 == "=>" && $3 ~ /^\// { print $3 }'
+  # Opened at the first download.
+  ldconfig -p | awk '$1 == "libcurl.so.4" { print $NF; exit }'
+} | sort -u |
   while IFS= read -r file; do
     case "$file" in "$prefix"/*) continue ;; esac
     dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "$(readlink -f "$file")" 2>/dev/null ||

@@ -8,12 +8,30 @@ struct WeightRenaming: Sendable {
   var rename: @Sendable (String) -> String
 
   /// Tried in this order; that with which most weights meet is taken.
-  static let all = [denseNet, visionTransformer]
+  static let all = [denseNet, visionTransformer, convNeXt]
 
   /// `denselayer1.norm.1.weight` became `denselayer1.norm1.weight` when module names could no longer
   /// contain dots; torchvision's own published files have the old names still.
   static let denseNet = WeightRenaming(title: "DenseNet's old names") { name in
     name.replacing(/(denselayer\d+\.(?:norm|relu|conv))\.([12])\./) { "\($0.1)\($0.2)." }
+  }
+
+  /// timm's ConvNeXt in torchvision's words: stages and the layers between them are counted as one
+  /// sequence there. Scales of `[C]` become `[C, 1, 1]` on their way.
+  static let convNeXt = WeightRenaming(title: "timm's names of a ConvNeXt") { name in
+    var name = name.replacing(/stem\.([01])\./) { "features.0.\($0.1)." }
+    name = name.replacing(/stages\.(\d)\.(downsample|blocks)\./) { match in
+      let stage = 2 * (Int(match.1) ?? 0)
+      return "features.\(match.2 == "blocks" ? stage + 1 : stage)."
+    }
+    for (old, new) in [
+      (".conv_dw.", ".block.0."), (".norm.", ".block.2."), (".mlp.fc1.", ".block.3."),
+      (".mlp.fc2.", ".block.5."), (".gamma", ".layer_scale"), ("head.block.2.", "classifier.0."),
+      ("head.norm.", "classifier.0."), ("head.fc.", "classifier.2."),
+    ] {
+      name = name.replacingOccurrences(of: old, with: new)
+    }
+    return name
   }
 
   /// torchvision's vision transformer in timm's words; the layout of all weights is the same.

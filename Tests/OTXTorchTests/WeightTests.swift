@@ -337,6 +337,18 @@ extension Training {
       for (theirs, ours) in names {
         #expect(WeightRenaming.visionTransformer.rename(theirs) == ours)
       }
+      let convNeXt = [
+        "stem.1.bias": "features.0.1.bias",
+        "stages.0.blocks.2.conv_dw.weight":
+          "features.1.2.block.0.weight", "stages.3.downsample.1.weight": "features.6.1.weight",
+        "stages.3.blocks.0.norm.bias": "features.7.0.block.2.bias",
+        "stages.1.blocks.1.mlp.fc2.weight": "features.3.1.block.5.weight",
+        "stages.1.blocks.1.gamma": "features.3.1.layer_scale",
+        "head.norm.weight": "classifier.0.weight", "head.fc.bias": "classifier.2.bias",
+      ]
+      for (theirs, ours) in convNeXt {
+        #expect(WeightRenaming.convNeXt.rename(theirs) == ours)
+      }
       let file = StateDictionary([
         .init(name: "module.denselayer1.norm.1.bias", value: ArrayBuffer([1, 2], shape: [2])),
         .init(name: "module.denselayer1.conv.1.weight", value: ArrayBuffer([1], shape: [1])),
