@@ -17,27 +17,26 @@ extension CompletionKind {
 
   /// Models and backbones.
   static var networks: CompletionKind {
-    .custom { _, _, prefix in WeightsCommand.networks.filter { $0.hasPrefix(prefix) } }
+    .custom { _, _, prefix in CurrentWeights.networks.filter { $0.hasPrefix(prefix) } }
   }
 
   static var networksAndFiles: CompletionKind {
     .custom { _, _, prefix in
-      WeightsCommand.networks.filter { $0.hasPrefix(prefix) } + paths(prefix)
+      CurrentWeights.networks.filter { $0.hasPrefix(prefix) } + paths(prefix)
     }
   }
 
   /// Networks whose weights can be fetched.
   static var publishedWeights: CompletionKind {
     .custom { _, _, prefix in
-      let store = WeightsCommand.store()
-      return WeightsCommand.distinct(store.published.map(\.name)).filter { $0.hasPrefix(prefix) }
+      CurrentWeights.publishedNames.filter { $0.hasPrefix(prefix) }
     }
   }
 
   /// What training can start from.
   static var weights: CompletionKind {
     .custom { _, _, prefix in
-      let words = ["auto", "none", "download"] + WeightsCommand.store().items.map(\.id)
+      let words = ["auto", "none", "download"] + CurrentWeights.storedNames
       return words.filter { $0.hasPrefix(prefix) } + paths(prefix)
     }
   }

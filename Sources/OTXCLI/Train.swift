@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import OTX
 import OTXCore
 import OTXRecipe
 
@@ -57,11 +56,11 @@ struct Train: AsyncParsableCommand {
   private func outcome(_ reporter: ProgressReporter) async throws -> TrainOutcome {
     if resumption.run != nil {
       var request = try UsageError.unless { try resumeRequest() }
-      request.weights.progress = { reporter.tell($0) }
+      request.tell(reporter)
       return try await CurrentJobs.value.resume(request, observers: [reporter])
     }
     var request = try UsageError.unless { try self.request() }
-    request.weights.progress = { reporter.tell($0) }
+    request.tell(reporter)
     return try await CurrentJobs.value.train(request, observers: [reporter])
   }
 
@@ -143,11 +142,7 @@ struct Train: AsyncParsableCommand {
         "the recipe \(recipe.name) is for \(recipe.task.rawValue), not \(task.rawValue)"
       )
     }
-    do {
-      try training.weightSource.check(changed.weights)
-    } catch {
-      throw UsageError("weights: \(error)")
-    }
+    try training.check(weights: changed.weights)
   }
 
   private func describeModel(_ name: String) throws {
@@ -297,14 +292,6 @@ struct TrainingArguments: ParsableArguments {
     help: .init("Describe a model and stop.", valueName: "name")
   )
   var modelHelp: String?
-
-  /// Where weights to start from come from.
-  var weightSource: WeightSource {
-    WeightSource(
-      store: WeightsCommand.store(isOffline: offline),
-      allowsPartialWeights: force
-    )
-  }
 
   var overrides: [RecipeOverride] {
     var given = [

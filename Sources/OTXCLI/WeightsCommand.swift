@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import OTX
 import OTXCore
 import OTXWeights
 
@@ -16,20 +15,6 @@ struct WeightsCommand: ParsableCommand {
       """,
     subcommands: [List.self, Keys.self, Add.self, Download.self]
   )
-
-  /// The store of the user that runs this.
-  static func store(isOffline: Bool = false) -> WeightStore {
-    let environment = ProcessInfo.processInfo.environment
-    return WeightStore(
-      cache: CurrentCache.folder(environment),
-      isOffline: isOffline || WeightStore.user.isOffline,
-      environment: environment,
-      published: published ?? PublishedWeights.all
-    )
-  }
-
-  /// What tests publish instead.
-  @TaskLocal static var published: [PublishedWeights]?
 
   /// What is told of an item.
   static func json(_ item: StoredWeights) -> JSONText {
@@ -52,7 +37,7 @@ struct WeightsCommand: ParsableCommand {
     @OptionGroup(title: "Output") var output: OutputArguments
 
     func run() throws {
-      let store = WeightsCommand.store()
+      let store = CurrentWeights.store()
       let items = store.items
       let published = stored ? [] : store.published
       func item(of row: PublishedWeights) -> StoredWeights? {
@@ -154,12 +139,12 @@ struct WeightsCommand: ParsableCommand {
     }
 
     private func keys() throws -> [(name: String, shape: [Int])] {
-      let store = WeightsCommand.store()
+      let store = CurrentWeights.store()
       if FileManager.default.fileExists(atPath: name) {
         return try shapes(in: URL(filePath: name))
       }
       // A network's name means the network; its items have longer names.
-      let networks = WeightsCommand.networks
+      let networks = CurrentWeights.networks
       if !networks.contains(name), let item = store.weights(named: name) {
         return try shapes(in: item.file)
       }
@@ -198,14 +183,14 @@ struct WeightsCommand: ParsableCommand {
     @OptionGroup(title: "Output") var output: OutputArguments
 
     func run() throws {
-      let networks = WeightsCommand.networks
+      let networks = CurrentWeights.networks
       guard networks.contains(network) else {
         throw ConfigurationError.unknownName(network, kind: "network", known: networks)
       }
       guard FileManager.default.fileExists(atPath: file) else {
         throw UsageError("there is nothing at '\(file)'" + Suggestion.phrase(forPath: file))
       }
-      let store = WeightsCommand.store()
+      let store = CurrentWeights.store()
       let item = try store.add(URL(filePath: file), for: network)
       let row = store.published.first {
         $0.name == network && !$0.checksum.digits.isEmpty
@@ -250,7 +235,7 @@ struct WeightsCommand: ParsableCommand {
     @OptionGroup(title: "Output") var output: OutputArguments
 
     func run() throws {
-      let store = WeightsCommand.store(isOffline: offline)
+      let store = CurrentWeights.store(isOffline: offline)
       // A slip in the last name is said before the first file comes.
       let rows = try names.map { try row($0, store) }
       let reporter = ProgressReporter(console: .current, level: output.level)
@@ -276,33 +261,11 @@ struct WeightsCommand: ParsableCommand {
       if let row = version ?? store.published(for: name) { return row }
       let backbone = CurrentJobs.value.models.first { $0.name == name }?.backbones.first
       if let row = backbone.flatMap(store.published(for:)) { return row }
-      let known = WeightsCommand.distinct(store.published.map(\.name))
       throw ConfigurationError.unknownName(
         name,
         kind: "network with published weights",
-        known: known
+        known: CurrentWeights.publishedNames
       )
     }
-  }
-
-  /// Models and backbones by name.
-  static var networks: [String] {
-    let models = CurrentJobs.value.models
-    return distinct(models.map(\.name) + CurrentJobs.value.backbones.map(\.name))
-  }
-
-  /// Without what was there before.
-  static func distinct(_ names: [String]) -> [String] {
-    var seen: Set<String> = []
-    return names.filter { seen.insert($0).inserted }
-  }
-}
-
-extension ProgressReporter {
-  /// How far a download is.
-  func tell(_ step: DownloadProgress) {
-    if let note = step.note { log("\(step.name): \(note)") }
-    guard let total = step.totalByteCount else { return }
-    progress("MiB", step.byteCount >> 20, of: max(total >> 20, 1))
   }
 }

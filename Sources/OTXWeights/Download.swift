@@ -30,6 +30,8 @@ struct Download {
       usleep(100_000)
     }
   }
+  /// Asked again and again; true ends the download.
+  var isCancelled: @Sendable () -> Bool = { Task.isCancelled }
   var environment: [String: String] = [:]
   var connectSeconds = 30
   var stallSeconds = 60
@@ -71,7 +73,7 @@ struct Download {
   func run() throws -> Outcome {
     var (isResumed, failures) = (false, 0)
     for attempt in 1... {
-      try Task.checkCancellation()
+      if isCancelled() { throw CancellationError() }
       let before = fileByteCount
       if before > 0 { isResumed = true }
       do {
@@ -82,7 +84,7 @@ struct Download {
           isResumed: isResumed && !part.isWhole
         )
       } catch let retry as Retry {
-        failures = fileByteCount > before ? 0 : failures + 1
+        failures = fileByteCount > before ? 0 : failures + retry.weight
         guard failures < attemptCount, attempt < largestAttemptCount else {
           if let status = retry.status { throw WeightStoreError.refused(url: url, status: status) }
           throw WeightStoreError.unreachable(url: url, reason: retry.reason, attempts: attempt)
@@ -105,6 +107,8 @@ struct Download {
     var status: Int?
     /// What the server asks to wait.
     var seconds = 0.0
+    /// How much of the patience it takes.
+    var weight = 1
   }
 
   /// What one try learnt.
@@ -192,13 +196,14 @@ struct Download {
   ) throws -> (head: HTTPTransfer.Head, location: String?) {
     do {
       return try transfer.perform(
-        isCancelled: { Task.isCancelled },
+        isCancelled: isCancelled,
         receive: { head, bytes in try sink.take(bytes, head) }
       )
     } catch let failure as HTTPTransfer.Failure {
       switch failure {
       case .cancelled: throw CancellationError()
       case .connection(let reason): throw Retry(reason: reason)
+      case .unknownHost(let reason): throw Retry(reason: reason, weight: 3)
       case .permanent(let reason):
         throw WeightStoreError.unreachable(url: url, reason: reason, attempts: 1)
       }

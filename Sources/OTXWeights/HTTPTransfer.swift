@@ -21,6 +21,8 @@ struct HTTPTransfer {
     case cancelled
     /// A connection that failed; another try may succeed.
     case connection(String)
+    /// The name of a host leads nowhere: most often there is no network at all.
+    case unknownHost(String)
     /// Another try would fail as well: a bad address or certificate.
     case permanent(String)
   }
@@ -98,6 +100,7 @@ struct HTTPTransfer {
   private static func failure(_ code: Int32, _ message: String) -> Failure {
     switch code {
     case 42: .cancelled
+    case 5, 6: .unknownHost(message)
     // Address, scheme, certificates.
     case 1, 3, 4, 35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83: .permanent(message)
     default: .connection(message)

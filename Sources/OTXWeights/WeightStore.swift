@@ -22,6 +22,7 @@ public struct WeightStore: Sendable {
     var connectSeconds = 30
     var stallSeconds = 60
     var wait: (@Sendable (Double) throws -> Void)?
+    var isCancelled: @Sendable () -> Bool = { Task.isCancelled }
   }
 
   /// - Parameters:
@@ -118,7 +119,7 @@ public struct WeightStore: Sendable {
     let folder = try makeFolder(".part-\(key)")
     var isTold = false
     let lock = try FileLock(root.appending(path: ".lock-\(key)")) {
-      try Task.checkCancellation()
+      if attempts.isCancelled() { throw CancellationError() }
       if !isTold {
         let note = "another process downloads it; waiting for that"
         progress(DownloadProgress(name: weights.name, byteCount: 0, note: note))
@@ -158,6 +159,7 @@ public struct WeightStore: Sendable {
     download.environment = environment
     download.connectSeconds = attempts.connectSeconds
     download.stallSeconds = attempts.stallSeconds
+    download.isCancelled = attempts.isCancelled
     if let wait = attempts.wait { download.wait = wait }
     while true {
       let outcome = try download.run()

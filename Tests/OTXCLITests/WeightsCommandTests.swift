@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXTesting
 import OTXWeights
 import Testing
 
@@ -100,7 +101,7 @@ import Testing
       classCount: 3,
       page: "https://example.org"
     )
-    let result = await WeightsCommand.$published.withValue([row]) {
+    let result = await CurrentWeights.$published.withValue([row]) {
       await scene.run("weights download resnet18")
     }
     #expect(result.status == 1)

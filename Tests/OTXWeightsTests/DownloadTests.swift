@@ -89,30 +89,25 @@ import Testing
   }
 
   @Test("what another process left behind is gone on with")
-  func leftover() async throws {
+  func leftover() throws {
     let scene = try StoreScene()
-    let halfIsSent = DispatchSemaphore(value: 0)
     let server = try LoopbackServer { [payload = scene.payload] request, number, connection in
       guard number == 0 else { return StoreScene.serve(payload, tag: "\"a\"", request, connection) }
       connection.head(200, ["ETag": "\"a\"", "Content-Length": "\(payload.count)"])
       connection.send(payload.prefix(50_000))
-      halfIsSent.signal()
       connection.waitForEnd()
     }
     let row = scene.row(server.url("/net.pth"))
-    let store = scene.store
-    let arrived = DispatchSemaphore(value: 0)
-    let task = Task.detached {
-      try store.download(row) { if $0.byteCount == 50_000 { arrived.signal() } }
+    let isCancelled = Atomic(false)
+    var store = scene.store
+    store.attempts.isCancelled = { isCancelled.load(ordering: .acquiring) }
+    #expect(throws: CancellationError.self) {
+      try store.download(row) {
+        if $0.byteCount == 50_000 { isCancelled.store(true, ordering: .releasing) }
+      }
     }
-    await Task.detached {
-      halfIsSent.wait()
-      arrived.wait()
-    }.value
-    task.cancel()
-    await #expect(throws: CancellationError.self) { try await task.value }
     #expect(scene.names.count == 1 && scene.names[0].hasPrefix(".part-"))
-    let item = try store.download(row)
+    let item = try scene.store.download(row)
     #expect(try Data(contentsOf: item.file) == scene.payload)
     #expect(server.requests.map(\.rangeStart) == [nil, 50_000])
     #expect(scene.names == [item.id])
@@ -216,6 +211,19 @@ import Testing
     }
     #expect(attempts == 5)
     #expect(error?.description.contains("HTTPS_PROXY") == true)
+  }
+
+  @Test("a host that has no address is asked for once more")
+  func unknownHost() throws {
+    let scene = try StoreScene()
+    let error = #expect(throws: WeightStoreError.self) {
+      try scene.store.download(scene.row("http://weights.invalid/net.pth"))
+    }
+    guard case .unreachable(_, _, let attempts) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(attempts == 2)
   }
 
   @Test("a file that is larger than the disk is refused before it comes")
