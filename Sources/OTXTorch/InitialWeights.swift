@@ -1,6 +1,5 @@
 import Foundation
 import OTXCore
-import OTXModels
 import OTXNN
 import OTXTensor
 
@@ -64,7 +63,7 @@ enum InitialWeights: Sendable, Equatable {
     guard matching.matchCount > 0 else {
       throw ModelError.mismatch(noMatch(file, own, url, model: model) + lookalike(file, model))
     }
-    let taken = try entries(of: file, matching, shapes, url)
+    let taken = try entries(of: file, matching, shapes, module, url)
     let share = share(of: Set(taken.compactMap { $0.fits ? $0.name : nil }), own)
     guard share >= leastShare || allowsFew else {
       let table = table(of: taken, file.state, own)
@@ -100,6 +99,7 @@ enum InitialWeights: Sendable, Equatable {
     of file: CheckpointFile,
     _ matching: WeightMatching,
     _ shapes: [String: [Int]],
+    _ module: any ParameterTree,
     _ url: URL
   ) throws -> [Taken] {
     var names: Set<String> = []
@@ -122,24 +122,37 @@ enum InitialWeights: Sendable, Equatable {
         value: try Tensor(entry.value),
         fits: entry.value.shape == shape
       )
-      for adapter in WeightAdapter.all where !item.fits {
-        guard let value = try adapter.adapt(name, item.value, shape) else { continue }
-        item.value = value
-        item.fits = value.shape == shape
-        item.adaptation = adapter.title
+      // A convolution of 1 × 1 is a linear layer, a scale of [C] one of [C, 1, 1].
+      if !item.fits, entry.value.shape.filter({ $0 != 1 }) == shape.filter({ $0 != 1 }) {
+        item.value = try item.value.reshape(shape)
+        item.fits = true
+        item.adaptation = "axes of one element put in or left out"
       }
       taken.append(item)
+    }
+    return try resampled(taken, module)
+  }
+
+  /// Weights that depend on the size of pictures, brought to the network's.
+  private static func resampled(_ taken: [Taken], _ module: any ParameterTree) throws -> [Taken] {
+    let (state, changed) = try module.resampling(taken.map { ($0.name, $0.value) })
+    guard !changed.isEmpty else { return taken }
+    let names = Set(changed)
+    var taken = taken
+    for (index, entry) in state.enumerated() where names.contains(entry.name) {
+      taken[index].value = entry.value
+      taken[index].fits = true
+      taken[index].adaptation = "resampled for this size of pictures"
     }
     return taken
   }
 
-  /// The share of a network's own numbers that are among `names`: of its backbone where it stands on
-  /// one, else of all.
+  /// The share of the numbers of a network's backbone that are among `names`.
   private static func share(of names: Set<String>, _ own: [(name: String, shape: [Int])]) -> Double
   {
-    let isOnBackbone = own.contains { $0.name.hasPrefix("backbone.") }
+    let hasBackbone = NetworkParts.hasBackbone(own.map(\.name))
     let counted = own.filter {
-      !$0.shape.isEmpty && (!isOnBackbone || $0.name.hasPrefix("backbone."))
+      !$0.shape.isEmpty && !NetworkParts.isHead($0.name, hasBackbone: hasBackbone)
     }
     func count(_ rows: [(name: String, shape: [Int])]) -> Int {
       rows.reduce(0) { $0 + $1.shape.reduce(1, *) }

@@ -16,8 +16,10 @@ struct WeightRenaming: Sendable {
     name.replacing(/(denselayer\d+\.(?:norm|relu|conv))\.([12])\./) { "\($0.1)\($0.2)." }
   }
 
-  /// timm's ConvNeXt in torchvision's words: stages and the layers between them are counted as one
-  /// sequence there. Scales of `[C]` become `[C, 1, 1]` on their way.
+  /// timm's ConvNeXt in torchvision's words.
+  ///
+  /// Stages and the layers between them are counted as one sequence there. Scales of `[C]` become
+  /// `[C, 1, 1]` on their way.
   static let convNeXt = WeightRenaming(title: "timm's names of a ConvNeXt") { name in
     var name = name.replacing(/stem\.([01])\./) { "features.0.\($0.1)." }
     name = name.replacing(/stages\.(\d)\.(downsample|blocks)\./) { match in

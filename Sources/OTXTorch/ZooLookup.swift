@@ -16,7 +16,7 @@ enum ZooLookup {
     func distance(_ entry: BackboneEntry) -> Int { abs(entry.descriptor.parameterCount - count) }
     let nearest = ModelZoo.backbones.sorted { distance($0) < distance($1) }.prefix(largestCount)
     for entry in nearest {
-      guard let network = try? entry.make() else { continue }
+      guard let network = try? ModelZoo.makeBackbone(entry.name) else { continue }
       let own = network.stateDictionary().filter { !$0.value.shape.isEmpty }
       let shapes = Dictionary(own.map { ($0.name, $0.value.shape) }) { first, _ in first }
       let matching = WeightMatching(file, with: shapes)

@@ -138,6 +138,17 @@ extension PublishedWeights {
       page: "https://github.com/pytorch/vision/tree/main/references/classification#resnext"
     ),
     PublishedWeights(
+      name: "resnext101_64x4d",
+      version: "IMAGENET1K_V1",
+      fileName: "resnext101_64x4d-173b62eb.pth",
+      url: "https://download.pytorch.org/models/resnext101_64x4d-173b62eb.pth",
+      checksum: .sha256Prefix("173b62eb"),
+      licence: "BSD-3-Clause",
+      inputSize: ImageSize(height: 224, width: 224),
+      classCount: 1000,
+      page: "https://github.com/pytorch/vision/pull/5935"
+    ),
+    PublishedWeights(
       name: "wide_resnet50_2",
       version: "IMAGENET1K_V2",
       fileName: "wide_resnet50_2-9ba9bcbe.pth",
@@ -395,6 +406,17 @@ extension PublishedWeights {
       page: "https://github.com/pytorch/vision/tree/main/references/classification#convnext"
     ),
     PublishedWeights(
+      name: "shufflenet_v2_x0_5",
+      version: "IMAGENET1K_V1",
+      fileName: "shufflenetv2_x0.5-f707e7126e.pth",
+      url: "https://download.pytorch.org/models/shufflenetv2_x0.5-f707e7126e.pth",
+      checksum: .sha256Prefix("f707e7126e"),
+      licence: "BSD-3-Clause",
+      inputSize: ImageSize(height: 224, width: 224),
+      classCount: 1000,
+      page: "https://github.com/ericsun99/Shufflenet-v2-Pytorch"
+    ),
+    PublishedWeights(
       name: "shufflenet_v2_x1_0",
       version: "IMAGENET1K_V1",
       fileName: "shufflenetv2_x1-5666bf0f80.pth",
@@ -404,6 +426,28 @@ extension PublishedWeights {
       inputSize: ImageSize(height: 224, width: 224),
       classCount: 1000,
       page: "https://github.com/ericsun99/Shufflenet-v2-Pytorch"
+    ),
+    PublishedWeights(
+      name: "shufflenet_v2_x1_5",
+      version: "IMAGENET1K_V1",
+      fileName: "shufflenetv2_x1_5-3c479a10.pth",
+      url: "https://download.pytorch.org/models/shufflenetv2_x1_5-3c479a10.pth",
+      checksum: .sha256Prefix("3c479a10"),
+      licence: "BSD-3-Clause",
+      inputSize: ImageSize(height: 224, width: 224),
+      classCount: 1000,
+      page: "https://github.com/pytorch/vision/pull/5906"
+    ),
+    PublishedWeights(
+      name: "shufflenet_v2_x2_0",
+      version: "IMAGENET1K_V1",
+      fileName: "shufflenetv2_x2_0-8be3c8ee.pth",
+      url: "https://download.pytorch.org/models/shufflenetv2_x2_0-8be3c8ee.pth",
+      checksum: .sha256Prefix("8be3c8ee"),
+      licence: "BSD-3-Clause",
+      inputSize: ImageSize(height: 224, width: 224),
+      classCount: 1000,
+      page: "https://github.com/pytorch/vision/pull/5906"
     ),
     PublishedWeights(
       name: "densenet121",
@@ -451,7 +495,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/mobilenetv4_conv_small.e2400_r224_in1k"
     ),
     PublishedWeights(
-      name: "vit_tiny_patch16_224",
+      name: "vit_tiny",
       version: "augreg_in21k_ft_in1k",
       fileName: "vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors",
       url:
@@ -465,7 +509,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
     ),
     PublishedWeights(
-      name: "vit_small_patch16_224",
+      name: "vit_small",
       version: "augreg_in21k_ft_in1k",
       fileName: "vit_small_patch16_224.augreg_in21k_ft_in1k.safetensors",
       url:
@@ -479,7 +523,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/vit_small_patch16_224.augreg_in21k_ft_in1k"
     ),
     PublishedWeights(
-      name: "vit_base_patch16_224",
+      name: "vit_base",
       version: "augreg2_in21k_ft_in1k",
       fileName: "vit_base_patch16_224.augreg2_in21k_ft_in1k.safetensors",
       url:
@@ -493,7 +537,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"
     ),
     PublishedWeights(
-      name: "deit_tiny_patch16_224",
+      name: "deit_tiny",
       version: "fb_in1k",
       fileName: "deit_tiny_patch16_224.fb_in1k.safetensors",
       url:
@@ -505,7 +549,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/deit_tiny_patch16_224.fb_in1k"
     ),
     PublishedWeights(
-      name: "deit_small_patch16_224",
+      name: "deit_small",
       version: "fb_in1k",
       fileName: "deit_small_patch16_224.fb_in1k.safetensors",
       url:
@@ -517,7 +561,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/deit_small_patch16_224.fb_in1k"
     ),
     PublishedWeights(
-      name: "deit_base_patch16_224",
+      name: "deit_base",
       version: "fb_in1k",
       fileName: "deit_base_patch16_224.fb_in1k.safetensors",
       url:
@@ -529,7 +573,31 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/deit_base_patch16_224.fb_in1k"
     ),
     PublishedWeights(
-      name: "vit_small_patch14_reg4_dinov2",
+      name: "dinov2_small",
+      version: "lvd142m",
+      fileName: "vit_small_patch14_dinov2.lvd142m.safetensors",
+      url:
+        "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors",
+      checksum: .unpublished,
+      licence: "Apache-2.0",
+      inputSize: ImageSize(height: 518, width: 518),
+      classCount: 0,
+      page: "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m"
+    ),
+    PublishedWeights(
+      name: "dinov2_base",
+      version: "lvd142m",
+      fileName: "vit_base_patch14_dinov2.lvd142m.safetensors",
+      url:
+        "https://huggingface.co/timm/vit_base_patch14_dinov2.lvd142m/resolve/main/model.safetensors",
+      checksum: .unpublished,
+      licence: "Apache-2.0",
+      inputSize: ImageSize(height: 518, width: 518),
+      classCount: 0,
+      page: "https://huggingface.co/timm/vit_base_patch14_dinov2.lvd142m"
+    ),
+    PublishedWeights(
+      name: "dinov2_small_reg",
       version: "lvd142m",
       fileName: "vit_small_patch14_reg4_dinov2.lvd142m.safetensors",
       url:
@@ -541,7 +609,7 @@ extension PublishedWeights {
       page: "https://huggingface.co/timm/vit_small_patch14_reg4_dinov2.lvd142m"
     ),
     PublishedWeights(
-      name: "vit_base_patch14_reg4_dinov2",
+      name: "dinov2_base_reg",
       version: "lvd142m",
       fileName: "vit_base_patch14_reg4_dinov2.lvd142m.safetensors",
       url:
@@ -554,37 +622,27 @@ extension PublishedWeights {
     ),
     PublishedWeights(
       name: "cspnext_tiny",
-      version: "rsb_a1_in1k",
-      fileName: "cspnext_tiny.rsb_a1_in1k.safetensors",
+      version: "rsb_imagenet",
+      fileName: "cspnext-tiny_imagenet_600e-3a2dd350.pth",
       url:
-        "https://huggingface.co/munehiro-k/cspnext_tiny.rsb_a1_in1k/resolve/main/model.safetensors",
-      checksum: .unpublished,
+        "https://download.openmmlab.com/mmdetection/v3.0/rtmdet/cspnext_rsb_pretrain/cspnext-tiny_imagenet_600e-3a2dd350.pth",
+      checksum: .sha256Prefix("3a2dd350"),
       licence: "Apache-2.0",
       inputSize: ImageSize(height: 224, width: 224),
       classCount: 1000,
-      page: "https://huggingface.co/munehiro-k/cspnext_tiny.rsb_a1_in1k"
+      page: "https://github.com/open-mmlab/mmdetection/tree/main/configs/rtmdet"
     ),
     PublishedWeights(
       name: "cspnext_s",
-      version: "rsb_a1_in1k",
-      fileName: "cspnext_s.rsb_a1_in1k.safetensors",
-      url: "https://huggingface.co/munehiro-k/cspnext_s.rsb_a1_in1k/resolve/main/model.safetensors",
-      checksum: .unpublished,
+      version: "rsb_imagenet",
+      fileName: "cspnext-s_imagenet_600e-ea671761.pth",
+      url:
+        "https://download.openmmlab.com/mmdetection/v3.0/rtmdet/cspnext_rsb_pretrain/cspnext-s_imagenet_600e-ea671761.pth",
+      checksum: .sha256Prefix("ea671761"),
       licence: "Apache-2.0",
       inputSize: ImageSize(height: 224, width: 224),
       classCount: 1000,
-      page: "https://huggingface.co/munehiro-k/cspnext_s.rsb_a1_in1k"
-    ),
-    PublishedWeights(
-      name: "cspnext_m",
-      version: "rsb_a1_in1k",
-      fileName: "cspnext_m.rsb_a1_in1k.safetensors",
-      url: "https://huggingface.co/munehiro-k/cspnext_m.rsb_a1_in1k/resolve/main/model.safetensors",
-      checksum: .unpublished,
-      licence: "Apache-2.0",
-      inputSize: ImageSize(height: 224, width: 224),
-      classCount: 1000,
-      page: "https://huggingface.co/munehiro-k/cspnext_m.rsb_a1_in1k"
+      page: "https://github.com/open-mmlab/mmdetection/tree/main/configs/rtmdet"
     ),
     PublishedWeights(
       name: "cspdarknet_tiny",

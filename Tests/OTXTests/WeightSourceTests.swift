@@ -1,6 +1,7 @@
 import Foundation
 import OTX
 import OTXCore
+import OTXModels
 import OTXRecipe
 import OTXTesting
 import OTXWeights
@@ -59,6 +60,18 @@ extension Facade {
       let engine = try place.engine(try tinyRequest("ssd_mobilenetv2"))
       #expect(engine.recipe.weights == item.id)
       #expect(engine.decisions.contains { $0.setting == "weights" && $0.value == item.id })
+    }
+
+    @Test(
+      "every backbone has a row of published weights",
+      arguments: ModelZoo.backbones.map(\.name)
+    )
+    func manifest(name: String) throws {
+      let row = try #require(PublishedWeights.all.first { $0.name == name })
+      let entry = try #require(ModelZoo.backbones.first { $0.name == name })
+      let wanted = entry.descriptor.preprocessing
+      expectClose(row.mean, wanted.mean, rtol: 1e-3, atol: 1e-3)
+      expectClose(row.std, wanted.std, rtol: 1e-3, atol: 1e-3)
     }
 
     @Test("what is published and not here is an error that says how to get it")

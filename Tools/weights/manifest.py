@@ -26,6 +26,7 @@ TORCHVISION = {
     "resnet152": "ResNet152_Weights",
     "resnext50_32x4d": "ResNeXt50_32X4D_Weights",
     "resnext101_32x8d": "ResNeXt101_32X8D_Weights",
+    "resnext101_64x4d": "ResNeXt101_64X4D_Weights",
     "wide_resnet50_2": "Wide_ResNet50_2_Weights",
     "mobilenet_v2": "MobileNet_V2_Weights",
     "mobilenet_v3_small": "MobileNet_V3_Small_Weights",
@@ -43,7 +44,10 @@ TORCHVISION = {
     "convnext_tiny": "ConvNeXt_Tiny_Weights",
     "convnext_small": "ConvNeXt_Small_Weights",
     "convnext_base": "ConvNeXt_Base_Weights",
+    "shufflenet_v2_x0_5": "ShuffleNet_V2_X0_5_Weights",
     "shufflenet_v2_x1_0": "ShuffleNet_V2_X1_0_Weights",
+    "shufflenet_v2_x1_5": "ShuffleNet_V2_X1_5_Weights",
+    "shufflenet_v2_x2_0": "ShuffleNet_V2_X2_0_Weights",
     "densenet121": "DenseNet121_Weights",
     "swin_t": "Swin_T_Weights",
     "swin_s": "Swin_S_Weights",
@@ -52,18 +56,21 @@ TORCHVISION = {
 # Name in the zoo, and timm's models with their tags, the default first.
 TIMM = {
     "mobilenetv4_conv_small": ["mobilenetv4_conv_small.e2400_r224_in1k"],
-    "vit_tiny_patch16_224": ["vit_tiny_patch16_224.augreg_in21k_ft_in1k"],
-    "vit_small_patch16_224": ["vit_small_patch16_224.augreg_in21k_ft_in1k"],
-    "vit_base_patch16_224": ["vit_base_patch16_224.augreg2_in21k_ft_in1k"],
-    "deit_tiny_patch16_224": ["deit_tiny_patch16_224.fb_in1k"],
-    "deit_small_patch16_224": ["deit_small_patch16_224.fb_in1k"],
-    "deit_base_patch16_224": ["deit_base_patch16_224.fb_in1k"],
-    "vit_small_patch14_reg4_dinov2": ["vit_small_patch14_reg4_dinov2.lvd142m"],
-    "vit_base_patch14_reg4_dinov2": ["vit_base_patch14_reg4_dinov2.lvd142m"],
-    "cspnext_tiny": ["cspnext_tiny.rsb_a1_in1k"],
-    "cspnext_s": ["cspnext_s.rsb_a1_in1k"],
-    "cspnext_m": ["cspnext_m.rsb_a1_in1k"],
+    "vit_tiny": ["vit_tiny_patch16_224.augreg_in21k_ft_in1k"],
+    "vit_small": ["vit_small_patch16_224.augreg_in21k_ft_in1k"],
+    "vit_base": ["vit_base_patch16_224.augreg2_in21k_ft_in1k"],
+    "deit_tiny": ["deit_tiny_patch16_224.fb_in1k"],
+    "deit_small": ["deit_small_patch16_224.fb_in1k"],
+    "deit_base": ["deit_base_patch16_224.fb_in1k"],
+    "dinov2_small": ["vit_small_patch14_dinov2.lvd142m"],
+    "dinov2_base": ["vit_base_patch14_dinov2.lvd142m"],
+    "dinov2_small_reg": ["vit_small_patch14_reg4_dinov2.lvd142m"],
+    "dinov2_base_reg": ["vit_base_patch14_reg4_dinov2.lvd142m"],
 }
+
+# Name in the zoo, and timm's conversion, whose notes name the original file: OpenMMLab's names are ours, and
+# its file names end with the first digits of the SHA-256, too.
+OPENMMLAB = {"cspnext_tiny": "cspnext_tiny.rsb_a1_in1k", "cspnext_s": "cspnext_s.rsb_a1_in1k"}
 
 
 @dataclasses.dataclass
@@ -152,9 +159,18 @@ def timm_rows(name, models):
                   classes=facts.num_classes, mean=tuple(facts.mean), std=tuple(facts.std))
 
 
+def openmmlab_row(name, model):
+    facts = timm.get_pretrained_cfg(model)
+    url = re.search(r"https://\S+\.pth", " ".join(facts.notes)).group(0)
+    return Row(name=name, version="rsb_imagenet", url=url, licence="Apache-2.0", page=facts.origin_url,
+               size=tuple(facts.input_size[1:]), classes=facts.num_classes, mean=tuple(facts.mean),
+               std=tuple(facts.std), digits=re.search(r"-([0-9a-f]{8})\.pth$", url).group(1))
+
+
 def main():
     rows = [row for item in TORCHVISION.items() for row in torchvision_rows(*item)]
     rows += [row for item in TIMM.items() for row in timm_rows(*item)]
+    rows += [openmmlab_row(*item) for item in OPENMMLAB.items()]
     rows += OTHERS
     text = (
         "import OTXCore\n\n"
