@@ -317,32 +317,6 @@ extension Training {
       #expect(try model.network.output.weight.value.arrayBuffer() == weight)
     }
 
-    @Test("a transformer's positions are resampled for other pictures")
-    func positions() throws {
-      let folder = try TemporaryFolder()
-      func network(_ side: Int) throws -> VisionTransformer {
-        try VisionTransformer(
-          VisionTransformer.Configuration(depth: 1),
-          inputSize: ImageSize(height: side, width: side),
-          labelCount: nil
-        )
-      }
-      let state = StateDictionary(
-        try network(64).stateDictionary().map {
-          .init(name: $0.name, value: try $0.value.arrayBuffer())
-        }
-      )
-      let larger = try network(96)
-      let report = try InitialWeights.matching(try write(state, folder))
-        .load(into: larger, model: "vit_tiny")
-      #expect(report.table?.count(.skipped) == 0)
-      guard case .message(let line) = report.event else {
-        Issue.record("\(report.event)")
-        return
-      }
-      #expect(line.contains("1 adapted (resampled for this size of pictures)"))
-    }
-
     @Test("old and foreign names of a family are understood")
     func renamings() {
       let old = ["features.denseblock1.denselayer2.norm.1.weight", "features.norm0.weight"]
