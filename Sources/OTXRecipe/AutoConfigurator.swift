@@ -240,7 +240,7 @@ public struct AutoConfigurator: Sendable {
       if file.isFile {
         // The settings of the plainest classifier, which are those of fine-tuning.
         let task = request.task ?? .multiClassClassification
-        var recipe = recipe(of: "resnet18", task: task)
+        var recipe = library.recipe(ofModel: "resnet18", task: task)
         (recipe.name, recipe.task, recipe.model) = (ModelDescriptor.torchScriptName, task, file)
         return recipe
       }
