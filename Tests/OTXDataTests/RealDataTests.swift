@@ -20,7 +20,8 @@ struct RealDataTests {
     #expect(profile.annotationCount == 4886)
     #expect(profile.tasks.map(\.task) == [.detection])
     #expect(profile.labelCounts.map(\.count) == [209, 2381, 214])
-    #expect(dataset.problems.count == 1, "'cells' is no label: \(dataset.problems)")
+    // 'cells' stands above the others and is no label of an object: nothing to complain of.
+    #expect(dataset.problems.isEmpty, "\(dataset.problems)")
   }
 
   @Test("BCCD as Pascal VOC says the same as BCCD as COCO")

@@ -61,7 +61,7 @@ extension ParameterTree {
   func expectGradients(
     _ expected: [String: GoldenGradient],
     rtol: Double = 1e-3,
-    kinks: Double = 1e-3
+    kinks: Double? = nil
   ) throws {
     let parameters = Dictionary(
       self.parameters().map { ($0.name, $0.parameter) },
@@ -76,7 +76,7 @@ extension ParameterTree {
         Array(values.prefix(golden.first.count)),
         golden.first,
         rtol: rtol,
-        atol: kinks * golden.norm / Double(values.count).squareRoot() + 1e-7,
+        atol: (kinks ?? rtol) * golden.norm / Double(values.count).squareRoot() + 1e-7,
         "\(name)'s gradient"
       )
     }
