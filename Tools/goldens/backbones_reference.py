@@ -147,6 +147,13 @@ class OSNet(nn.Module):
         self.conv5 = rectified(512, 512)
         self.fc = nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU())
         self.classifier = nn.Linear(512, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def forward(self, x):
         x = F.max_pool2d(self.conv1(x), 3, 2, 1)
