@@ -2,6 +2,7 @@ import Foundation
 
 /// One set of values, and how it does.
 public struct Trial: Sendable, Hashable, Codable {
+  /// How far a trial has come.
   public enum State: String, Sendable, Hashable, Codable {
     /// Has values; stands on no rung yet, or was interrupted before one.
     case waiting
