@@ -123,7 +123,7 @@ def peer(model: str, root: Path, heap: str, arguments, scratch: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=[m for m in MODELS if m != "efficientnet_b0"])
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--heap", nargs="+", choices=["stock", "keep"], default=["stock", "keep"])
     parser.add_argument("--otx", default=str(HERE.parent / ".build/release/otx"), help="the program of this repository")
     parser.add_argument("--epochs", type=int, default=3)
