@@ -24,7 +24,7 @@ public final class CSPDarknet: Backbone {
     let count = CSPLayer.blockCount(depth)
     func stage(_ channels: Int, _ blockCount: Int) throws -> Sequential {
       Sequential(
-        try ConvNormSiLU(channels, 2 * channels, kernelSize: 3, stride: 2),
+        try ConvNorm(yolox: channels, 2 * channels, kernelSize: 3, stride: 2),
         try CSPLayer(2 * channels, 2 * channels, blockCount: blockCount)
       )
     }
@@ -33,7 +33,7 @@ public final class CSPDarknet: Backbone {
     dark3 = try stage(2 * base, 3 * count)
     dark4 = try stage(4 * base, 3 * count)
     dark5 = Sequential(
-      try ConvNormSiLU(8 * base, 16 * base, kernelSize: 3, stride: 2),
+      try ConvNorm(yolox: 8 * base, 16 * base, kernelSize: 3, stride: 2),
       try SpatialPyramidPooling(16 * base, 16 * base),
       try CSPLayer(16 * base, 16 * base, blockCount: count, hasShortcut: false)
     )
@@ -48,42 +48,33 @@ public final class CSPDarknet: Backbone {
   }
 }
 
-/// A convolution without bias, batch normalisation and SiLU, as YOLOX has them.
-final class ConvNormSiLU: Layer {
-  static let weightNames = ["normalization": "bn"]
-  let conv: Conv2d
-  let normalization: BatchNorm2d
-
-  /// The input keeps its size where `stride` is 1.
-  init(
-    _ inputChannels: Int,
+extension ConvNorm {
+  /// With SiLU, and the normalisation of YOLOX.
+  convenience init(
+    yolox inputChannels: Int,
     _ channels: Int,
     kernelSize: Int = 1,
     stride: Int = 1
   ) throws(TensorError) {
-    conv = try Conv2d(
+    try self.init(
       inputChannels,
       channels,
       kernelSize: kernelSize,
       stride: stride,
-      padding: (kernelSize - 1) / 2,
-      bias: false
+      epsilon: 1e-3,
+      momentum: 0.03,
+      then: .silu
     )
-    normalization = try BatchNorm2d(channels, epsilon: 1e-3, momentum: 0.03)
-  }
-
-  func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    try normalization(conv(input), then: .silu)
   }
 }
 
 /// Moves each 2×2 square of pixels into the channels, then convolves: `[N, C, H, W]` to
 /// `[N, O, H / 2, W / 2]`.
 final class Focus: Layer {
-  let conv: ConvNormSiLU
+  let conv: ConvNorm
 
   init(_ inputChannels: Int, _ channels: Int, kernelSize: Int) throws(TensorError) {
-    conv = try ConvNormSiLU(4 * inputChannels, channels, kernelSize: kernelSize)
+    conv = try ConvNorm(yolox: 4 * inputChannels, channels, kernelSize: kernelSize)
   }
 
   func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
@@ -103,9 +94,9 @@ final class Focus: Layer {
 /// Residual blocks on one half of the channels beside an untouched other half.
 final class CSPLayer: Layer {
   static let weightNames = ["blocks": "m"]
-  let conv1: ConvNormSiLU
-  let conv2: ConvNormSiLU
-  let conv3: ConvNormSiLU
+  let conv1: ConvNorm
+  let conv2: ConvNorm
+  let conv3: ConvNorm
   let blocks: Sequential
 
   init(
@@ -115,9 +106,9 @@ final class CSPLayer: Layer {
     hasShortcut: Bool = true
   ) throws(TensorError) {
     let half = channels / 2
-    conv1 = try ConvNormSiLU(inputChannels, half)
-    conv2 = try ConvNormSiLU(inputChannels, half)
-    conv3 = try ConvNormSiLU(2 * half, channels)
+    conv1 = try ConvNorm(yolox: inputChannels, half)
+    conv2 = try ConvNorm(yolox: inputChannels, half)
+    conv3 = try ConvNorm(yolox: 2 * half, channels)
     var blocks: [any Layer] = []
     for _ in 0..<blockCount { blocks.append(try Block(half, hasShortcut: hasShortcut)) }
     self.blocks = Sequential(blocks)
@@ -132,14 +123,14 @@ final class CSPLayer: Layer {
 
   /// A 1×1 and a 3×3 convolution.
   private final class Block: Layer {
-    let conv1: ConvNormSiLU
-    let conv2: ConvNormSiLU
+    let conv1: ConvNorm
+    let conv2: ConvNorm
     private let hasShortcut: Bool
 
     init(_ channels: Int, hasShortcut: Bool) throws(TensorError) {
       self.hasShortcut = hasShortcut
-      conv1 = try ConvNormSiLU(channels, channels)
-      conv2 = try ConvNormSiLU(channels, channels, kernelSize: 3)
+      conv1 = try ConvNorm(yolox: channels, channels)
+      conv2 = try ConvNorm(yolox: channels, channels, kernelSize: 3)
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
@@ -152,12 +143,12 @@ final class CSPLayer: Layer {
 /// Maxima over windows of 5, 9 and 13 pixels beside the map itself (He et al., Spatial Pyramid
 /// Pooling, ECCV 2014).
 private final class SpatialPyramidPooling: Layer {
-  let conv1: ConvNormSiLU
-  let conv2: ConvNormSiLU
+  let conv1: ConvNorm
+  let conv2: ConvNorm
 
   init(_ inputChannels: Int, _ channels: Int) throws(TensorError) {
-    conv1 = try ConvNormSiLU(inputChannels, inputChannels / 2)
-    conv2 = try ConvNormSiLU(4 * (inputChannels / 2), channels)
+    conv1 = try ConvNorm(yolox: inputChannels, inputChannels / 2)
+    conv2 = try ConvNorm(yolox: 4 * (inputChannels / 2), channels)
   }
 
   func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {

@@ -25,7 +25,7 @@ public final class CSPNeXt: Backbone {
       let (before, channels) = (base << index, base << (index + 1))
       let isLast = index == 3
       var layers: [any Layer] = [
-        try ConvNormActivation(before, channels, kernelSize: 3, stride: 2)
+        try ConvNorm(before, channels, kernelSize: 3, stride: 2, then: .silu)
       ]
       if isLast { layers.append(try PoolingPyramid(channels)) }
       layers.append(
@@ -38,9 +38,9 @@ public final class CSPNeXt: Backbone {
       return Sequential(layers)
     }
     stem = Sequential(
-      try ConvNormActivation(3, base / 2, kernelSize: 3, stride: 2),
-      try ConvNormActivation(base / 2, base / 2, kernelSize: 3),
-      try ConvNormActivation(base / 2, base, kernelSize: 3)
+      try ConvNorm(3, base / 2, kernelSize: 3, stride: 2, then: .silu),
+      try ConvNorm(base / 2, base / 2, kernelSize: 3, then: .silu),
+      try ConvNorm(base / 2, base, kernelSize: 3, then: .silu)
     )
     stage1 = try stage(0, 3)
     stage2 = try stage(1, 6)
@@ -56,45 +56,15 @@ public final class CSPNeXt: Backbone {
     return [level4, level8, level16, try stage4(level16)]
   }
 
-  /// A convolution without bias, batch normalisation and SiLU; the input keeps its size at stride 1.
-  private final class ConvNormActivation: Layer {
-    static let weightNames = ["normalization": "bn"]
-    let conv: Conv2d
-    let normalization: BatchNorm2d
-
-    init(
-      _ inputChannels: Int,
-      _ channels: Int,
-      kernelSize: Int = 1,
-      stride: Int = 1,
-      groups: Int = 1
-    ) throws(TensorError) {
-      conv = try Conv2d(
-        inputChannels,
-        channels,
-        kernelSize: kernelSize,
-        stride: stride,
-        padding: kernelSize / 2,
-        groups: groups,
-        bias: false
-      )
-      normalization = try BatchNorm2d(channels)
-    }
-
-    func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-      try normalization(conv(input), then: .silu)
-    }
-  }
-
   /// A 3×3 convolution, then a depthwise one of 5×5 and one of 1×1.
   private final class Block: Layer {
-    let conv1: ConvNormActivation
+    let conv1: ConvNorm
     let conv2: Separable
     private let hasShortcut: Bool
 
     init(_ channels: Int, hasShortcut: Bool) throws(TensorError) {
       self.hasShortcut = hasShortcut
-      conv1 = try ConvNormActivation(channels, channels, kernelSize: 3)
+      conv1 = try ConvNorm(channels, channels, kernelSize: 3, then: .silu)
       conv2 = try Separable(channels)
     }
 
@@ -106,12 +76,12 @@ public final class CSPNeXt: Backbone {
 
   private final class Separable: Layer {
     static let weightNames = ["depthwise": "depthwise_conv", "pointwise": "pointwise_conv"]
-    let depthwise: ConvNormActivation
-    let pointwise: ConvNormActivation
+    let depthwise: ConvNorm
+    let pointwise: ConvNorm
 
     init(_ channels: Int) throws(TensorError) {
-      depthwise = try ConvNormActivation(channels, channels, kernelSize: 5, groups: channels)
-      pointwise = try ConvNormActivation(channels, channels)
+      depthwise = try ConvNorm(channels, channels, kernelSize: 5, groups: channels, then: .silu)
+      pointwise = try ConvNorm(channels, channels, then: .silu)
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
@@ -125,17 +95,17 @@ public final class CSPNeXt: Backbone {
       "mainConvolution": "main_conv", "shortConvolution": "short_conv",
       "finalConvolution": "final_conv",
     ]
-    let mainConvolution: ConvNormActivation
-    let shortConvolution: ConvNormActivation
-    let finalConvolution: ConvNormActivation
+    let mainConvolution: ConvNorm
+    let shortConvolution: ConvNorm
+    let finalConvolution: ConvNorm
     let blocks: Sequential
     let attention: ChannelAttention
 
     init(_ channels: Int, blockCount: Int, hasShortcut: Bool) throws(TensorError) {
       let half = channels / 2
-      mainConvolution = try ConvNormActivation(channels, half)
-      shortConvolution = try ConvNormActivation(channels, half)
-      finalConvolution = try ConvNormActivation(2 * half, channels)
+      mainConvolution = try ConvNorm(channels, half, then: .silu)
+      shortConvolution = try ConvNorm(channels, half, then: .silu)
+      finalConvolution = try ConvNorm(2 * half, channels, then: .silu)
       var blocks: [any Layer] = []
       for _ in 0..<blockCount { blocks.append(try Block(half, hasShortcut: hasShortcut)) }
       self.blocks = Sequential(blocks)
@@ -164,12 +134,12 @@ public final class CSPNeXt: Backbone {
 
   /// Maxima over windows of 5, 9 and 13 cells beside the map itself.
   private final class PoolingPyramid: Layer {
-    let conv1: ConvNormActivation
-    let conv2: ConvNormActivation
+    let conv1: ConvNorm
+    let conv2: ConvNorm
 
     init(_ channels: Int) throws(TensorError) {
-      conv1 = try ConvNormActivation(channels, channels / 2)
-      conv2 = try ConvNormActivation(4 * (channels / 2), channels)
+      conv1 = try ConvNorm(channels, channels / 2, then: .silu)
+      conv2 = try ConvNorm(4 * (channels / 2), channels, then: .silu)
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {

@@ -37,3 +37,40 @@ func roundedChannels(_ value: Double, divisor: Int = 8) -> Int {
   let rounded = max(divisor, Int(value + Double(divisor) / 2) / divisor * divisor)
   return Double(rounded) < 0.9 * value ? rounded + divisor : rounded
 }
+
+/// A convolution without bias, batch normalisation and an activation, with the names that several
+/// detection and re-identification frameworks publish: `conv.weight`, `bn.weight`.
+final class ConvNorm: Layer {
+  static let weightNames = ["normalization": "bn"]
+  let conv: Conv2d
+  let normalization: BatchNorm2d
+  private let activation: FusibleActivation
+
+  /// The input keeps its size where `stride` is 1.
+  init(
+    _ inputChannels: Int,
+    _ channels: Int,
+    kernelSize: Int = 1,
+    stride: Int = 1,
+    groups: Int = 1,
+    epsilon: Double = 1e-5,
+    momentum: Double = 0.1,
+    then activation: FusibleActivation
+  ) throws(TensorError) {
+    conv = try Conv2d(
+      inputChannels,
+      channels,
+      kernelSize: kernelSize,
+      stride: stride,
+      padding: kernelSize / 2,
+      groups: groups,
+      bias: false
+    )
+    normalization = try BatchNorm2d(channels, epsilon: epsilon, momentum: momentum)
+    self.activation = activation
+  }
+
+  func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    try normalization(conv(input), then: activation)
+  }
+}

@@ -35,14 +35,14 @@ public final class OSNet: Backbone, ImageClassifierNetwork {
         try OmniScaleBlock(inputChannels, channels), try OmniScaleBlock(channels, channels),
       ]
       // The pooling after it has no weights and is done where levels are taken.
-      if isReduced { layers.append(Sequential(try ConvNorm(channels, channels))) }
+      if isReduced { layers.append(Sequential(try ConvNorm(channels, channels, then: .relu))) }
       return layers
     }
-    conv1 = try ConvNorm(3, 64, kernelSize: 7, stride: 2)
+    conv1 = try ConvNorm(3, 64, kernelSize: 7, stride: 2, then: .relu)
     conv2 = try stage(64, 256, isReduced: true)
     conv3 = try stage(256, 384, isReduced: true)
     conv4 = try stage(384, 512, isReduced: false)
-    conv5 = try ConvNorm(512, 512)
+    conv5 = try ConvNorm(512, 512, then: .relu)
     fc = try labelCount.map { _ in try EmbeddingLayer(512, 512) }
     classifier = try labelCount.map { try Linear(512, $0) }
     for (_, module) in modules() {
@@ -76,34 +76,6 @@ public final class OSNet: Backbone, ImageClassifierNetwork {
       throw ModelError.noClassifier
     }
     return try classifier(fc(last.adaptiveAvgPool2d(1).flatten(startDim: 1)))
-  }
-
-  /// A convolution without bias and batch normalisation, with ReLU unless the sum comes first.
-  final class ConvNorm: Layer {
-    static let weightNames = ["normalization": "bn"]
-    let conv: Conv2d
-    let normalization: BatchNorm2d
-
-    init(
-      _ inputChannels: Int,
-      _ channels: Int,
-      kernelSize: Int = 1,
-      stride: Int = 1
-    ) throws(TensorError) {
-      conv = try Conv2d(
-        inputChannels,
-        channels,
-        kernelSize: kernelSize,
-        stride: stride,
-        padding: kernelSize / 2,
-        bias: false
-      )
-      normalization = try BatchNorm2d(channels)
-    }
-
-    func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-      try normalization(conv(input), then: .relu)
-    }
   }
 
   /// A 1×1 convolution, a depthwise 3×3 convolution, batch normalisation and ReLU.
@@ -149,14 +121,15 @@ public final class OSNet: Backbone, ImageClassifierNetwork {
         for _ in 0..<length { layers.append(try LightConvolution(middle)) }
         return Sequential(layers)
       }
-      conv1 = try ConvNorm(inputChannels, middle)
+      conv1 = try ConvNorm(inputChannels, middle, then: .relu)
       conv2a = try LightConvolution(middle)
       conv2b = try stream(2)
       conv2c = try stream(3)
       conv2d = try stream(4)
       gate = try SqueezeExcitation(middle, squeezeChannels: middle / 16)
-      conv3 = try ConvNorm(middle, channels)
-      downsample = inputChannels == channels ? nil : try ConvNorm(inputChannels, channels)
+      conv3 = try ConvNorm(middle, channels, then: .relu)
+      downsample =
+        inputChannels == channels ? nil : try ConvNorm(inputChannels, channels, then: .relu)
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {

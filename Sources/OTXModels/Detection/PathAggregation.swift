@@ -15,13 +15,13 @@ final class PathAggregation: Module {
   ]
   static let strides = [8, 16, 32]
   let backbone: any Backbone
-  let lateral: ConvNormSiLU
+  let lateral: ConvNorm
   let topDown16: CSPLayer
-  let reduce: ConvNormSiLU
+  let reduce: ConvNorm
   let topDown8: CSPLayer
-  let down16: ConvNormSiLU
+  let down16: ConvNorm
   let bottomUp16: CSPLayer
-  let down32: ConvNormSiLU
+  let down32: ConvNorm
   let bottomUp32: CSPLayer
   /// Channels of the three output levels.
   let channels: [Int]
@@ -41,13 +41,13 @@ final class PathAggregation: Module {
         hasShortcut: false
       )
     }
-    lateral = try ConvNormSiLU(found[2], channels[1])
+    lateral = try ConvNorm(yolox: found[2], channels[1])
     topDown16 = try layer(channels[1] + found[1], channels[1])
-    reduce = try ConvNormSiLU(channels[1], channels[0])
+    reduce = try ConvNorm(yolox: channels[1], channels[0])
     topDown8 = try layer(channels[0] + found[0], channels[0])
-    down16 = try ConvNormSiLU(channels[0], channels[0], kernelSize: 3, stride: 2)
+    down16 = try ConvNorm(yolox: channels[0], channels[0], kernelSize: 3, stride: 2)
     bottomUp16 = try layer(2 * channels[0], channels[1])
-    down32 = try ConvNormSiLU(channels[1], channels[1], kernelSize: 3, stride: 2)
+    down32 = try ConvNorm(yolox: channels[1], channels[1], kernelSize: 3, stride: 2)
     bottomUp32 = try layer(2 * channels[1], channels[2])
     self.channels = channels
   }

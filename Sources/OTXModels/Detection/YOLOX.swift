@@ -246,14 +246,14 @@ extension YOLOX {
     let classes: [Conv2d]
     let offsets: [Conv2d]
     let objectness: [Conv2d]
-    let stems: [ConvNormSiLU]
+    let stems: [ConvNorm]
 
     init(_ inputChannels: [Int], channels: Int, labelCount: Int) throws {
       func branches() throws -> [Sequential] {
         try inputChannels.map { _ in
           Sequential(
-            try ConvNormSiLU(channels, channels, kernelSize: 3),
-            try ConvNormSiLU(channels, channels, kernelSize: 3)
+            try ConvNorm(yolox: channels, channels, kernelSize: 3),
+            try ConvNorm(yolox: channels, channels, kernelSize: 3)
           )
         }
       }
@@ -265,7 +265,7 @@ extension YOLOX {
       classes = try predictions(labelCount)
       offsets = try predictions(4)
       objectness = try predictions(1)
-      stems = try inputChannels.map { try ConvNormSiLU($0, channels) }
+      stems = try inputChannels.map { try ConvNorm(yolox: $0, channels) }
       // So that a fresh network finds an object in one cell of a hundred.
       for bias in (classes + objectness).compactMap(\.bias) {
         try Initialization.constant(-Foundation.log(99)).apply(to: bias)
