@@ -143,9 +143,8 @@ extension TaskEngine {
       }
       seen += doneCount
     }
-    let threshold = info.effectiveConfidenceThreshold
     let name = Kind.performanceMetric
-    let values = scores.map { $0.compute(confidenceThreshold: threshold).values[name] ?? 0 }
+    let values = scores.map { $0.compute(at: info).values[name] ?? 0 }
     parity.metric = name
     parity.sampleCount = seen
     parity.checkpointScore = values[0]

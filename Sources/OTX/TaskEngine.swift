@@ -156,7 +156,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let (metric, done) = scored.result
     let evaluation = Evaluation(
-      report: metric.compute(confidenceThreshold: threshold ?? info.effectiveConfidenceThreshold),
+      report: threshold.map { metric.compute(confidenceThreshold: $0) } ?? metric.compute(at: info),
       subset: subset,
       performanceMetric: Kind.performanceMetric,
       itemCount: done,
@@ -182,7 +182,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     body: (URL, ImageSize, Kind.Prediction) throws -> Void
   ) async throws {
     var info = await sub.info
-    if let threshold { info.confidenceThreshold = threshold }
+    if let threshold { (info.confidenceThreshold, info.labelThresholds) = (threshold, nil) }
     let items = images.map { DatasetItem(id: $0.path, image: .file($0), annotations: []) }
     let pictures = Dataset(
       format: "pictures",

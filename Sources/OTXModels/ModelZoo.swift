@@ -7,11 +7,10 @@ public import OTXCore
 public enum ModelZoo {
   /// In the order of `otx find`.
   public static let models: [any ModelEntry] =
-    ImageClassifier.entries(of: backbones)
-    + [LinearClassifier.entry]
-    + MultiLabelClassifier.entries(of: backbones)
-    + HierarchicalClassifier.entries(of: backbones)
-    + RegressionModel.entries(of: backbones) + [
+    ImageClassifier.entries(of: backbones) + [ImageClassifier.linear]
+    + MultiLabelClassifier.entries(of: backbones) + [MultiLabelClassifier.linear]
+    + HierarchicalClassifier.entries(of: backbones) + [HierarchicalClassifier.linear]
+    + RegressionModel.entries(of: backbones) + [RegressionModel.linear] + [
       ATSS.mobileNetV2,
       SSD.mobileNetV2,
       YOLOX.tiny,

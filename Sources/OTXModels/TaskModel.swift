@@ -49,6 +49,25 @@ public protocol LossConfigurable: AnyObject {
   var lossOptions: LossOptions { get set }
 }
 
+/// A model with layers that score labels.
+///
+/// When it starts from the weights of a model that knew other labels, the rows of those that both know
+/// are taken over.
+public protocol LabelScoring: AnyObject {
+  var labelLayers: LabelLayers { get }
+}
+
+/// Layers whose outputs are scores of labels: `[anchors, labels]`, row by row.
+public struct LabelLayers: Sendable, Equatable {
+  /// Their names in the checkpoint: `fc`, `bbox_head.atss_cls`.
+  public var names: [String]
+  /// Whether a score of the background follows those of the labels.
+  public var hasBackground: Bool
+  public init(names: [String], hasBackground: Bool = false) {
+    (self.names, self.hasBackground) = (names, hasBackground)
+  }
+}
+
 /// A classifier whose loss is a function of its logits alone.
 public protocol LogitsTrainable<Kind>: TaskModel {
   /// The losses of a batch.

@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXModels
 import OTXNN
 import OTXTensor
 
@@ -39,14 +40,24 @@ enum InitialWeights: Sendable, Equatable {
   /// Puts the weights into a network that was just built.
   ///
   /// - Throws: ``ModelError``.
-  func load(into module: any ParameterTree, model: String) throws -> Report {
+  func load(
+    into module: any ParameterTree,
+    model: String,
+    labels: LabelInfo = LabelInfo(names: []),
+    layers: LabelLayers? = nil
+  ) throws -> Report {
     switch self {
     case .random, .own: return report
     case .all(let url):
       try Checkpoints.load(url, into: module)
       return report
     case .matching(let url, let allowsFew):
-      return try InitialWeights.match(url, module, model: model, allowsFew: allowsFew)
+      var file = try CheckpointFile.read(url)
+      file.state = try PublishedLayout.adapted(file.state)
+      let rows = file.info.flatMap { info in
+        layers.flatMap { LabelRows($0, labels: labels, from: info.labels) }
+      }
+      return try InitialWeights.match(file, url, module, model: model, rows, allowsFew: allowsFew)
     }
   }
 
@@ -55,35 +66,38 @@ enum InitialWeights: Sendable, Equatable {
 
   /// Copies what fits; see ``WeightMatching`` for what fits what.
   private static func match(
+    _ file: CheckpointFile,
     _ url: URL,
     _ module: any ParameterTree,
     model: String,
+    _ rows: LabelRows?,
     allowsFew: Bool
   ) throws -> Report {
-    let file = try CheckpointFile.read(url)
     let own = module.stateDictionary().map { (name: $0.name, shape: $0.value.shape) }
     let shapes = Dictionary(own.map { ($0.name, $0.shape) }) { first, _ in first }
     let matching = WeightMatching(file.state, with: shapes)
     guard matching.matchCount > 0 else {
       throw ModelError.mismatch(noMatch(file, own, url, model: model) + lookalike(file, model))
     }
-    let taken = try entries(of: file, matching, shapes, module, url)
+    var taken = try entries(of: file, matching, shapes, module, url)
+    if let rows { try bringRows(rows, into: &taken, module) }
     let share = share(of: Set(taken.compactMap { $0.fits ? $0.name : nil }), own)
     guard share >= leastShare || allowsFew else {
       let table = table(of: taken, file.state, own)
       throw ModelError.mismatch(tooFew(share, table, url, model: model) + lookalike(file, model))
     }
-    let report = try module.loadStateDictionary(
-      taken.map { ($0.name, $0.value) },
+    _ = try module.loadStateDictionary(
+      taken.filter(\.fits).map { ($0.name, $0.value) },
       strict: false
     )
+    let matched = taken.filter(\.fits).map(\.name)
     let table = table(of: taken, file.state, own)
     let adapted = taken.compactMap(\.adaptation)
     let line = summary(table, file, matching, url, adapted)
     return Report(
-      event: 2 * report.matched.count < own.count ? .warning(line) : .message(line),
+      event: 2 * matched.count < own.count ? .warning(line) : .message(line),
       table: table,
-      isHeadRandom: report.matched.allSatisfy { $0.hasPrefix("backbone.") }
+      isHeadRandom: matched.allSatisfy { $0.hasPrefix("backbone.") }
     )
   }
 
@@ -135,6 +149,29 @@ enum InitialWeights: Sendable, Equatable {
       taken.append(item)
     }
     return try resampled(taken, module)
+  }
+
+  /// Rows of labels that both models know; the others' stay random.
+  private static func bringRows(
+    _ rows: LabelRows,
+    into taken: inout [Taken],
+    _ module: any ParameterTree
+  ) throws {
+    let own = Dictionary(
+      module.stateDictionary().map { ($0.name, $0.value) },
+      uniquingKeysWith: { first, _ in first }
+    )
+    for index in taken.indices where rows.concerns(taken[index].name) {
+      guard let old = own[taken[index].name] else { continue }
+      if rows.sharedCount > 0, let value = try rows.adapted(taken[index].value, over: old) {
+        taken[index].value = value
+        taken[index].fits = true
+        taken[index].adaptation = rows.note
+      } else {
+        // Scores of other labels do not fit, though there may be as many of them.
+        taken[index].fits = false
+      }
+    }
   }
 
   /// Weights that depend on the size of pictures, brought to the network's.
@@ -217,7 +254,9 @@ enum InitialWeights: Sendable, Equatable {
       parts.append("\(adaptations.count { $0 == title }) adapted (\(title))")
     }
     if table.count(.skipped) > 0 {
-      parts.append("\(table.count(.skipped)) of another shape are skipped and stay random")
+      parts.append(
+        "\(table.count(.skipped)) of another shape or for other labels are skipped and stay random"
+      )
     }
     if table.count(.missing) > 0 {
       parts.append("\(table.count(.missing)) are not in the file and stay random")

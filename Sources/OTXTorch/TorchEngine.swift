@@ -208,7 +208,12 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     let model = try TorchGenerator.seeded(UInt64(bitPattern: Int64(options.seed))) {
       try ModelZoo.make(info, Kind.self, among: models)
     }
-    let report = try weights.load(into: model.module, model: info.model)
+    let report = try weights.load(
+      into: model.module,
+      model: info.model,
+      labels: info.labels,
+      layers: (model as? any LabelScoring)?.labelLayers
+    )
     try model.module.useChannelsLast()
     let new = Loaded(model: model, weights: report)
     loaded = new

@@ -49,6 +49,7 @@ extension Trainer {
     let isBest = selection.take(report, epoch: epoch)
     if isBest {
       info.confidenceThreshold = fixedThreshold ?? report.confidenceThreshold
+      info.labelThresholds = report.labelThresholds
       try saveBest()
     }
     tell(.validated(epoch: epoch, report: report, isBest: isBest))

@@ -34,6 +34,44 @@ import Testing
     return score
   }
 
+  @Test("each label that enough pictures show has the threshold of its own best F1")
+  func thresholdsOfLabels() throws {
+    // Label a is shown at 0.25 already, b only above 0.75; c is shown by too few to say.
+    let rows = (0..<40).map { item -> (truth: [Float], scores: [Float]) in
+      let isShown = item % 2 == 0
+      let truth: [Float] = [isShown ? 1 : 0, isShown ? 1 : 0, item < 3 ? 1 : 0]
+      return (truth, [isShown ? 0.3 : 0.2, isShown ? 0.8 : 0.7, item < 3 ? 0.9 : 0.1])
+    }
+    let score = score(rows, labels: ["a", "b", "c"])
+    let best = score.compute(confidenceThreshold: nil)
+    let thresholds = try #require(best.labelThresholds)
+    let common = try #require(best.confidenceThreshold)
+    #expect(thresholds[0] >= 0.2 && thresholds[0] < 0.3)
+    #expect(thresholds[1] >= 0.7 && thresholds[1] < 0.8)
+    #expect(thresholds[2] == common)
+    #expect(best.perClass.prefix(2).allSatisfy { $0.values["f1"] == 1 })
+    // At these thresholds again, the scores are the same.
+    let again = score.compute(confidenceThreshold: common, labelThresholds: thresholds)
+    #expect(again == best)
+    // One threshold for all is what the user asked for.
+    let plain = score.compute(confidenceThreshold: 0.5)
+    #expect(plain.labelThresholds == nil && plain.perClass[0].values["recall"] == 0)
+    // The model shows what lies above each label's own threshold.
+    var info = ModelInfo(
+      model: "m",
+      backbone: "m",
+      task: .multiLabelClassification,
+      labels: LabelInfo(names: ["a", "b", "c"]),
+      preprocessing: Preprocessing(inputSize: ImageSize(height: 8, width: 8)),
+      confidenceThreshold: common
+    )
+    info.labelThresholds = thresholds
+    let shown = Kind.confident(prediction([0.3, 0.7, 0.2]), info: info)
+    #expect(shown.labels.map(\.label) == [0])
+    let details = score.details(of: best)
+    #expect("\(details.sections)".contains("threshold"))
+  }
+
   @Test(
     arguments: [
       ("tags", 4, 60, 0.4, 10000, 7100), ("rareTags", 6, 300, 0.05, 1000, 7110),

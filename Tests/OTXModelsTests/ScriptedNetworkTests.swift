@@ -76,7 +76,7 @@ extension Models {
       #expect(network.parameters().count == 6)
       #expect(network.parameters().allSatisfy { $0.parameter.isTrainable })
       #expect(network.buffers().map(\.name) == ["norm.running_mean", "norm.running_var"])
-      try network.verify(for: info(), of: "net.pt")
+      try network.verify(for: info(), outputCount: info().labels.count, of: "net.pt")
     }
 
     @Test func learns() throws {
@@ -190,7 +190,7 @@ extension Models {
     ) throws {
       let data = try script.data()
       let error = #expect(throws: ModelError.self, sourceLocation: sourceLocation) {
-        try ScriptedNetwork(data, of: "net.pt").verify(for: self.info(), of: "net.pt")
+        try ScriptedNetwork(data, of: "net.pt").verify(for: self.info(), outputCount: self.info().labels.count, of: "net.pt")
       }
       let text = error?.description ?? ""
       for word in ["net.pt"] + words {
@@ -259,7 +259,7 @@ extension Models {
       ]
       for source in sources {
         let network = try network(try Script(source: source, [entry]))
-        try network.verify(for: info(), of: "net.pt")
+        try network.verify(for: info(), outputCount: info().labels.count, of: "net.pt")
         let model = ImageClassifier(network: network)
         let compiled = try OpenVINOModel(compiling: try recorded(model))
         let images = try images(3)
@@ -303,7 +303,7 @@ extension Models {
       }
       let network = try network(half)
       #expect(network.stateDictionary().allSatisfy { $0.value.dtype == .float32 })
-      try network.verify(for: info(), of: "net.pt")
+      try network.verify(for: info(), outputCount: info().labels.count, of: "net.pt")
     }
 
     @Test func oneWeightUnderTwoNamesStaysOne() throws {

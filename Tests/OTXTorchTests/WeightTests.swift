@@ -50,7 +50,9 @@ extension Training {
       let told = try start(.matching(url), model)
       #expect(!told.isWarning)
       #expect(told.line.hasPrefix("Weights: 7 of 9 taken from \(url.path) (bare weights)"))
-      #expect(told.line.contains("2 of another shape are skipped and stay random"))
+      #expect(
+        told.line.contains("2 of another shape or for other labels are skipped and stay random")
+      )
       let convolution = try model.network.convolution.weight.value.arrayBuffer()
       #expect(convolution == given["convolution.weight"])
       #expect(try model.network.output.weight.value.floats() == head)
@@ -131,6 +133,34 @@ extension Training {
       let expected = try Tensor(try #require(published["pos_embed"])).floats()
       #expect(found.count == 10 * 12)
       #expect(found.prefix(12) == expected.prefix(12))
+    }
+
+    @Test("DINOv2's own files with registers: the class token's position is added to the token")
+    func registers() throws {
+      let network = try VisionTransformer(
+        .init(features: 12, depth: 1, registerCount: 4),
+        inputSize: ImageSize(height: 64, width: 64),
+        labelCount: nil
+      )
+      var published = StateDictionary(
+        try Formula.fill(network.stateDictionary().map { ($0.name, try $0.value.arrayBuffer()) })
+          .map { .init(name: $0.name, value: $0.value) }
+      )
+      let token = try Tensor(try #require(published["cls_token"])).floats()
+      let patches = try Tensor(try #require(published["pos_embed"])).floats()
+      let registers = try #require(published["reg_token"])
+      let own = (0..<12).map { Float($0) / 8 }
+      published["reg_token"] = nil
+      published["register_tokens"] = registers
+      published["mask_token"] = ArrayBuffer(own, shape: [1, 12])
+      published["pos_embed"] = ArrayBuffer(own + patches, shape: [1, 1 + patches.count / 12, 12])
+      let folder = try TemporaryFolder()
+      let url = try write(published, folder)
+      let report = try InitialWeights.matching(url).load(into: network, model: "small")
+      #expect(try #require(report.table).count(.missing) == 0)
+      #expect(try network.classToken.value.floats() == zip(token, own).map { $0 + $1 })
+      #expect(try network.positions.value.floats() == patches)
+      #expect(try #require(network.registers).value.arrayBuffer() == registers)
     }
 
     /// `state` under other names.

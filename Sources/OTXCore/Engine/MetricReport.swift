@@ -8,6 +8,8 @@ public struct MetricReport: Codable, Sendable, Equatable {
   public var perClass: [ClassScore]
   /// The threshold the scores that need one were taken at, where the task has one.
   public var confidenceThreshold: Float?
+  /// One for each label, where the scores were taken at thresholds of their own.
+  public var labelThresholds: [Float]?
   /// Rows: truth; columns: prediction; `K` x `K`, where the task has one.
   public var confusion: [[Int]]?
   /// The number of items scored.
@@ -18,6 +20,7 @@ public struct MetricReport: Codable, Sendable, Equatable {
     values: [String: Double],
     perClass: [ClassScore] = [],
     confidenceThreshold: Float? = nil,
+    labelThresholds: [Float]? = nil,
     confusion: [[Int]]? = nil,
     itemCount: Int = 0
   ) {
@@ -25,6 +28,7 @@ public struct MetricReport: Codable, Sendable, Equatable {
     self.values = values
     self.perClass = perClass
     self.confidenceThreshold = confidenceThreshold
+    self.labelThresholds = labelThresholds
     self.confusion = confusion
     self.itemCount = itemCount
   }

@@ -17,6 +17,10 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   ///
   /// `nil`: never chosen.
   public var confidenceThreshold: Float?
+  /// As ``confidenceThreshold``, one for each label in label order; they come before it.
+  ///
+  /// `nil`: one threshold for all labels.
+  public var labelThresholds: [Float]?
   /// Overlap above which the weaker of two boxes of one label is dropped.
   public var iouThreshold: Float
   /// How pictures are cut into tiles; `nil`: the model sees pictures whole.
@@ -49,6 +53,14 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   /// The threshold in force: the chosen one, else the task's default.
   public var effectiveConfidenceThreshold: Float {
     confidenceThreshold ?? task.kind.defaultConfidenceThreshold
+  }
+
+  /// The threshold in force for a label.
+  public func threshold(of label: LabelIndex) -> Float {
+    guard let labelThresholds, labelThresholds.indices.contains(label) else {
+      return effectiveConfidenceThreshold
+    }
+    return labelThresholds[label]
   }
 }
 

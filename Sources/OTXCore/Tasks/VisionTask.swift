@@ -262,9 +262,26 @@ public protocol Metric: Sendable {
   ///   the best one; allowed on the validation split only.
   /// - Returns: The scores; one that is not defined for what was seen is left out.
   func compute(confidenceThreshold threshold: Float?) -> MetricReport
+  /// As ``compute(confidenceThreshold:)``, at a threshold for each label, in label order.
+  ///
+  /// Unless a metric knows better, the one threshold counts for all.
+  func compute(confidenceThreshold threshold: Float?, labelThresholds: [Float]?) -> MetricReport
 }
 
 extension Metric {
+  public func compute(
+    confidenceThreshold threshold: Float?,
+    labelThresholds: [Float]?
+  ) -> MetricReport {
+    compute(confidenceThreshold: threshold)
+  }
+  /// The score of everything seen at the thresholds of a model.
+  package func compute(at info: ModelInfo) -> MetricReport {
+    compute(
+      confidenceThreshold: info.effectiveConfidenceThreshold,
+      labelThresholds: info.labelThresholds
+    )
+  }
   public mutating func keepDetails() {}
   public func details(of report: MetricReport) -> EvaluationDetails { EvaluationDetails() }
 }

@@ -13,7 +13,7 @@ public protocol ImageClassifierNetwork: Backbone {
 /// A model that is a network with a classifier and what a task makes of its outputs.
 ///
 /// The checkpoint is the network's own tree, so that it loads into torchvision's model as it is.
-public protocol ClassifierModel<Kind>: LogitsTrainable, SendableMetatype {
+public protocol ClassifierModel<Kind>: LogitsTrainable, LabelScoring, SendableMetatype {
   var network: any ImageClassifierNetwork { get }
   init(network: any ImageClassifierNetwork, info: ModelInfo) throws
 
@@ -29,6 +29,15 @@ extension ClassifierModel {
   }
 
   public static func outputCount(_ info: ModelInfo) -> Int { info.labels.count }
+
+  /// The last layer of the head.
+  public var labelLayers: LabelLayers {
+    let names = network.parameters().map(\.name)
+    let hasBackbone = NetworkParts.hasBackbone(names)
+    let last = names.last { NetworkParts.isHead($0, hasBackbone: hasBackbone) }
+    guard let last, let dot = last.lastIndex(of: ".") else { return LabelLayers(names: []) }
+    return LabelLayers(names: [String(last[..<dot])])
+  }
 
   /// The zoo's lines: every backbone that has a classifier is a model by its own name.
   static func entries(of backbones: [BackboneEntry]) -> [any ModelEntry] {

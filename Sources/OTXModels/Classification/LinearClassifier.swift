@@ -37,20 +37,28 @@ public final class LinearClassifier: ImageClassifierNetwork {
 extension LinearClassifier {
   private static let ownBackbone = "mobilenet_v3_large"
 
-  static let entry = ZooModel<MultiClassClassification>(
+  /// The model of each task that classifies whole pictures.
+  static func descriptor(for task: TaskType) -> ModelDescriptor {
     ModelDescriptor(
       name: "linear_classifier",
       title: "Linear classifier",
-      task: .multiClassClassification,
+      task: task,
       backbones: [ownBackbone] + ModelZoo.backbones.map(\.name).filter { $0 != ownBackbone },
       preprocessing: Preprocessing(inputSize: ImageSize(height: 224, width: 224)),
       hasDynamicSize: true,
       parameterCount: 2_816_915,
       gigaMultiplyAdds: 0.20656
     )
-  ) { info in
-    let backbone = try ModelZoo.makeBackbone(info.backbone, for: info.preprocessing.inputSize)
-    let network = try LinearClassifier(backbone: backbone, labelCount: info.labels.count)
-    return ImageClassifier(network: network)
+  }
+}
+
+extension ClassifierModel {
+  /// The zoo's line for one linear layer on any backbone.
+  static var linear: any ModelEntry {
+    ZooModel<Kind>(LinearClassifier.descriptor(for: Kind.taskType)) { info in
+      let backbone = try ModelZoo.makeBackbone(info.backbone, for: info.preprocessing.inputSize)
+      let network = try LinearClassifier(backbone: backbone, labelCount: outputCount(info))
+      return try Self(network: network, info: info)
+    }
   }
 }

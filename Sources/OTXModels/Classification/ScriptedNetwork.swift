@@ -38,14 +38,15 @@ public final class ScriptedNetwork: ImageClassifierNetwork {
     )
   }
 
-  /// Throws unless it can be trained for `info`: weights that are numbers, some of them trainable, one
-  /// output for each label, at the input size.
+  /// Throws unless it can be trained for `info`: weights that are numbers, some of them trainable, as
+  /// many outputs as the task needs, at the input size.
   ///
   /// - Parameters:
   ///   - info: The labels and the input size.
+  ///   - outputCount: The values that the task needs of each picture.
   ///   - file: The network's path, for messages.
   /// - Throws: ``ModelError``, `TensorError.outOfMemory`.
-  public func verify(for info: ModelInfo, of file: String) throws {
+  public func verify(for info: ModelInfo, outputCount: Int, of file: String) throws {
     let parameters = script.parameters()
     guard !parameters.isEmpty else {
       throw ModelError.unreadableCheckpoint(
@@ -69,10 +70,10 @@ public final class ScriptedNetwork: ImageClassifierNetwork {
         )
       }
     }
-    try verifyOutputs(info, of: file)
+    try verifyOutputs(info, outputCount, of: file)
   }
 
-  private func verifyOutputs(_ info: ModelInfo, of file: String) throws {
+  private func verifyOutputs(_ info: ModelInfo, _ outputCount: Int, of file: String) throws {
     let size = info.preprocessing.inputSize
     script.setTraining(false)
     let output: Tensor
@@ -88,17 +89,23 @@ public final class ScriptedNetwork: ImageClassifierNetwork {
     let shape = output.shape
     guard shape.count == 2, shape[0] == 2, output.dtype.isFloatingPoint else {
       throw ModelError.mismatch(
-        "\(file): for 2 pictures of \(size) the network answers with a tensor of \(output.dtype.rawValue) \(shape); a classifier answers with numbers [2, K], one for each of K labels"
+        "\(file): for 2 pictures of \(size) the network answers with a tensor of \(output.dtype.rawValue) \(shape); a classifier answers with numbers [2, K], one for each of K \(info.task == .regression ? "targets" : "labels")"
       )
     }
-    guard shape[1] == info.labels.count else {
-      throw ModelError.mismatch(otherOutputCount(shape[1], info.labels, file))
+    guard shape[1] == outputCount else {
+      throw ModelError.mismatch(otherOutputCount(shape[1], outputCount, info, file))
     }
   }
 
-  private func otherOutputCount(_ count: Int, _ labels: LabelInfo, _ file: String) -> String {
-    let names = labels.names.prefix(8).joined(separator: ", ")
-    let shown = labels.count > 8 ? "\(names), …" : names
+  private func otherOutputCount(
+    _ count: Int,
+    _ wanted: Int,
+    _ info: ModelInfo,
+    _ file: String
+  ) -> String {
+    let names = info.labels.names.prefix(8).joined(separator: ", ")
+    let shown = info.labels.count > 8 ? "\(names), …" : names
+    let what = info.task == .regression ? "targets" : "labels"
     let last = script.parameters().last {
       $0.parameter.value.rank == 2 && $0.parameter.value.shape[0] == count
         && $0.name.hasSuffix(".weight")
@@ -107,7 +114,7 @@ public final class ScriptedNetwork: ImageClassifierNetwork {
     let inputs = last.map { "\($0.parameter.value.shape[1])" } ?? "net.\(layer).in_features"
     let path = layer.split(separator: ".").map { Int($0) == nil ? ".\($0)" : "[\($0)]" }.joined()
     return
-      "\(file): the network answers with \(count) values for a picture, and the data has \(labels.count) labels (\(shown)). Give it \(labels.count) outputs in Python and save it again: net\(path) = torch.nn.Linear(\(inputs), \(labels.count)); torch.jit.script(net).save(\"net.pt\")"
+      "\(file): the network answers with \(count) values for a picture, and the data has \(wanted) \(what) (\(shown)). Give it \(wanted) outputs in Python and save it again: net\(path) = torch.nn.Linear(\(inputs), \(wanted)); torch.jit.script(net).save(\"net.pt\")"
   }
 }
 
@@ -134,12 +141,30 @@ extension ModelZoo {
     isTrusted: Bool = false,
     _ read: @escaping @Sendable () throws -> Data
   ) -> [any ModelEntry] {
-    [
-      ZooModel<MultiClassClassification>(.torchScript(.multiClassClassification)) { info in
-        let network = try ScriptedNetwork(read(), of: file)
-        if !isTrusted { try network.verify(for: info, of: file) }
-        return ImageClassifier(network: network)
-      }
+    let source = ScriptSource(file: file, isTrusted: isTrusted, read: read)
+    return [
+      ImageClassifier.scripted(source), MultiLabelClassifier.scripted(source),
+      HierarchicalClassifier.scripted(source), RegressionModel.scripted(source),
     ]
+  }
+}
+
+/// Where a scripted network comes from.
+private struct ScriptSource: Sendable {
+  var file: String
+  var isTrusted: Bool
+  var read: @Sendable () throws -> Data
+}
+
+extension ClassifierModel {
+  /// The line of a file's network for this model's task.
+  fileprivate static func scripted(_ source: ScriptSource) -> any ModelEntry {
+    ZooModel<Kind>(.torchScript(Kind.taskType)) { info in
+      let network = try ScriptedNetwork(source.read(), of: source.file)
+      if !source.isTrusted {
+        try network.verify(for: info, outputCount: outputCount(info), of: source.file)
+      }
+      return try Self(network: network, info: info)
+    }
   }
 }

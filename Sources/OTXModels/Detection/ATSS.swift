@@ -307,3 +307,7 @@ extension ATSS {
     try ATSS(backbone: ModelZoo.makeBackbone(info.backbone), labelCount: info.labels.count)
   }
 }
+
+extension ATSS: LabelScoring {
+  public var labelLayers: LabelLayers { LabelLayers(names: ["bbox_head.atss_cls"]) }
+}

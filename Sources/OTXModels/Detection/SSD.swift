@@ -307,3 +307,11 @@ extension SSD {
     )
   }
 }
+
+extension SSD: LabelScoring {
+  /// The last convolution of each level's branch.
+  public var labelLayers: LabelLayers {
+    let names = network.head.classes.indices.map { "bbox_head.cls_convs.\($0).3" }
+    return LabelLayers(names: names, hasBackground: true)
+  }
+}

@@ -351,3 +351,9 @@ extension YOLOX {
     }
   }
 }
+
+extension YOLOX: LabelScoring {
+  public var labelLayers: LabelLayers {
+    LabelLayers(names: network.head.classes.indices.map { "head.cls_preds.\($0)" })
+  }
+}

@@ -115,10 +115,9 @@ public enum MultiLabelClassification: VisionTask {
     }
   }
 
-  /// The labels above the confidence threshold.
+  /// The labels above their confidence thresholds.
   public static func confident(_ prediction: Prediction, info: ModelInfo) -> Prediction {
-    let threshold = info.effectiveConfidenceThreshold
-    return Prediction(labels: prediction.labels.filter { $0.score > threshold })
+    Prediction(labels: prediction.labels.filter { $0.score > info.threshold(of: $0.label) })
   }
 
   /// The labels of the prediction, the surest first.

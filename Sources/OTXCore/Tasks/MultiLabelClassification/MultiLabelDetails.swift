@@ -1,35 +1,43 @@
 extension MultiLabelScore {
   public func details(of report: MetricReport) -> EvaluationDetails {
     guard let frames else { return EvaluationDetails() }
-    let threshold =
-      report.confidenceThreshold ?? MultiLabelClassification.defaultConfidenceThreshold
-    let counts = counts(threshold: threshold)
+    let common = report.confidenceThreshold ?? MultiLabelClassification.defaultConfidenceThreshold
+    let thresholds =
+      report.labelThresholds ?? [Float](repeating: common, count: labels.count)
+    let counts = counts(thresholds: thresholds)
     var sections = [table(report, counts)]
     if let plot = curvePlot(counts) { sections.append(plot) }
-    let choice = PictureChoice(errors: errorCounts(threshold: threshold).map(Double.init))
+    let choice = PictureChoice(errors: errorCounts(thresholds: thresholds).map(Double.init))
     return EvaluationDetails(
       sections: sections,
-      samples: choice.samples.map { picture($0, frames[$0], threshold) },
-      worst: choice.worst.map { picture($0, frames[$0], threshold) }
+      samples: choice.samples.map { picture($0, frames[$0], thresholds) },
+      worst: choice.worst.map { picture($0, frames[$0], thresholds) }
     )
   }
 
   private func table(_ report: MetricReport, _ counts: [Counts]) -> ReportSection {
     let scores = ["precision", "recall", "f1"]
+    let own = report.labelThresholds
     let titles =
-      ["precision", "recall", "F1", "AP", "right", "missed", "false", "rightly absent"]
-    let rows = zip(report.perClass, counts).map { row, count in
-      [row.label] + (scores + ["average_precision"]).map { row.values[$0].scoreText }
+      ["precision", "recall", "F1", "AP"] + (own == nil ? [] : ["threshold"])
+      + ["right", "missed", "false", "rightly absent"]
+    let rows = zip(report.perClass, counts).enumerated().map { label, pair in
+      let (row, count) = pair
+      return [row.label] + (scores + ["average_precision"]).map { row.values[$0].scoreText }
+        + (own.map { [Double($0[label]).short] } ?? [])
         + [count.hitCount, count.missCount, count.falseCount, count.rejectCount].map(\.grouped)
     }
     let whole = counts.reduce(Counts(), +)
     let footer =
-      ["all"] + (scores + ["map"]).map { report.values[$0].scoreText }
+      ["all"] + (scores + ["map"]).map { report.values[$0].scoreText } + (own == nil ? [] : [""])
       + [whole.hitCount, whole.missCount, whole.falseCount, whole.rejectCount].map(\.grouped)
-    let threshold = report.confidenceThreshold.map { Double($0).short } ?? "0.5"
+    let threshold =
+      own == nil
+      ? "a probability of " + (report.confidenceThreshold.map { Double($0).short } ?? "0.5")
+      : "the probability that is its threshold"
     return ReportSection(
       "By label",
-      note: "A label counts as found above a probability of \(threshold). The last four columns "
+      note: "A label counts as found above \(threshold). The last four columns "
         + "are each label's confusion matrix, in pictures.",
       .table(
         ReportTable(
@@ -59,14 +67,14 @@ extension MultiLabelScore {
     )
   }
 
-  private func picture(_ item: Int, _ frame: ImageFrame, _ threshold: Float) -> ReportPicture {
+  private func picture(_ item: Int, _ frame: ImageFrame, _ thresholds: [Float]) -> ReportPicture {
     let first = item * labels.count
     var (shown, found): ([ReportPicture.Mark], [ReportPicture.Mark]) = ([], [])
     var (missed, extra) = (0, 0)
     for label in labels.names.indices where truth[first + label] >= 0 {
       let isShown = truth[first + label] == 1
       let probability = probabilities[first + label]
-      let isFound = probability > threshold
+      let isFound = probability > thresholds[label]
       if isShown {
         shown.append(
           .init(

@@ -83,28 +83,44 @@ public struct MultiLabelScore: Metric {
     }
   }
 
-  /// The counts of each label where a probability above `threshold` says that it is there.
-  func counts(threshold: Float) -> [Counts] {
+  /// The counts of each label where a probability above its threshold says that it is there.
+  func counts(thresholds: [Float]) -> [Counts] {
     var counts = [Counts](repeating: Counts(), count: labels.count)
     for index in truth.indices where truth[index] >= 0 {
-      counts[index % labels.count].add(
+      let label = index % labels.count
+      counts[label].add(
         isShown: truth[index] == 1,
-        isFound: probabilities[index] > threshold
+        isFound: probabilities[index] > thresholds[label]
       )
     }
     return counts
   }
 
-  /// The threshold with the best F1 of all labels together; of equal ones that nearest to a half.
-  private func bestThreshold() -> Float {
-    var best: (threshold: Float, f1: Double) = (
-      MultiLabelClassification.defaultConfidenceThreshold, -1
-    )
+  /// So many pictures must show a label, and as many not, for a threshold of its own.
+  static let fewestForOwnThreshold = 10
+
+  /// The threshold with the best F1 of all labels together, and for each label that with its own best
+  /// F1; of equal ones that nearest to a half.
+  ///
+  /// A label that too few pictures show, or lack, has the common threshold.
+  private func bestThresholds() -> (common: Float, labels: [Float]) {
+    let start = MultiLabelClassification.defaultConfidenceThreshold
+    var common = (threshold: start, f1: -1.0)
+    var own = [(threshold: Float, f1: Double)](repeating: (start, -1), count: labels.count)
+    var isOwn = [Bool](repeating: false, count: labels.count)
     for threshold in FMeasure.thresholds.sorted(by: { abs($0 - 0.5) < abs($1 - 0.5) }) {
-      let f1 = counts(threshold: threshold).reduce(Counts(), +).f1
-      if f1 > best.f1 { best = (threshold, f1) }
+      let counts = counts(thresholds: [Float](repeating: threshold, count: labels.count))
+      let f1 = counts.reduce(Counts(), +).f1
+      if f1 > common.f1 { common = (threshold, f1) }
+      for (label, count) in counts.enumerated() {
+        isOwn[label] =
+          min(count.truthCount, count.answerCount - count.truthCount)
+          >= MultiLabelScore.fewestForOwnThreshold
+        if count.f1 > own[label].f1 { own[label] = (threshold, count.f1) }
+      }
     }
-    return best.threshold
+    let thresholds = zip(own, isOwn).map { $1 ? $0.threshold : common.threshold }
+    return (common.threshold, thresholds)
   }
 
   /// The precision-recall curve of each label; `nil` for one that does not occur in the truth.
@@ -119,17 +135,39 @@ public struct MultiLabelScore: Metric {
   }
 
   /// How many labels of each picture are wrong.
-  func errorCounts(threshold: Float) -> [Int] {
+  func errorCounts(thresholds: [Float]) -> [Int] {
     (0..<itemCount).map { item in
       (item * labels.count..<(item + 1) * labels.count).count {
-        truth[$0] >= 0 && (truth[$0] == 1) != (probabilities[$0] > threshold)
+        truth[$0] >= 0
+          && (truth[$0] == 1) != (probabilities[$0] > thresholds[$0 % labels.count])
       }
     }
   }
 
   public func compute(confidenceThreshold threshold: Float?) -> MetricReport {
-    let threshold = threshold ?? bestThreshold()
-    let counts = counts(threshold: threshold)
+    guard let threshold else {
+      let best = bestThresholds()
+      return report(common: best.common, thresholds: best.labels)
+    }
+    return report(
+      common: threshold,
+      thresholds: [Float](repeating: threshold, count: labels.count)
+    )
+  }
+
+  public func compute(
+    confidenceThreshold threshold: Float?,
+    labelThresholds: [Float]?
+  ) -> MetricReport {
+    guard let labelThresholds, labelThresholds.count == labels.count else {
+      return compute(confidenceThreshold: threshold)
+    }
+    let start = MultiLabelClassification.defaultConfidenceThreshold
+    return report(common: threshold ?? start, thresholds: labelThresholds)
+  }
+
+  private func report(common threshold: Float, thresholds: [Float]) -> MetricReport {
+    let counts = counts(thresholds: thresholds)
     let precisions = curves().map { $0?.averagePrecision }
     let occurring = counts.filter(\.occurs)
     let whole = counts.reduce(Counts(), +)
@@ -137,7 +175,7 @@ public struct MultiLabelScore: Metric {
     if whole.answerCount > 0 {
       values["accuracy"] = ratio(whole.rightCount, whole.answerCount)
       values["subset_accuracy"] = ratio(
-        errorCounts(threshold: threshold).count { $0 == 0 },
+        errorCounts(thresholds: thresholds).count { $0 == 0 },
         itemCount
       )
       values["f1_micro"] = whole.occurs ? whole.f1 : nil
@@ -165,6 +203,7 @@ public struct MultiLabelScore: Metric {
       values: values,
       perClass: rows,
       confidenceThreshold: threshold,
+      labelThresholds: thresholds.contains { $0 != threshold } ? thresholds : nil,
       itemCount: itemCount
     )
   }
