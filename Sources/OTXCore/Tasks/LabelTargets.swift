@@ -71,3 +71,24 @@ extension DatasetItem {
     return isOfOthersOnly ? nil : result
   }
 }
+
+/// A sample of which something is known as a whole: no objects, and nothing that moves with pixels.
+public protocol WholePictureEntity: DataEntity {}
+
+extension WholePictureEntity {
+  public var objectBoxes: [BoundingBox] { [] }
+  public static var hasBoxes: Bool { false }
+  public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
+}
+
+/// A sample with a number for each label or target.
+public protocol TargetedEntity: WholePictureEntity {
+  var targets: LabelTargets { get set }
+}
+
+extension TargetedEntity {
+  /// Takes over the other picture's numbers, as much of them as of the picture.
+  public mutating func join(_ other: Self, share: Float) {
+    targets.mix(other.targets, share: share)
+  }
+}

@@ -17,7 +17,7 @@ public enum MultiClassClassification: VisionTask {
     public init(label: LabelIndex, share: Float) { (self.label, self.share) = (label, share) }
   }
 
-  public struct Entity: DataEntity {
+  public struct Entity: WholePictureEntity {
     public var image: Image
     public var frame: ImageFrame
     public var label: LabelIndex
@@ -28,13 +28,6 @@ public enum MultiClassClassification: VisionTask {
       self.frame = frame
       self.label = label
     }
-
-    public var objectBoxes: [BoundingBox] { [] }
-
-    public static var hasBoxes: Bool { false }
-
-    /// A label is the whole picture's: nothing moves.
-    public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
 
     /// Takes over the other picture's labels, as much of them as of the picture.
     public mutating func join(_ other: Entity, share: Float) {

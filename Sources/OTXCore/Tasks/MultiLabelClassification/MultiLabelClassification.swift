@@ -18,7 +18,7 @@ public enum MultiLabelClassification: VisionTask {
   public static let performanceMetric = "accuracy"
   public static let defaultConfidenceThreshold: Float = 0.5
 
-  public struct Entity: DataEntity {
+  public struct Entity: TargetedEntity {
     public var image: Image
     public var frame: ImageFrame
     public var targets: LabelTargets
@@ -26,18 +26,6 @@ public enum MultiLabelClassification: VisionTask {
       self.image = image
       self.frame = frame
       self.targets = targets
-    }
-
-    public var objectBoxes: [BoundingBox] { [] }
-
-    public static var hasBoxes: Bool { false }
-
-    /// Labels are the whole picture's: nothing moves.
-    public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
-
-    /// Takes over the other picture's labels, as much of them as of the picture.
-    public mutating func join(_ other: Entity, share: Float) {
-      targets.mix(other.targets, share: share)
     }
 
     public func annotations(labels: LabelInfo) -> [Annotation] {

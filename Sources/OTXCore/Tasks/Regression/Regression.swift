@@ -14,7 +14,7 @@ public enum Regression: VisionTask {
   public static let performanceMetric = "r2"
   public static let usesLabels = false
 
-  public struct Entity: DataEntity {
+  public struct Entity: TargetedEntity {
     public var image: Image
     public var frame: ImageFrame
     /// A value for each target, in the dataset's units; its weight is 0 where it is not known.
@@ -23,18 +23,6 @@ public enum Regression: VisionTask {
       self.image = image
       self.frame = frame
       self.targets = targets
-    }
-
-    public var objectBoxes: [BoundingBox] { [] }
-
-    public static var hasBoxes: Bool { false }
-
-    /// Values are the whole picture's: nothing moves.
-    public mutating func move(by transform: SpatialTransform, keeping filter: BoxFilter) {}
-
-    /// Takes the mean of both pictures' values, each with its share.
-    public mutating func join(_ other: Entity, share: Float) {
-      targets.mix(other.targets, share: share)
     }
   }
 
