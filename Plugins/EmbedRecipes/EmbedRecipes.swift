@@ -9,7 +9,7 @@ import PackagePlugin
 struct EmbedRecipes: BuildToolPlugin {
   func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
     let root = context.package.directoryURL
-    let directory = root.appending(path: "Recipes")
+    let directory = root.appending(path: "Recipes").resolvingSymlinksInPath()
     func contents(_ folder: URL) throws -> [URL] {
       try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         .sorted { $0.lastPathComponent < $1.lastPathComponent }

@@ -35,6 +35,8 @@ func expectationText(of type: any Decodable.Type) -> String? {
   case is [String].Type: "a list of texts, for example [RBC, WBC]"
   case is [Int].Type: "a list of whole numbers, for example [60, 80]"
   case is [Float].Type: "a list of numbers, for example [0.5, 1]"
+  case is [RecipeStage].Type:
+    "a list of stages, for example [{type: train, maxEpochs: 5}, export]"
   case is CacheLimit.Type: "none, auto or a size, for example 2GiB"
   case is TileSize.Type: "auto, or HEIGHTxWIDTH, for example 400x400"
   case is ImageSize.Type: "HEIGHTxWIDTH, for example 320x480"

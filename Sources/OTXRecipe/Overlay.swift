@@ -14,6 +14,9 @@ public struct RecipeOverride: Sendable, Equatable {
   /// Keys of `text` that are somebody else's.
   var ignoredKeys: Set<String> = []
 
+  /// The number of the stage that is meant instead of the whole.
+  private var stageIndex: Int?
+
   /// Everything a YAML or JSON text says.
   public init(text: String, source: String, hasLines: Bool = true) {
     (self.text, self.source, self.hasLines) = (text, source, hasLines)
@@ -66,10 +69,27 @@ public struct RecipeOverride: Sendable, Equatable {
   ///
   /// - Returns: `nil` for an empty text.
   func node() throws -> Node? {
-    let node = try parseYAML(text, source: source)
-    guard var mapping = node?.mapping, !ignoredKeys.isEmpty else { return node }
-    for key in ignoredKeys { mapping[key] = nil }
+    var node = try parseYAML(text, source: source)
+    var ignored = ignoredKeys
+    if let stageIndex {
+      let stages = node?.mapping?["stages"]?.sequence ?? []
+      node = stages.indices.contains(stageIndex) ? stages[stageIndex] : nil
+      if node?.mapping == nil { return nil }
+      ignored = Set(RecipeStage.ownKeys)
+    }
+    guard var mapping = node?.mapping, !ignored.isEmpty else { return node }
+    for key in ignored { mapping[key] = nil }
     return .mapping(mapping)
+  }
+
+  /// What it says at a key of the first level.
+  func keyNode(_ key: String) throws -> Node? { try node()?.mapping?[key] }
+
+  /// What it says of the stage at `index`.
+  func stage(_ index: Int) -> RecipeOverride {
+    var result = self
+    result.stageIndex = index
+    return result
   }
 
   /// Paths of the values it gives: `optimizer.learningRate`.
@@ -176,6 +196,7 @@ private struct Merger {
       origins[path] = Origin(source: position(new, entry), value: flowText(new))
       return .sequence(try merged(given, into: steps, path: path, entry))
     }
+    if path == ["stages"] { try checkStages(new, entry) }
     guard var merged = old.mapping else {
       origins[path] = Origin(source: position(new, entry), value: flowText(new))
       return new
@@ -200,6 +221,22 @@ private struct Merger {
       merged[name] = try merge(value, into: existing, path: path + [name], entry)
     }
     return .mapping(merged)
+  }
+
+  /// Refuses kinds of stages that there are not; their keys are checked when all else is settled.
+  private func checkStages(_ stages: Node, _ entry: RecipeOverride) throws {
+    for stage in stages.sequence ?? [] {
+      guard let type = stage.mapping?["type"] ?? (stage.mapping == nil ? stage : nil) else {
+        continue
+      }
+      guard StageType(rawValue: type.string ?? "") == nil else { continue }
+      throw ConfigurationError.invalidValue(
+        flowText(type),
+        key: "a stage's type",
+        expected: expectationText(of: StageType.self) ?? "",
+        source: position(type, entry)
+      )
+    }
   }
 
   /// Changes single steps of the list: `mosaic: false` takes one out, `true` puts one in, parameters

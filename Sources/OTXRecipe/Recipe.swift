@@ -28,6 +28,8 @@ public struct Recipe: Sendable, Equatable {
   public var postprocessing = PostprocessingOptions()
   /// What a regression learns.
   public var regression = RegressionOptions()
+  /// Jobs that are done in a row, each with the weights of the one before it; empty: one training.
+  public var stages: [RecipeStage] = []
 
   /// How the model learns from the data there is.
   public var method: LearningMethod {
@@ -204,7 +206,7 @@ public struct RegressionOptions: Codable, Sendable, Equatable {
 extension Recipe: Codable {
   private enum CodingKeys: String, CodingKey {
     case name, task, model, weights, inputSize, resize, normalization, augmentations, data,
-      report, postprocessing, regression
+      report, postprocessing, regression, stages
   }
 
   public init(from decoder: any Decoder) throws {
@@ -222,6 +224,7 @@ extension Recipe: Codable {
     report = try container.decode(ReportFormat.self, forKey: .report)
     postprocessing = try container.decode(PostprocessingOptions.self, forKey: .postprocessing)
     regression = try container.decode(RegressionOptions.self, forKey: .regression)
+    stages = try container.decode([RecipeStage].self, forKey: .stages)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -239,5 +242,6 @@ extension Recipe: Codable {
     try container.encode(report, forKey: .report)
     try container.encode(postprocessing, forKey: .postprocessing)
     try container.encode(regression, forKey: .regression)
+    try container.encode(stages, forKey: .stages)
   }
 }

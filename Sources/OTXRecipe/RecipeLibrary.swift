@@ -360,8 +360,9 @@ extension Recipe {
   /// - Returns: The changed recipe.
   /// - Throws: ``ConfigurationError``: unknown keys and wrong values, with the nearest key.
   public func applying(_ overrides: [RecipeOverride]) throws -> Recipe {
-    let changed = try overlay(overrides, on: self)
+    var changed = try overlay(overrides, on: self)
     try changed.checkLimits(overrides)
+    try changed.settleStages(overrides)
     return changed
   }
 }

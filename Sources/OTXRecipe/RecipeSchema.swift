@@ -8,6 +8,12 @@ public enum RecipeSchema {
   /// - Returns: One JSON object.
   /// - Throws: Whatever encoding throws.
   public static func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(schema()), as: UTF8.self)
+  }
+
+  private static func schema() throws -> Value {
     let example = Recipe(name: "", task: .detection, model: ModelOptions(""))
     var root = Section()
     for key in keyExpectations(of: example) { root.insert(key.path[...], try property(key)) }
@@ -15,15 +21,26 @@ public enum RecipeSchema {
       "type": .string("string"),
       "description": .string("the recipe this one stands on; otherwise that of its model"),
     ])
-    var schema = root.value
-    if case .object(var members) = schema {
-      members["$schema"] = .string("https://json-schema.org/draft/2020-12/schema")
-      members["title"] = .string("Recipe of OTX for Swift")
-      schema = .object(members)
+    root.properties["stages"] = stages(of: root)
+    guard case .object(var members) = root.value else { return root.value }
+    members["$schema"] = .string("https://json-schema.org/draft/2020-12/schema")
+    members["title"] = .string("Recipe of OTX for Swift")
+    return .object(members)
+  }
+
+  /// Stages: what a recipe has, but for what is the whole recipe's.
+  private static func stages(of recipe: Section) -> Value {
+    let types = Value.object(["enum": .array(StageType.allCases.map { .string($0.rawValue) })])
+    var stage = recipe
+    for key in RecipeStage.fixedKeys {
+      stage.properties[key] = nil
+      stage.sections[key] = nil
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(schema), as: UTF8.self)
+    stage.properties["type"] = types
+    return .object([
+      "type": .string("array"), "items": .object(["anyOf": .array([types, stage.value])]),
+      "description": .string(expectationText(of: [RecipeStage].self) ?? ""),
+    ])
   }
 
   private static func property(_ key: KeyExpectation) throws -> Value {
