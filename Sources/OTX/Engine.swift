@@ -73,7 +73,7 @@ public final class Engine: Sendable {
     weights: WeightSource = WeightSource()
   ) throws {
     let reading = try request.dataOptions()
-    let dataset = try DatasetReader.read(
+    var dataset = try DatasetReader.read(
       data,
       strict: reading.strict,
       labels: reading.labels,
@@ -89,6 +89,7 @@ public final class Engine: Sendable {
       profile: dataset.profile(),
       request: request
     )
+    if recipe.task == .multiClassClassification { dataset.problems += dataset.contradictions() }
     try self.init(
       recipe: recipe,
       decisions: decisions,

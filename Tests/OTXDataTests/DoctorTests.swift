@@ -1,9 +1,10 @@
 import Foundation
 import OTXCore
-import OTXData
 import OTXImage
 import OTXTesting
 import Testing
+
+@testable import OTXData
 
 @Suite("The dataset doctor")
 struct DoctorTests {
@@ -26,6 +27,20 @@ struct DoctorTests {
 
   private func save(_ image: Image, _ path: String, in folder: TemporaryFolder) throws {
     try folder.write(Data(ImageFile.png(image)), to: path)
+  }
+
+  @Test("before training, a file that lies under two labels is named")
+  func contradictions() throws {
+    let folder = try classification()
+    let twin = try Data(contentsOf: folder.url.appending(path: "train/cat/1.png"))
+    try folder.write(twin, to: "train/dog/twin.png")
+    // The same picture twice under one label says nothing wrong.
+    try folder.write(twin, to: "train/cat/again.png")
+    let problems = try DatasetReader.read(.root(folder.url, format: nil)).contradictions()
+    let only = try #require(problems.first)
+    #expect(problems.count == 1 && only.location.hasSuffix("dog/twin.png"))
+    #expect(only.message.contains("'cat'") && only.message.contains("'dog'"))
+    #expect(only.message.contains("--task MULTI_LABEL_CLS") && only.remedy == .noted)
   }
 
   private func examine(_ folder: TemporaryFolder) -> [DatasetFinding] {
