@@ -158,7 +158,18 @@ package func overlay<Value: Codable>(
   _ overrides: [RecipeOverride],
   on defaults: Value
 ) throws -> Value {
-  guard var tree = try Yams.compose(yaml: YAMLEncoder().encode(defaults)) else { return defaults }
+  let tree = try Yams.compose(yaml: YAMLEncoder().encode(defaults))
+  guard let tree else { return defaults }
+  return try overlay(overrides, on: defaults, written: tree)
+}
+
+/// As ``overlay(_:on:)``, for defaults that were written down as a tree already.
+func overlay<Value: Codable>(
+  _ overrides: [RecipeOverride],
+  on defaults: Value,
+  written: Node
+) throws -> Value {
+  var tree = written
   var merger = Merger(knownPaths: leafPaths(of: tree))
   for entry in overrides {
     guard let node = try entry.node() else { continue }

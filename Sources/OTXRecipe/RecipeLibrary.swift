@@ -35,7 +35,7 @@ public struct RecipeLibrary: Sendable {
   /// The recipes inside the program, each replaced by a file of its name in `directory`, then what
   /// else is there.
   static func entries(installed directory: URL?) -> [RecipeEntry] {
-    let files = files(in: directory)
+    let files = directory.map { RecipeFolder($0).files } ?? []
     var entries: [RecipeEntry] = []
     for text in BuiltInRecipes.texts {
       if let file = files.first(where: { $0.name == text.name })?.file,
@@ -49,58 +49,73 @@ public struct RecipeLibrary: Sendable {
       entries += (recipes ?? []).map { RecipeEntry(name: $0.name, recipe: $0) }
     }
     let known = Set(BuiltInRecipes.texts.map(\.name))
-    entries += recipes(in: files.filter { !known.contains($0.name) }, among: entries)
+    entries += read(files.filter { !known.contains($0.name) }, among: entries).recipes
     return entries
   }
 
-  /// A recipe file and its path without the ending, below the folder of recipes.
-  private typealias NamedFile = (name: String, file: URL)
-
-  /// The recipe files of a folder in the order of their names, those of the folders in it after
-  /// them; none where there is no folder.
-  private static func files(in directory: URL?) -> [NamedFile] {
-    func entries(_ folder: URL) -> [URL] {
-      let found =
-        (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil))
-        ?? []
-      return found.sorted { $0.path < $1.path }
-    }
-    func files(_ entries: [URL], _ prefix: String) -> [NamedFile] {
-      entries.filter { $0.pathExtension == "yaml" }.map {
-        (prefix + $0.deletingPathExtension().lastPathComponent, $0)
-      }
-    }
-    guard let directory else { return [] }
-    let top = entries(directory)
-    return files(top, "")
-      + top.filter { $0.pathExtension.isEmpty }.flatMap {
-        files(entries($0), $0.lastPathComponent + "/")
-      }
-  }
-
-  /// The recipes of files, each of which may stand on `entries` and on those before it.
-  private static func recipes(
-    in files: [NamedFile],
+  /// The recipes of files, each of which may stand on `entries` and on those before it, and the
+  /// files that are none.
+  private static func read(
+    _ files: [RecipeFolder.NamedFile],
     among entries: [RecipeEntry]
-  ) -> [RecipeEntry] {
+  ) -> (recipes: [RecipeEntry], problems: [RecipeProblem]) {
     var found: [RecipeEntry] = []
+    var problems: [RecipeProblem] = []
     for (name, file) in files {
-      let recipes = (try? Recipe.all(in: file, name: name, among: entries + found)) ?? []
-      found += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
+      if let twin = files.first(where: { $0.name == name })?.file, twin != file {
+        problems.append(
+          RecipeProblem(file: file, reason: "\(twin.lastPathComponent) has the same name")
+        )
+        continue
+      }
+      do {
+        let recipes = try Recipe.all(in: file, name: name, among: entries + found)
+        found += recipes.map { RecipeEntry(name: $0.name, recipe: $0, file: file) }
+      } catch {
+        problems.append(RecipeProblem(file: file, error: error))
+      }
     }
-    return found
+    return (found, problems)
   }
 
   /// Ours, then the user's.
   public let entries: [RecipeEntry]
+  /// Files of the workspace that are no recipe, each with what is wrong.
+  public let problems: [RecipeProblem]
+  private let userDirectory: URL?
+  /// What the workspace looked like when it was read.
+  private let stamp: WorkspaceStamp
 
   /// The recipes that come with the program, and those of a workspace.
   ///
-  /// - Parameter userDirectory: A folder of recipe files; it need not exist. A file that is no
-  ///   recipe is left out: it is complained about when it is asked for.
+  /// - Parameter userDirectory: A folder of recipe files, those of its folders included; it need
+  ///   not exist. A file that is no recipe is left out and stands in ``problems``.
   public init(userDirectory: URL? = nil) {
     let ours = RecipeLibrary.ours
-    entries = ours + RecipeLibrary.recipes(in: RecipeLibrary.files(in: userDirectory), among: ours)
+    self.userDirectory = userDirectory
+    stamp = WorkspaceStamp(userDirectory)
+    var (found, problems) = RecipeLibrary.read(stamp.files, among: ours)
+    if let problem = stamp.problem { problems.insert(problem, at: 0) }
+    for index in found.indices {
+      let same = ours.contains { $0.name == found[index].name }
+      guard same, let file = found[index].file else { continue }
+      problems.append(
+        RecipeProblem(
+          file: file,
+          reason: "hides the recipe '\(found[index].name)' that comes with the program",
+          isNote: true
+        )
+      )
+    }
+    entries = ours + found
+    self.problems = problems
+  }
+
+  /// The library as the workspace is now: files that came, changed or went are noticed.
+  ///
+  /// Cheap where nothing has: one look at the folder, and nothing is read.
+  public func refreshed() -> RecipeLibrary {
+    stamp == WorkspaceStamp(userDirectory) ? self : RecipeLibrary(userDirectory: userDirectory)
   }
 
   /// The recipe for the model of `task` called `model`: its own, else that of another model of the
@@ -150,7 +165,7 @@ public struct RecipeLibrary: Sendable {
     if let template = LegacyTemplate.template(for: reference) {
       return try recipe(of: template)
     }
-    if ["yaml", "yml", "json"].contains(file.pathExtension.lowercased()) {
+    if RecipeFile.isNamed(file) {
       throw ConfigurationError.invalid("\(reference): no such recipe file")
     }
     let known = entries.map(\.name)
@@ -226,7 +241,7 @@ extension Recipe {
   /// Reads a recipe file.
   ///
   /// - Parameters:
-  ///   - file: YAML or JSON. It stands on the recipe that its key `base` names, else on that of
+  ///   - file: YAML, JSON or XML. It stands on the recipe that its key `base` names, else on that of
   ///     its model, and says what differs.
   ///   - name: The recipe's name where the file gives none; `nil`: the file's.
   ///   - entries: The recipes it may stand on.
@@ -238,25 +253,17 @@ extension Recipe {
   ) throws {
     let name = name ?? file.deletingPathExtension().lastPathComponent
     try self.init(
-      yaml: Recipe.text(of: file),
+      yaml: RecipeFile.text(of: file),
       source: file.relativePath,
       name: name,
       among: entries
     )
   }
 
-  private static func text(of file: URL) throws -> String {
-    do {
-      return try String(contentsOf: file, encoding: .utf8)
-    } catch {
-      throw ConfigurationError.invalid("\(file.relativePath): cannot be read: \(error.reason)")
-    }
-  }
-
   /// The recipes of a file of a library: one, or where it lists `models`, one for each of them,
   /// called after it, below the folder of `name`.
   static func all(in file: URL, name: String, among entries: [RecipeEntry]) throws -> [Recipe] {
-    try all(yaml: text(of: file), source: file.relativePath, name: name, among: entries)
+    try all(yaml: RecipeFile.text(of: file), source: file.relativePath, name: name, among: entries)
   }
 
   /// As ``all(in:name:among:)``, of a file's text.
@@ -275,8 +282,13 @@ extension Recipe {
     }
     let entry = RecipeOverride(text: yaml, source: source, ignoredKeys: ["models"])
     let folder = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
-    return try models.compactMap(\.string).map { model in
-      try Recipe(name: folder + model, task: task, model: ModelOptions(model)).applying([entry])
+    // Read once: only names differ.
+    let common = try Recipe(name: "", task: task, model: ModelOptions("")).applying([entry])
+    return models.compactMap(\.string).map { model in
+      var recipe = common
+      recipe.name = folder + model
+      recipe.model.name = model
+      return recipe
     }
   }
 
@@ -284,7 +296,7 @@ extension Recipe {
   ///
   /// - Throws: ``ConfigurationError`` for a file that names none.
   public static func backboneName(in file: URL) throws -> String {
-    let root = try parseYAML(text(of: file), source: file.relativePath)?.mapping
+    let root = try parseYAML(RecipeFile.text(of: file), source: file.relativePath)?.mapping
     let nested = root?["model"]?.mapping?["backbone"] ?? root?["backbone"]?.mapping?["name"]
     guard let name = (nested ?? root?["backbone"] ?? root?["name"])?.string else {
       throw ConfigurationError.invalid(
@@ -360,9 +372,31 @@ extension Recipe {
   /// - Returns: The changed recipe.
   /// - Throws: ``ConfigurationError``: unknown keys and wrong values, with the nearest key.
   public func applying(_ overrides: [RecipeOverride]) throws -> Recipe {
-    var changed = try overlay(overrides, on: self)
+    let plain = Recipe(name: name, task: task, model: model)
+    let written = self == plain ? Recipe.plainTree(plain) : nil
+    var changed =
+      try written.map { try overlay(overrides, on: self, written: $0) }
+      ?? overlay(overrides, on: self)
     try changed.checkLimits(overrides)
     try changed.settleStages(overrides)
     return changed
   }
+
+  /// A recipe at its defaults as a tree; most recipes start from one, and writing it takes longer
+  /// than all else.
+  private static func plainTree(_ recipe: Recipe) -> Node? {
+    guard var tree = plain?.mapping else { return nil }
+    tree["name"] = Node(recipe.name)
+    tree["task"] = Node(recipe.task.rawValue)
+    tree["model"] = [
+      "name": Node(recipe.model.name), "backbone": Node(recipe.model.backbone),
+    ]
+    return .mapping(tree)
+  }
+
+  // Never changed; `Node` is a value that has not been declared `Sendable`.
+  nonisolated(unsafe) private static let plain: Node? = {
+    let recipe = Recipe(name: "", task: .detection, model: ModelOptions(""))
+    return try? Yams.compose(yaml: YAMLEncoder().encode(recipe))
+  }()
 }

@@ -22,6 +22,12 @@ public struct Registry: Sendable {
     (self.models, self.backbones, self.library) = (models, backbones, library)
   }
 
+  /// The registry with the recipes that the workspace has now; a look at its folder where it has not
+  /// changed.
+  public func refreshed() -> Registry {
+    Registry(models: models, backbones: backbones, library: library.refreshed())
+  }
+
   /// Tasks with at least one model.
   public func tasks() -> [TaskType] {
     TaskType.allCases.filter { task in models.contains { $0.task == task } }

@@ -1,4 +1,5 @@
 import Foundation
+import OTXCore
 
 /// Writes text and numbers as XML.
 enum XMLText {

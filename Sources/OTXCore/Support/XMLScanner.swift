@@ -1,37 +1,36 @@
 import Foundation
-import OTXCore
 
 /// An element of an XML document: its name, its text, its attributes, its children.
-struct XMLElement {
-  var name: String
-  var text = ""
-  var attributes: [String: String] = [:]
-  var children: [XMLElement] = []
+package struct XMLElement {
+  package var name: String
+  package var text = ""
+  package var attributes: [String: String] = [:]
+  package var children: [XMLElement] = []
   /// Line where it begins, from 1.
-  var line: Int
+  package var line: Int
 
-  func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
-  func children(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
+  package func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
+  package func children(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
   /// The text without space around it; `nil` where there is none.
-  var value: String? {
+  package var value: String? {
     let trimmed = text.trimmingCharacters(in: .whitespacesAndNewlines)
     return trimmed.isEmpty ? nil : trimmed
   }
 }
 
-/// Reads the XML that annotation tools write: elements, text, comments, entities.
+/// Reads XML as annotation tools and people write it: elements, text, comments, entities.
 ///
 /// Small on purpose: Foundation's parser lives in a library of its own that every start of the
 /// program would pay for. Documents nested deeper than 64 elements and document type definitions
 /// with content are refused.
-struct XMLScanner {
+package struct XMLScanner {
   private let bytes: [UInt8]
   private let name: String
   private var position = 0
   private var line = 1
 
   /// The root element of a document.
-  static func read(_ bytes: [UInt8], name: String) throws -> XMLElement {
+  package static func read(_ bytes: [UInt8], name: String) throws -> XMLElement {
     var scanner = XMLScanner(bytes: bytes, name: name)
     try scanner.skipProlog()
     guard scanner.peek == UInt8(ascii: "<") else {
