@@ -26,7 +26,28 @@ struct EmbedRecipes: BuildToolPlugin {
         arguments: [script.path, output.path, directory.path] + recipes.map(\.path),
         inputFiles: [script] + recipes,
         outputFiles: [output]
-      )
+      ),
+      try documentation(root, in: context.pluginWorkDirectoryURL),
     ]
+  }
+
+  /// What the sources say of the types that recipes are made of, for the schema and for help.
+  private func documentation(_ root: URL, in folder: URL) throws -> Command {
+    let sources = try ["OTXCore/Engine", "OTXCore/Data", "OTXRecipe"].flatMap { name in
+      let directory = root.appending(path: "Sources/\(name)").resolvingSymlinksInPath()
+      return try FileManager.default
+        .contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
+        .filter { $0.pathExtension == "swift" }
+        .sorted { $0.lastPathComponent < $1.lastPathComponent }
+    }
+    let script = root.appending(path: "Scripts/embed-recipe-keys.sh")
+    let output = folder.appending(path: "SourceDocumentation.swift")
+    return .buildCommand(
+      displayName: "Embedding what recipe keys mean",
+      executable: URL(filePath: "/bin/sh"),
+      arguments: [script.path, output.path] + sources.map(\.path),
+      inputFiles: [script] + sources,
+      outputFiles: [output]
+    )
   }
 }

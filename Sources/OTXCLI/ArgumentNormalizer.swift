@@ -17,7 +17,7 @@ struct ArgumentNormalizer {
 
   /// Commands of the contract that this version does not have.
   static let laterCommands = [
-    "build", "optimize", "explain", "deploy", "demo", "weights", "hpo", "benchmark", "run",
+    "build", "optimize", "explain", "deploy", "demo", "weights", "hpo", "benchmark",
   ]
 
   /// Options of the contract that this version does not have.

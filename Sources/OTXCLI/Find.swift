@@ -51,15 +51,18 @@ struct Find: ParsableCommand {
 
   func run() throws {
     let library = RecipeLibrary(userDirectory: workspace.recipes)
-    let listing = try listing(
-      Registry(
-        models: CurrentJobs.value.models,
-        backbones: CurrentJobs.value.backbones,
-        library: library
-      )
+    let registry = Registry(
+      models: CurrentJobs.value.models,
+      backbones: CurrentJobs.value.backbones,
+      library: library
     )
+    let listing = try listing(registry)
     let console = Console.current
-    if output.json {
+    let log = ProgressReporter(console: console, level: output.level)
+    for problem in library.problems { log.observe(.warning(problem.description)) }
+    if all, !template, !output.json {
+      console.output(try tree(registry))
+    } else if output.json {
       let items = listing.table.rows.map { row in
         JSONText.members(
           zip(listing.keys, row).map { key, cell in
@@ -68,7 +71,14 @@ struct Find: ParsableCommand {
           }
         )
       }
-      console.print(JSONText.object(["items": .array(items)]))
+      let problems = library.problems.map { problem in
+        JSONText.object([
+          "file": .string(problem.file.path),
+          "line": problem.line.map { .integer($0) } ?? .null,
+          "reason": .string(problem.reason),
+        ])
+      }
+      console.print(JSONText.object(["items": .array(items), "warnings": .array(problems)]))
     } else if listing.table.rows.isEmpty {
       console.print("nothing found")
     } else {
@@ -120,6 +130,25 @@ struct Find: ParsableCommand {
       )
     }
     return models(registry.models)
+  }
+
+  /// Everything, indented: tasks, their recipes, and their models with the backbones that fit.
+  private func tree(_ registry: Registry) throws -> String {
+    let named = try task.flatMap { $0.isEmpty ? nil : try TaskType(named: $0) }
+    var text = ""
+    for task in named.map({ [$0] }) ?? registry.tasks() {
+      text += "\(task.rawValue)  \(task.kind.title)\n"
+      text += "  recipes, each for any model below\n"
+      for entry in registry.recipes(for: task) {
+        let place = entry.file.map { "  (\($0.relativePath))" } ?? ""
+        text += "    \(entry.name): \(entry.recipe.model.name)\(place)\n"
+      }
+      text += "  models, and the backbones they can have\n"
+      for model in registry.models(for: task) {
+        text += "    \(model.name): \(registry.backbones(for: model).joined(separator: ", "))\n"
+      }
+    }
+    return text.isEmpty ? "nothing found\n" : text
   }
 
   private func models(_ models: [ModelDescriptor]) -> Listing {

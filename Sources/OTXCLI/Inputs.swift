@@ -60,6 +60,7 @@ struct Inputs {
       return DataFile.isDataFile(url) ? .data : .recipe
     }
     if library.names(argument) { return .recipe }
+    if exists, suffix == "xml", RecipeFile.isXMLRecipe(url) { return .recipe }
     if modelExtensions.contains(suffix) {
       guard takesModel else {
         throw UsageError(

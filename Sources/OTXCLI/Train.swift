@@ -159,20 +159,12 @@ struct Train: AsyncParsableCommand {
   }
 
   private func describeModel(_ name: String) throws {
-    let registry = Registry(models: CurrentJobs.value.models, library: .builtIn)
-    let model = try registry.model(named: name, task: recipe.taskType())
-    let lines = [
-      ("name", model.name), ("title", model.title), ("task", model.task.rawValue),
-      ("backbones", model.backbones.joined(separator: ", ")),
-      ("input size", model.preprocessing.inputSize.description),
-      ("size multiple", "\(model.sizeMultiple)"), ("parameters", "\(model.parameterCount)"),
-      ("multiply-adds (G)", "\(model.gigaMultiplyAdds)"),
-    ]
-    Console.current.print(
-      TextTable(columns: ["KEY", "VALUE"], rows: lines.map { [$0, $1] }).rendered(
-        width: Console.current.outputWidth
-      )
-    )
+    let text = try ModelHelp(named: name, task: recipe.taskType(), workspace: workspace.recipes)
+    if output.json {
+      Console.current.print(text.json)
+    } else {
+      Console.current.output(text.text(width: Console.current.outputWidth))
+    }
   }
 
   private func json(_ outcome: TrainOutcome) throws -> JSONText {

@@ -7,6 +7,13 @@ struct KeyExpectation {
   /// `["optimizer", "learningRate"]`.
   var path: [String]
   var type: any Decodable.Type
+  /// What the type of configuration that has it is called; `nil` on the first level.
+  var owner: String?
+  /// The value it has in the configuration that was asked.
+  var value: SettingTree
+
+  /// What it means, in the words of the source.
+  var meaning: String? { KeyMeaning.text(of: path.last ?? "", in: owner, type: "\(type)") }
 }
 
 /// The keys of a configuration value with their types, in the order the type asks for them.
@@ -17,7 +24,9 @@ func keyExpectations<Value: Codable>(of value: Value) -> [KeyExpectation] {
   let recorder = KeyRecorder()
   guard let text = try? YAMLEncoder().encode(value), let node = try? Yams.compose(yaml: text)
   else { return [] }
-  _ = try? Value(from: RecordingDecoder(recorder: recorder, node: node, codingPath: []))
+  _ = try? Value(
+    from: RecordingDecoder(recorder: recorder, node: node, codingPath: [], owner: nil)
+  )
   return recorder.found
 }
 
@@ -71,13 +80,19 @@ private struct RecordingDecoder: Decoder {
   let recorder: KeyRecorder
   let node: Node
   let codingPath: [any CodingKey]
+  let owner: String?
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func container<Key: CodingKey>(
     keyedBy type: Key.Type
   ) throws -> KeyedDecodingContainer<Key> {
     KeyedDecodingContainer(
-      RecordingContainer<Key>(recorder: recorder, node: node, codingPath: codingPath)
+      RecordingContainer<Key>(
+        recorder: recorder,
+        node: node,
+        codingPath: codingPath,
+        owner: owner
+      )
     )
   }
 
@@ -93,6 +108,7 @@ private struct RecordingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
   let recorder: KeyRecorder
   let node: Node
   let codingPath: [any CodingKey]
+  let owner: String?
 
   var allKeys: [Key] {
     node.mapping?.keys.compactMap { $0.string.flatMap(Key.init(stringValue:)) } ?? []
@@ -104,9 +120,23 @@ private struct RecordingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
     guard let child = node.mapping?[key.stringValue] else { throw unsupported(key) }
     let path = codingPath + [key]
     if child.mapping != nil {
-      return try Value(from: RecordingDecoder(recorder: recorder, node: child, codingPath: path))
+      return try Value(
+        from: RecordingDecoder(
+          recorder: recorder,
+          node: child,
+          codingPath: path,
+          owner: "\(Value.self)"
+        )
+      )
     }
-    recorder.found.append(KeyExpectation(path: path.map(\.stringValue), type: type))
+    recorder.found.append(
+      KeyExpectation(
+        path: path.map(\.stringValue),
+        type: type,
+        owner: owner,
+        value: SettingTree(child)
+      )
+    )
     return try YAMLDecoder().decode(type, from: child)
   }
 
@@ -118,7 +148,7 @@ private struct RecordingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
     throw unsupported(key)
   }
   func superDecoder() throws -> any Decoder {
-    RecordingDecoder(recorder: recorder, node: node, codingPath: codingPath)
+    RecordingDecoder(recorder: recorder, node: node, codingPath: codingPath, owner: owner)
   }
   func superDecoder(forKey key: Key) throws -> any Decoder { throw unsupported(key) }
 

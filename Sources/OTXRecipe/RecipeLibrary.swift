@@ -180,10 +180,18 @@ public struct RecipeLibrary: Sendable {
     throw ConfigurationError.unknownName(reference, kind: "recipe", known: known)
   }
 
-  /// The recipe of the workspace whose file's name `reference` is, where no such file lies here.
+  /// The recipe that a file's name or path would be, where no such file lies here: `mine.yaml` of
+  /// the workspace, `recipes/cls_da_semisl.yaml` of the program.
   private func own(_ reference: String) -> RecipeEntry? {
-    guard !FileManager.default.fileExists(atPath: reference) else { return nil }
-    return entries.last { $0.file?.lastPathComponent == reference }
+    let file = URL(filePath: reference)
+    guard RecipeFile.isNamed(file), !FileManager.default.fileExists(atPath: reference) else {
+      return nil
+    }
+    if let entry = entries.last(where: { $0.file?.lastPathComponent == reference }) { return entry }
+    var parts = reference.split(separator: "/").drop { $0 == "." }
+    if parts.first?.lowercased() == "recipes" { parts = parts.dropFirst() }
+    let path = parts.joined(separator: "/")
+    return entries.last { path == "\($0.name).\(file.pathExtension)" }
   }
 
   /// Whether there is a recipe, a template or a file that `reference` names.

@@ -22,6 +22,10 @@ public enum RecipeSchema {
       "description": .string("the recipe this one stands on; otherwise that of its model"),
     ])
     root.properties["stages"] = stages(of: root)
+    root.properties["models"] = .object([
+      "type": .string("array"), "items": .object(["type": .string("string")]),
+      "description": .string("several models of the task: a recipe for each, called after it"),
+    ])
     guard case .object(var members) = root.value else { return root.value }
     members["$schema"] = .string("https://json-schema.org/draft/2020-12/schema")
     members["title"] = .string("Recipe of OTX for Swift")
@@ -45,7 +49,12 @@ public enum RecipeSchema {
 
   private static func property(_ key: KeyExpectation) throws -> Value {
     var members: [String: Value] = [:]
-    if let text = expectationText(of: key.type) { members["description"] = .string(text) }
+    let words = [key.meaning, expectationText(of: key.type).map { "(\($0))" }].compactMap(\.self)
+    if !words.isEmpty { members["description"] = .string(words.joined(separator: " ")) }
+    // Names are whatever the recipe's writer calls it.
+    if !["name", "task", "model.name"].contains(key.path.joined(separator: ".")) {
+      members["default"] = Value(key.value)
+    }
     if let setting = key.type as? any OpenSetting.Type {
       members["anyOf"] = .array([
         .object(["const": .string("auto")]), .object(try shape(of: setting.valueType)),
@@ -203,6 +212,24 @@ public enum RecipeSchema {
     case number(Float)
     case array([Value])
     case object([String: Value])
+
+    init(_ tree: SettingTree) {
+      self =
+        switch tree {
+        case .text(let text): .string(text)
+        case .integer(let value): .integer(value)
+        case .number(let value): .number(Float(value))
+        case .flag(let value): .bool(value)
+        case .list(let values): .array(values.map { Value($0) })
+        case .mapping(let members):
+          .object(
+            Dictionary(
+              members.map { ($0.key, Value($0.value)) },
+              uniquingKeysWith: { first, _ in first }
+            )
+          )
+        }
+    }
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()

@@ -257,7 +257,7 @@ private struct Folder {
     let recipe = try RecipeLibrary.builtIn.recipe("resnet18")
     let keys = try recipe.yaml().split(separator: "\n").filter { !$0.hasPrefix(" ") }
       .compactMap { $0.split(separator: ":").first.map(String.init) }
-    #expect(Set(properties.keys) == Set(keys).union(["base"]))
+    #expect(Set(properties.keys) == Set(keys).union(["base", "models"]))
     #expect(properties["precision"]?["enum"] as? [String] == ["auto", "fp32", "bf16", "fp16"])
     #expect(properties["batchSize"]?["type"] as? String == "integer")
     #expect(schema["additionalProperties"] as? Bool == false)
