@@ -36,6 +36,7 @@ let package = Package(
   name: "otx-swift",
   products: [
     .library(name: "OTX", targets: ["OTX"]),
+    .library(name: "OTXCLI", targets: ["OTXCLI"]),
     .executable(name: "otx", targets: ["OTXMain"]),
   ],
   dependencies: [

@@ -32,7 +32,10 @@ struct Build: ParsableCommand {
   )
   var model: String?
 
-  @Option(help: .init("The backbone, by name, or a backbone's file.", valueName: "backbone"))
+  @Option(
+    help: .init("The backbone, by name, or a backbone's file.", valueName: "backbone"),
+    completion: .backbones
+  )
   var backbone: String?
 
   @Option(
@@ -56,7 +59,10 @@ struct Build: ParsableCommand {
   )
   var outputFile: String?
 
-  @Flag(help: "Write over a file that says something else.")
+  @Flag(
+    name: [.customLong("overwrite"), .customLong("force")],
+    help: "Write over a file that says something else."
+  )
   var force = false
 
   @OptionGroup(title: "Results") var workspace: WorkspaceArguments
@@ -203,7 +209,7 @@ struct Build: ParsableCommand {
       throw FileError.cannotWrite(
         file.relativePath,
         reason:
-          "there is another recipe of this name; name another file with --output, or add --force"
+          "there is another recipe of this name; name another file with --output, or add --overwrite"
       )
     }
     try ResultFile.write(text, to: file.path)

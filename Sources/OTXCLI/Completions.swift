@@ -15,6 +15,12 @@ extension CompletionKind {
     }
   }
 
+  static var backbones: CompletionKind {
+    .custom { _, _, prefix in
+      CurrentJobs.value.backbones.map(\.name).filter { $0.hasPrefix(prefix) }
+    }
+  }
+
   /// Models and backbones.
   static var networks: CompletionKind {
     .custom { _, _, prefix in CurrentWeights.networks.filter { $0.hasPrefix(prefix) } }

@@ -16,7 +16,9 @@ struct ModelHelp {
     model = try registry.model(called: name, task: task)
     recipe = library.recipe(ofModel: model.name, task: model.task)
     let networks = [model.name] + model.backbones
-    weights = CurrentWeights.publishedNames.filter(networks.contains)
+    weights = CurrentWeights.publishedNames.filter(networks.contains).sorted { left, right in
+      networks.firstIndex(of: left) ?? 0 < networks.firstIndex(of: right) ?? 0
+    }
   }
 
   private var facts: [(key: String, value: String)] {
@@ -36,14 +38,14 @@ struct ModelHelp {
     recipe.keys.filter { !["name", "task", "stages"].contains($0.path) }
   }
 
-  func text(width: Int?) -> String {
-    let about = TextTable(columns: ["KEY", "VALUE"], rows: facts.map { [$0.key, $0.value] })
-    let table = TextTable(
-      columns: ["SETTING", "DEFAULT", "MEANING"],
-      rows: settings.map { [$0.path, $0.value, $0.meaning] }
-    )
-    return about.rendered(width: width) + "\n\nSettings (--set KEY=VALUE):\n"
-      + table.rendered(width: width) + "\n"
+  /// Facts in a line each, then each setting with what it means below it.
+  var text: String {
+    let about = facts.map { "\($0.key): \($0.value)\n" }.joined()
+    let lines = settings.map { key in
+      let value = key.value.isEmpty ? "" : " = \(key.value)"
+      return "  \(key.path)\(value)\n      \(key.meaning)\n"
+    }
+    return about + "\nsettings, each a key of a recipe and of --set:\n" + lines.joined()
   }
 
   var json: JSONText {

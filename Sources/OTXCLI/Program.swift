@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import OTXCore
+public import OTXCore
 
 /// The program `otx`, as a function of its arguments.
 public enum Program {
@@ -8,9 +8,36 @@ public enum Program {
   static let interruptedStatus: Int32 = 130
 
   /// Runs the process's own command line and ends the process.
-  public static func main() async -> Never {
+  ///
+  /// A program of one's own is this line with a registry of one's own: whatever its backends build
+  /// is listed by `find` and `train --help`, and trained like every other model.
+  ///
+  /// ```swift
+  /// await Program.main(registry: .standard.adding(TorchBackend(models: [myEntry])))
+  /// ```
+  ///
+  /// - Parameter registry: The backends there are; `nil`: those that this package ships.
+  public static func main(registry: EngineRegistry? = nil) async -> Never {
     Console.reserveStandardStreams()
-    exit(await run(Array(CommandLine.arguments.dropFirst())))
+    exit(await run(Array(CommandLine.arguments.dropFirst()), registry: registry))
+  }
+
+  /// Runs a command line with backends of one's own.
+  ///
+  /// - Parameters:
+  ///   - arguments: What stands behind the program's name.
+  ///   - console: Where it writes.
+  ///   - registry: The backends there are; `nil`: those that this package ships.
+  /// - Returns: The exit status, as of ``run(_:console:)``.
+  public static func run(
+    _ arguments: [String],
+    console: Console = .standard,
+    registry: EngineRegistry?
+  ) async -> Int32 {
+    guard let registry else { return await run(arguments, console: console) }
+    return await CurrentJobs.$value.withValue(StandardJobs(ownRegistry: registry)) {
+      await run(arguments, console: console)
+    }
   }
 
   /// Runs a command line.

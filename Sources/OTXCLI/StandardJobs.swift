@@ -8,7 +8,14 @@ import OTXTensor
 
 /// The jobs as the library does them.
 struct StandardJobs: Jobs {
-  var models: [ModelDescriptor] { ModelZoo.descriptors }
+  /// `nil`: the backends this package ships.
+  var ownRegistry: EngineRegistry?
+
+  /// The backends there are.
+  private var registry: EngineRegistry { ownRegistry ?? .standard }
+
+  // The zoo's are known without making a backend.
+  var models: [ModelDescriptor] { ownRegistry?.models ?? ModelZoo.descriptors }
   var backbones: [BackboneDescriptor] { ModelZoo.backbones.map(\.descriptor) }
 
   func train(
@@ -21,6 +28,7 @@ struct StandardJobs: Jobs {
       memoryLimit: request.engine.memoryLimit,
       workspace: Workspace(root: request.workDirectory),
       library: request.library,
+      registry: registry,
       weights: request.weights
     )
     return try await train(engine, request.modelDirectory, observers)
@@ -46,6 +54,7 @@ struct StandardJobs: Jobs {
       allowsChangedData: request.allowsChangedData,
       memoryLimit: request.memoryLimit,
       library: request.library,
+      registry: registry,
       weights: request.weights
     )
     return try await train(engine, request.modelDirectory, observers)
@@ -188,7 +197,8 @@ struct StandardJobs: Jobs {
       model: request.model,
       data: data,
       overrides: overrides,
-      options: request.engine
+      options: request.engine,
+      registry: registry
     )
     if let expected = request.expectedModel, expected != engine.recipe.model.name {
       throw ModelError.mismatch(

@@ -4,22 +4,36 @@ import OTXCore
 import OTXRecipe
 
 struct Train: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "train",
-    abstract: "Train a model on data.",
-    usage: """
-      otx train [RECIPE] DATA [options]
-      otx train [RECIPE] DATA [options] params --group.name VALUE ...
-      otx train --resume [RUN]
-      """,
-    discussion: """
-      Without a recipe the data decides, and every choice is printed with its reason.
-      DATA is a folder or a data.yaml.
+  static var configuration: CommandConfiguration {
+    CommandConfiguration(
+      commandName: "train",
+      abstract: "Train a model on data.",
+      usage: """
+        otx train [RECIPE] DATA [options]
+        otx train [RECIPE] DATA [options] params --group.name VALUE ...
+        otx train --resume [RUN]
+        """,
+      discussion: """
+        Without a recipe the data decides, and every choice is printed with its reason.
+        DATA is a folder or a data.yaml.
 
-      Ctrl-C ends training after the step under way. Whatever stopped a run - Ctrl-C, a crash, a
-      power cut - 'otx train --resume' goes on with it as if it had not stopped.
-      """
-  )
+        Ctrl-C ends training after the step under way. Whatever stopped a run - Ctrl-C, a crash, a
+        power cut - 'otx train --resume' goes on with it as if it had not stopped.
+
+        The models (--model; more on one by --model.help NAME):
+        \(modelList)
+        """
+    )
+  }
+
+  /// The models there are, those of a user's own among them.
+  private static var modelList: String {
+    let models = CurrentJobs.value.models
+    return TaskType.allCases.compactMap { task in
+      let names = models.names(of: task)
+      return names.isEmpty ? nil : "  \(task.rawValue): \(names.joined(separator: ", "))"
+    }.joined(separator: "\n")
+  }
 
   @Argument(
     help: .init("The recipe and the data, in any order.", valueName: "recipe|data"),
@@ -163,7 +177,7 @@ struct Train: AsyncParsableCommand {
     if output.json {
       Console.current.print(text.json)
     } else {
-      Console.current.output(text.text(width: Console.current.outputWidth))
+      Console.current.output(text.text)
     }
   }
 
@@ -263,7 +277,8 @@ struct TrainingArguments: ParsableArguments {
     help: .init(
       "How to learn: auto, supervised or linear_probe (the last layer alone, in seconds).",
       valueName: "name"
-    )
+    ),
+    completion: .list(LearningMethod.allCases.map(\.rawValue))
   )
   var method: String?
 
@@ -294,7 +309,8 @@ struct TrainingArguments: ParsableArguments {
 
   @Option(
     name: .customLong("model.help"),
-    help: .init("Describe a model and stop.", valueName: "name")
+    help: .init("Describe a model and its settings, and stop.", valueName: "name"),
+    completion: .models
   )
   var modelHelp: String?
 

@@ -36,10 +36,10 @@ import Testing
     #expect(await otx(words + ["atss"]).status == 0)
     let refused = await otx(words + ["ssd"])
     #expect(refused.status == 1)
-    #expect(refused.errors.contains("--force"))
+    #expect(refused.errors.contains("--overwrite"))
     let file = place.root.appending(path: "recipes/mobilenet_v2_model.yaml")
     #expect(try Recipe(contentsOf: file).model.name == "atss_mobilenetv2")
-    #expect(await otx(words + ["ssd", "--force"]).status == 0)
+    #expect(await otx(words + ["ssd", "--overwrite"]).status == 0)
     #expect(try Recipe(contentsOf: file).model.name == "ssd_mobilenetv2")
   }
 

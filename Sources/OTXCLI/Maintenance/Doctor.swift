@@ -98,10 +98,18 @@ struct Examination {
   }
 
   private func recipes() -> Diagnosis {
-    let entries = RecipeLibrary(userDirectory: workDirectory.appending(path: "recipes")).entries
+    let library = RecipeLibrary(userDirectory: workDirectory.appending(path: "recipes"))
+    let entries = library.entries
     let folders = Set(entries.compactMap { $0.file?.deletingLastPathComponent().path }).sorted()
     let places = folders.isEmpty ? "inside the program" : folders.joined(separator: ", ")
-    return Diagnosis(name: "recipes", found: "\(entries.count) (\(places))")
+    var finding = Diagnosis(name: "recipes", found: "\(entries.count) (\(places))")
+    let broken = library.problems.filter { !$0.isNote }
+    if !broken.isEmpty {
+      finding.state = .warning
+      finding.found += "; \(broken.count) file\(broken.count == 1 ? "" : "s") cannot be used"
+      finding.advice = broken.map(\.description).joined(separator: "\n  ")
+    }
+    return finding
   }
 
   /// The command that brings shims back.
