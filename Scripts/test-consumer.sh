@@ -36,7 +36,9 @@ let package = Package(
   dependencies: [.package(url: "file://$work/otx-swift", from: "0.0.1")],
   targets: [
 $page_targets
-    .executableTarget(name: "OwnModel", dependencies: [.product(name: "OTX", package: "otx-swift")]),
+    .executableTarget(
+      name: "OwnModel",
+      dependencies: [.product(name: "OTX", package: "otx-swift"), .product(name: "OTXCLI", package: "otx-swift")]),
     .executableTarget(name: "Consumer", dependencies: [.product(name: "OTX", package: "otx-swift")]),
   ]
 )
@@ -51,4 +53,5 @@ cd "$work/consumer"
 .build/debug/Consumer "$work/run"
 rm -rf "$work/own-model"
 .build/debug/OwnModel "$work/own-model"
+.build/debug/OwnModel otx find --task MULTI_CLASS_CLS | grep -q tiny_classifier
 echo "the code of $(wc -l <<<"$pages") pages compiles: $(tr '\n' ' ' <<<"$pages")"

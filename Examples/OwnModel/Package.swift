@@ -10,7 +10,10 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "OwnModel",
-      dependencies: [.product(name: "OTX", package: "otx-swift")]
+      dependencies: [
+        .product(name: "OTX", package: "otx-swift"),
+        .product(name: "OTXCLI", package: "otx-swift"),
+      ]
     )
   ]
 )

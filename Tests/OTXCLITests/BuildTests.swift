@@ -77,4 +77,33 @@ import Testing
     let text = try String(contentsOf: URL(filePath: file), encoding: .utf8)
     #expect(text.contains("# Chosen from the data:\n#   task: DETECTION"))
   }
+
+  /// Two programs that write one file at once leave the one's or the other's, whole.
+  @Test func filesAreNeverMixed() async throws {
+    let place = try Playground([])
+    defer { place.remove() }
+    let words = ["build", "--backbone", "mobilenet_v2", "--work-dir", place.root.path]
+    let statuses = await withTaskGroup(of: Int32.self) { group in
+      for index in 0..<12 {
+        group.addTask {
+          await otx(words + ["--overwrite", "--model", index % 2 == 0 ? "atss" : "ssd"]).status
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(statuses == Array(repeating: 0, count: 12))
+    let folder = place.root.appending(path: "recipes")
+    let name = try Recipe(contentsOf: folder.appending(path: "mobilenet_v2_model.yaml")).model.name
+    #expect(["atss_mobilenetv2", "ssd_mobilenetv2"].contains(name))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 1)
+  }
+
+  @Test(arguments: ["/dev/null/x", "/proc/nothing"])
+  func aPlaceThatCannotBeWrittenIsNamed(folder: String) async {
+    let result = await otx(
+      ["build", "--model", "atss", "--backbone", "mobilenet_v2", "--work-dir", folder]
+    )
+    #expect(result.status == 1)
+    #expect(result.errors.contains(folder), "\(result.errors)")
+  }
 }

@@ -1,10 +1,18 @@
 import Foundation
 import OTX
+import OTXCLI
 
 /// Trains a network of one's own on drawn pictures, opens its checkpoint again, and runs its export.
 @main
 enum OwnModel {
   static func main() async throws {
+    let registry = EngineRegistry.standard.adding(
+      TorchBackend(models: ModelZoo.models + [TinyClassifier.entry])
+    )
+    // The whole command line with one model more: `OwnModel otx find`, `OwnModel otx train …`.
+    if CommandLine.arguments.dropFirst().first == "otx" {
+      exit(await Program.run(Array(CommandLine.arguments.dropFirst(2)), registry: registry))
+    }
     let root = URL(
       filePath: CommandLine.arguments.dropFirst().first ?? "own-model",
       directoryHint: .isDirectory
@@ -12,9 +20,6 @@ enum OwnModel {
     let data = root.appending(path: "shapes")
     try SampleDataset(counts: [.train: 24, .val: 6, .test: 6]).drawClassification(at: data)
 
-    let registry = EngineRegistry.standard.adding(
-      TorchBackend(models: ModelZoo.models + [TinyClassifier.entry])
-    )
     let engine = try Engine(
       data: .root(data, format: nil),
       recipe: RecipeRequest(
