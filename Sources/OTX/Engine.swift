@@ -245,7 +245,7 @@ public final class Engine: Sendable {
       artifact.info.task,
       source: artifact.source,
       recipe: recipe,
-      decisions: [],
+      decisions: artifact.decisions,
       dataset: try data.map {
         try DatasetReader.read(
           $0,
