@@ -135,7 +135,7 @@ let package = Package(
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),
-    tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
+    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),

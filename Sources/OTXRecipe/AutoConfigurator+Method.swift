@@ -242,7 +242,8 @@ extension AutoConfigurator {
         Decision(
           setting: "data.split",
           value: "as it is",
-          reason: "the pictures are \(frames), and \(clips.sharedCount) of the clips are in more than one "
+          reason:
+            "the pictures are \(frames), and \(clips.sharedCount) of the clips are in more than one "
             + "subset: scores will be too good, since frames of one clip are nearly alike. Put each "
             + "clip into one subset"
         )

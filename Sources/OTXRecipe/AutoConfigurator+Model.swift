@@ -175,12 +175,14 @@ extension AutoConfigurator {
     let ratio = other.work / chosen.work
     let work = "\(ratio < 1 ? twoDigits(ratio) : format(ratio)) times the work a picture"
     if let epochs = other.epochs {
-      return "\(work): the time allows about \(epochs < 10 ? format(epochs) : "\(Int(min(epochs, 1e6)))") epochs"
+      return
+        "\(work): the time allows about \(epochs < 10 ? format(epochs) : "\(Int(min(epochs, 1e6)))") epochs"
     }
     if chosen.hasWeights, !other.hasWeights { return "\(work), and no weights to start from" }
     let trainCount = profile.itemCounts[.train] ?? 0
     if other.model.parameterCount > 2 * chosen.model.parameterCount {
-      return "\(work); \(millions(other.model)) million parameters are many for \(trainCount) training images"
+      return
+        "\(work); \(millions(other.model)) million parameters are many for \(trainCount) training images"
     }
     return ratio < 0.9
       ? "\(work), for less time or a smaller device (--model)" : "\(work) (--model takes it)"

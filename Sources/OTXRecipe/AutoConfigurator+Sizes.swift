@@ -48,6 +48,7 @@ extension AutoConfigurator {
   ///   - largest: Robust maxima of the pictures' sides.
   ///   - smallest: Robust minimum of the objects' sides; `nil` without objects.
   ///   - multiple: Of the model.
+  /// - Returns: Height and width, multiples of `multiple`.
   static func adaptedSize(
     largest: (height: Double, width: Double),
     smallest: Double?,

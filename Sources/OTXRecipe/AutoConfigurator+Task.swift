@@ -57,7 +57,10 @@ extension AutoConfigurator {
       alternatives.append(.init(task.name, "no model for it here yet"))
     }
     alternatives += profile.otherTasks.filter { $0.itemCount > 0 }.prefix(3).map {
-      .init($0.task.rawValue, "the labels could serve it, but do not look made for it; --task takes it")
+      .init(
+        $0.task.rawValue,
+        "the labels could serve it, but do not look made for it; --task takes it"
+      )
     }
     decisions.append(
       Decision(

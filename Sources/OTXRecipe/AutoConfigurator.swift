@@ -113,7 +113,14 @@ public struct AutoConfigurator: Sendable {
     noteClips(profile, &decisions)
     chooseSampler(&recipe, profile, &decisions)
     chooseMetric(&recipe, profile, &decisions)
-    try chooseTiling(&recipe, model, profile, explicit, &decisions)
+    try chooseTiling(
+      &recipe,
+      model,
+      profile,
+      explicit,
+      isOpen: request.recipe == nil,
+      &decisions
+    )
     chooseInputSize(&recipe, model, profile, &decisions)
     if explicit.contains("validationInterval"), !explicit.contains("adaptiveScheduling") {
       // An interval that the user gave is not to be lengthened.

@@ -62,6 +62,7 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
   ///   - data: What the data is called.
   ///   - date: When it was scored.
   ///   - decisions: What was decided for the user before the model was trained.
+  /// - Returns: The page.
   public func page(
     model: String,
     data: String,
