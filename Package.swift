@@ -124,7 +124,7 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTesting",
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXNN", "OTXTensor", "OTXTesting",
         "OTXTorch",
         argumentParser,
       ],

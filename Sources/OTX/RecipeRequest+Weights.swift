@@ -1,6 +1,6 @@
 import Foundation
 import OTXCore
-public import OTXRecipe
+package import OTXRecipe
 
 extension RecipeRequest {
   /// This request, with the labels that the model file knows which training is to start from.
