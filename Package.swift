@@ -124,8 +124,8 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXNN", "OTXTensor", "OTXTesting",
-        "OTXTorch",
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXRecipe", "OTXTensor",
+        "OTXTesting", "OTXTorch",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
