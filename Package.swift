@@ -124,8 +124,8 @@ let package = Package(
     .executableTarget(
       name: "OTXBenchmarks",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXTensor", "OTXTesting",
-        "OTXTorch",
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXRecipe", "OTXTensor",
+        "OTXTesting", "OTXTorch",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
@@ -135,7 +135,7 @@ let package = Package(
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),
-    tests("OTXRecipeTests", ["OTXCore", "OTXRecipe"]),
+    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),

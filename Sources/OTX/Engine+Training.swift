@@ -49,7 +49,7 @@ extension Engine {
     try recipe.keep(in: run.recipe, decisions: decisions)
     try record(of: run, stopReason: nil).write(to: root)
     let log = try RunLog(in: root)
-    for decision in decisions { log.observe(.message(decision.description)) }
+    for decision in decisions { log.observe(.message(decision.summary)) }
     return try await train(run, log: log, observers, at: date, lock: lock)
   }
 

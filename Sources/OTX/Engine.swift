@@ -83,11 +83,13 @@ public final class Engine: Sendable {
       models: registry.models,
       library: library,
       memoryLimit: memoryLimit > 0 ? memoryLimit : .max,
+      // Two cores get through about 10 (`Benchmarks/README.md`, whole trainings).
+      computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
       hasWeights: { weights.store.weights(named: $0) != nil }
     )
     let (recipe, decisions) = try configurator.configure(
       profile: dataset.profile(),
-      request: request
+      request: request.knowingWeights()
     )
     if recipe.task == .multiClassClassification { dataset.problems += dataset.contradictions() }
     try self.init(
@@ -245,7 +247,7 @@ public final class Engine: Sendable {
       artifact.info.task,
       source: artifact.source,
       recipe: recipe,
-      decisions: [],
+      decisions: artifact.decisions,
       dataset: try data.map {
         try DatasetReader.read(
           $0,

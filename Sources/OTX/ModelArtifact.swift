@@ -9,6 +9,8 @@ struct ModelArtifact {
   var info: ModelInfo
   /// The recipe it was trained with; defaults where the file does not carry it.
   var recipe: Recipe
+  /// What was decided for the user before it was trained.
+  var decisions: [Decision] = []
 
   /// - Parameters:
   ///   - url: `weights.pth`, `openvino.xml`, or a folder with one of them.
@@ -32,6 +34,7 @@ struct ModelArtifact {
       }
       source = .checkpoint(file)
       self.info = info
+      decisions = try CheckpointFile.readDecisions(file)
       recipe =
         try CheckpointFile.readRecipe(file).map {
           try Recipe(

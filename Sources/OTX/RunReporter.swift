@@ -123,7 +123,8 @@ extension Engine {
     let page = EvaluationReport(evaluation, details).page(
       model: models.model(named: info.model, task: info.task)?.title ?? info.model,
       data: dataset?.root.lastPathComponent ?? "",
-      date: Date()
+      date: Date(),
+      decisions: decisions
     )
     try page.write(to: file)
   }

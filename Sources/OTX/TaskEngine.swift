@@ -66,16 +66,22 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     var (recipe, run) = (recipe, run)
     // Written before and after, so that a run that fails between has left its recipe, too.
     try recipe.keep(in: run.recipe, decisions: decisions)
-    if run.start == .fresh {
+    run.decisions = decisions
+    if run.start != .fresh {
+      // The run's own file knows what was measured, too.
+      run.decisions = DecisionFile.read(in: run.root) ?? decisions
+    } else {
       let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
-      for decision in settled.decisions { observers.tell(.message(decision.description)) }
+      for decision in settled.decisions { observers.tell(.message(decision.summary)) }
       recipe.training = settled.options
       if data.batchSize != recipe.training.batchSize {
         let size = recipe.training.batchSize
         data = try await dataModule(batchSize: size, cache: pictures, onProblem: onProblem)
       }
-      try recipe.keep(in: run.recipe, decisions: decisions + settled.decisions)
+      run.decisions += settled.decisions
+      try recipe.keep(in: run.recipe, decisions: run.decisions)
     }
+    try DecisionFile.write(run.decisions, in: run.root)
     run.recipeText = try recipe.yaml()
     try Task.checkCancellation()
     var threshold: Float?

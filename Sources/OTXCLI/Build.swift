@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
+import OTX
 import OTXCore
 import OTXData
 import OTXRecipe
+import OTXWeights
 
 struct Build: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -84,14 +86,17 @@ struct Build: ParsableCommand {
       )
       return
     }
-    var rows = built.decisions.map { [$0.setting, $0.value, $0.reason] }
+    var rows = built.decisions.map {
+      [$0.setting, $0.value, $0.reason, $0.alternatives.map(\.value).joined(separator: ", ")]
+    }
     if rows.isEmpty {
       rows = [
-        ["model", built.recipe.model.name, ""], ["backbone", built.recipe.model.backbone, ""],
+        ["model", built.recipe.model.name, "", ""],
+        ["backbone", built.recipe.model.backbone, "", ""],
       ]
     }
     Console.current.print(
-      TextTable(columns: ["SETTING", "VALUE", "REASON"], rows: rows)
+      TextTable(columns: ["SETTING", "VALUE", "REASON", "NOT TAKEN"], rows: rows)
         .rendered(width: Console.current.outputWidth)
     )
     Console.current.print("\n\(file.relativePath)\nNext: otx train \(file.relativePath) \(next)")
@@ -191,11 +196,14 @@ struct Build: ParsableCommand {
       headerCache: CurrentCache.headers
     )
     for line in dataset.problems.summary { log.observe(.warning(line)) }
+    let store = CurrentWeights.store()
     var (recipe, decisions) = try AutoConfigurator(
       models: registry.models,
-      library: registry.library
+      library: registry.library,
+      computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
+      hasWeights: { store.weights(named: $0) != nil }
     )
-    .configure(profile: dataset.profile(), request: request)
+    .configure(profile: dataset.profile(), request: request.knowingWeights())
     let name = URL(filePath: path).standardizedFileURL.deletingPathExtension().lastPathComponent
     recipe.name = "\(name)_recipe"
     let header = ["The best recipe for \(path)."]

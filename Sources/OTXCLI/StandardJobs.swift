@@ -66,7 +66,7 @@ struct StandardJobs: Jobs {
     _ observers: [any TrainingObserver]
   ) async throws -> TrainOutcome {
     for event in engine.dataEvents { observers.tell(event) }
-    for decision in engine.decisions { observers.tell(.message(decision.description)) }
+    for decision in engine.decisions { observers.tell(.message(decision.summary)) }
     let run = try await engine.train(modelDirectory: modelDirectory, observers: observers)
     return TrainOutcome(
       runDirectory: run.directory,

@@ -29,10 +29,17 @@ extension AutoConfigurator {
     _ model: ModelDescriptor,
     _ profile: DatasetProfile,
     _ explicit: Set<String>,
+    isOpen: Bool,
     _ decisions: inout [Decision]
   ) throws {
     let wanted = recipe.data.tiling.enabled
-    guard wanted != .off else { return }
+    guard wanted != .off else {
+      // Nobody chose a recipe, so nobody chose to go without.
+      if isOpen, !explicit.contains(where: { $0.hasPrefix("data.tiling") }) {
+        try proposeTiling(&recipe, model, profile, &decisions)
+      }
+      return
+    }
     if !recipe.task.kind.hasTiling {
       // Asked for, it is a mistake; left open, there is nothing to decide.
       if wanted == .on { try recipe.task.kind.checkTiling() }
@@ -44,7 +51,21 @@ extension AutoConfigurator {
     let sizeReason = chooseTileSize(&chosen, profile, explicit)
     if wanted == .auto {
       let (isOn, reason) = tilingReason(recipe, model, profile, chosen)
-      decisions.append(Decision(setting: "data.tiling.enabled", value: "\(isOn)", reason: reason))
+      decisions.append(
+        Decision(
+          setting: "data.tiling.enabled",
+          value: "\(isOn)",
+          reason: reason,
+          alternatives: [
+            isOn
+              ? .init(
+                "false",
+                "faster, but small objects are lost (--set data.tiling.enabled=false)"
+              )
+              : .init("true", "each picture would take as many steps as it has tiles")
+          ]
+        )
+      )
       guard isOn else {
         recipe.data.tiling.enabled = .off
         return
@@ -75,6 +96,21 @@ extension AutoConfigurator {
         )
       )
     }
+  }
+
+  /// Turns tiling on where objects are too small without it; says nothing where they are not.
+  private func proposeTiling(
+    _ recipe: inout Recipe,
+    _ model: ModelDescriptor,
+    _ profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) throws {
+    guard recipe.task.kind.hasTiling else { return }
+    var (tiled, reasons) = (recipe, decisions)
+    tiled.data.tiling.enabled = .auto
+    try chooseTiling(&tiled, model, profile, [], isOpen: false, &reasons)
+    guard tiled.data.tiling.enabled == .on else { return }
+    (recipe, decisions) = (tiled, reasons)
   }
 
   /// Fits tiles to the objects, as Python OTX's adaptive tiling does: a tile in which a usual object

@@ -81,4 +81,71 @@ extension AutoConfigurator {
       Decision(setting: "emaDecay", value: "0.998", reason: "averaged weights score higher early")
     )
   }
+
+  /// Says how often small data will be validated; training decides it by the same formula.
+  func noteRhythm(
+    _ recipe: Recipe,
+    _ profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) {
+    let training = recipe.training
+    guard recipe.method == .supervised else { return }
+    let count = trainSampleCount(recipe, profile)
+    let stepCount = (count + training.batchSize - 1) / max(training.batchSize, 1)
+    let interval = training.adaptedInterval(stepsPerEpoch: stepCount)
+    guard count > 0, interval > 1 else { return }
+    let patience = max(Int(Double(training.earlyStopping.patience) / interval), 3)
+    decisions.append(
+      Decision(
+        setting: "validationInterval",
+        value: "\(Int(interval))",
+        reason: "about \(stepCount) steps an epoch: validating after each would take longer than "
+          + "training"
+          + (training.earlyStopping.enabled
+            ? "; training stops after \(patience) validations without a better score" : ""),
+        alternatives: [.init("1", "--val-check-interval 1 takes it")]
+      )
+    )
+  }
+
+  /// Refuses values of the user's that contradict each other or the data.
+  ///
+  /// - Throws: ``ConfigurationError/invalid(_:)`` with the nearest values that do not.
+  func checkCourse(
+    _ recipe: Recipe,
+    _ profile: DatasetProfile,
+    _ explicit: Set<String>
+  ) throws {
+    let training = recipe.training
+    let (epochs, frozen) = (training.maxEpochs, training.frozenBackboneEpochs)
+    if explicit.contains("frozenBackboneEpochs"), frozen > 0, frozen >= epochs {
+      throw ConfigurationError.invalid(
+        "frozenBackboneEpochs: with \(frozen) of \(epochs) epochs the backbone never learns; give "
+          + "at most \(epochs - 1), or --method linear_probe, which is made for that"
+      )
+    }
+    let count = trainSampleCount(recipe, profile)
+    let steps = epochs * ((count + training.batchSize - 1) / max(training.batchSize, 1))
+    let warmup = training.schedule.warmupSteps
+    if explicit.contains("schedule.warmupSteps"), count > 0, warmup >= steps {
+      throw ConfigurationError.invalid(
+        "schedule.warmupSteps: training ends after \(steps) steps, before \(warmup) of warm-up; give "
+          + "at most \(max(steps - 1, 0))"
+      )
+    }
+    if explicit.contains("schedule.milestones"), training.schedule.name == .multiStep,
+      let first = training.schedule.milestones.first, first >= epochs
+    {
+      throw ConfigurationError.invalid(
+        "schedule.milestones: training ends after \(epochs) epochs, before the first fall of the rate "
+          + "after \(first); give one of at most \(max(epochs - 1, 1))"
+      )
+    }
+    if recipe.method == .linearProbe, recipe.task.kind.hasTiling {
+      throw ConfigurationError.invalid(
+        "linear_probe fits the last layer of a classifier, and \(recipe.model.name) for "
+          + "\(recipe.task.kind.title) has none of that kind: leave --method at supervised"
+      )
+    }
+  }
 }

@@ -16,6 +16,10 @@ public struct RecipeRequest: Sendable {
   /// Its rates are those of fine-tuning, and are exchanged where training starts from random weights;
   /// a file's values are the user's.
   public var recipeIsOurs: Bool
+  /// Seconds that the whole training may take; `nil`: as long as it needs.
+  public var timeLimit: Double?
+  /// The labels that the weights to start from know; `nil` where nobody looked.
+  public var knownLabels: [String]?
 
   public init(
     recipe: Recipe? = nil,
@@ -47,22 +51,27 @@ public struct AutoConfigurator: Sendable {
   let models: [ModelDescriptor]
   let library: RecipeLibrary
   let memoryLimit: Int
+  let computeRate: Double
   let hasWeights: @Sendable (_ network: String) -> Bool
 
   /// - Parameters:
   ///   - models: The models there are.
   ///   - library: The recipes there are.
   ///   - memoryLimit: The memory training may take, in bytes; the batch is chosen to fit.
+  ///   - computeRate: Multiply-adds of a network's forward pass that training gets through in a
+  ///     second, in 10⁹, forward and backward pass together; by default that of two cores.
   ///   - hasWeights: Whether `weights: auto` will find weights for a model or a backbone.
   public init(
     models: [ModelDescriptor],
     library: RecipeLibrary = .builtIn,
     memoryLimit: Int = .max,
+    computeRate: Double = 10,
     hasWeights: @escaping @Sendable (_ network: String) -> Bool = { _ in false }
   ) {
     self.models = models
     self.library = library
     self.memoryLimit = memoryLimit
+    self.computeRate = max(computeRate, 1e-3)
     self.hasWeights = hasWeights
   }
 
@@ -76,17 +85,6 @@ public struct AutoConfigurator: Sendable {
       recipe.model.backbone == "auto" ? descriptor?.backbones.first : recipe.model.backbone
     return !hasWeights(recipe.model.name) && !(backbone.map(hasWeights) ?? false)
   }
-
-  private static let defaultClassifiers = ["efficientnet_b0", "mobilenet_v3_large", "resnet18"]
-
-  /// The model taken where the user names none, the first that there is.
-  static let preferredModels: [TaskType: [String]] = [
-    .detection: ["atss_mobilenetv2", "ssd_mobilenetv2"],
-    .multiClassClassification: defaultClassifiers,
-    .multiLabelClassification: defaultClassifiers,
-    .hierarchicalClassification: defaultClassifiers,
-    .regression: defaultClassifiers,
-  ]
 
   /// Proposes a recipe for a dataset.
   ///
@@ -110,15 +108,19 @@ public struct AutoConfigurator: Sendable {
     let model = try recipe.descriptor(among: models)
     try check(recipe, model, against: profile)
     if recipe.model.backbone == "auto" { recipe.model.backbone = model.backbones.first ?? "auto" }
-    if recipe.method == .auto {
-      recipe.method = .supervised
-      decisions.append(
-        Decision(setting: "method", value: "supervised", reason: supervisedReason(profile))
-      )
-    }
+    chooseMethod(&recipe, model, profile, request, &decisions)
     if recipe.task.kind.usesLabels { decisions.append(labelsDecision(profile)) }
+    noteClips(profile, &decisions)
     chooseSampler(&recipe, profile, &decisions)
-    try chooseTiling(&recipe, model, profile, explicit, &decisions)
+    chooseMetric(&recipe, profile, &decisions)
+    try chooseTiling(
+      &recipe,
+      model,
+      profile,
+      explicit,
+      isOpen: request.recipe == nil,
+      &decisions
+    )
     chooseInputSize(&recipe, model, profile, &decisions)
     if explicit.contains("validationInterval"), !explicit.contains("adaptiveScheduling") {
       // An interval that the user gave is not to be lengthened.
@@ -137,6 +139,8 @@ public struct AutoConfigurator: Sendable {
     }
     if isOurs, !explicit.contains("batchNormMomentum") { chooseMoments(&recipe, &decisions) }
     if isOurs { chooseSchedule(&recipe, profile, explicit, &decisions) }
+    noteRhythm(recipe, profile, &decisions)
+    try checkCourse(recipe, profile, explicit)
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {
       recipe.normalization.mean = .value(model.preprocessing.mean)
@@ -170,49 +174,7 @@ public struct AutoConfigurator: Sendable {
       return library.recipe(ofModel: name, task: model.task)
     }
     let task = try request.task ?? task(for: profile, &decisions)
-    let preferred = AutoConfigurator.preferredModels[task] ?? []
-    let listed = models.filter { $0.task == task }.map(\.name)
-    let candidates = preferred.filter(listed.contains) + listed
-    guard let name = candidates.first else {
-      throw ConfigurationError.invalid("no model for the task \(task.rawValue) yet")
-    }
-    let model = models.model(named: name, task: task)
-    decisions.append(
-      Decision(setting: "model", value: name, reason: modelReason(model, profile, task))
-    )
-    return library.recipe(ofModel: name, task: task)
-  }
-
-  private func task(
-    for profile: DatasetProfile,
-    _ decisions: inout [Decision]
-  ) throws -> TaskType {
-    let fitting = profile.tasks.filter { fit in
-      fit.itemCount > 0 && models.contains { $0.task == fit.task }
-    }
-    guard let best = fitting.first else {
-      throw ConfigurationError.invalid(
-        "the data (\(profile.format), \(imageCount(profile))) has no annotations that a model here "
-          + "can learn from; tasks: "
-          + TaskType.allCases.map { "\($0.rawValue) (\($0.kind.title))" }.joined(separator: ", ")
-      )
-    }
-    let rivals = fitting.filter { $0.itemCount == best.itemCount }
-    guard rivals.count == 1 else {
-      throw ConfigurationError.ambiguous(
-        "The data fits several tasks; name a recipe of one of them, or --task.",
-        choices: rivals.map(\.task.rawValue)
-      )
-    }
-    decisions.append(
-      Decision(
-        setting: "task",
-        value: best.task.rawValue,
-        reason: "\(best.itemCount) of \(imageCount(profile)) are annotated for "
-          + best.task.kind.title
-      )
-    )
-    return best.task
+    return try chooseModel(for: task, profile, request, &decisions)
   }
 
   private func check(
@@ -238,11 +200,10 @@ public struct AutoConfigurator: Sendable {
           + (same.map { ". \(model.name) can learn them: add --task \($0.rawValue)" } ?? "")
       )
     }
-    if recipe.task == .multiClassClassification, profile.labelCounts.count == 1,
-      let only = profile.labelCounts.first
-    {
+    let trained = profile.labelCounts.filter { $0.count > 0 }
+    if recipe.task == .multiClassClassification, trained.count == 1, let only = trained.first {
       throw ConfigurationError.invalid(
-        "every picture has the one label '\(only.label)': there is nothing to tell apart. Add pictures "
+        "every \(profile.labelCounts.count > 1 ? "training " : "")picture has the one label '\(only.label)': there is nothing to tell apart. Add pictures "
           + "of another label"
       )
     }
@@ -275,79 +236,6 @@ public struct AutoConfigurator: Sendable {
       )
     }
   }
-
-  private func metricNames<Kind: VisionTask>(_ kind: Kind.Type) -> [String] { Kind.Score.names }
-
-  private func modelReason(
-    _ model: ModelDescriptor?,
-    _ profile: DatasetProfile,
-    _ task: TaskType
-  ) -> String {
-    guard let model else { return "the only one" }
-    let millions = format(Double(model.parameterCount) / 1e6)
-    let start = "\(model.title), \(millions) million parameters"
-    let trainCount = profile.itemCounts[.train] ?? 0
-    return trainCount < 1000
-      ? "\(start): small enough for \(trainCount) training images"
-      : "\(start): the default for \(task.kind.title)"
-  }
-
-  private func supervisedReason(_ profile: DatasetProfile) -> String {
-    let unlabeled = profile.itemCounts[.unlabeled] ?? 0
-    return unlabeled == 0
-      ? "every training image is annotated"
-      : "the \(unlabeled) unlabeled images stay unused: other methods are not here yet"
-  }
-
-  private func labelsDecision(_ profile: DatasetProfile) -> Decision {
-    let names = profile.labelCounts.map { "\($0.label) (\($0.count))" }
-    let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
-    // Of one or two pictures nothing general can be learned.
-    let rare = profile.labelCounts.filter { $0.count < 3 }.map { "'\($0.label)'" }
-    let warning =
-      rare.isEmpty
-      ? ""
-      : "; too few to learn: \(rare.prefix(5).joined(separator: ", "))\(rare.count > 5 ? ", …" : "")"
-    return Decision(
-      setting: "labels",
-      value: "\(names.count)",
-      reason: "from the training subset: \(shown)\(warning)"
-    )
-  }
-
-  // MARK: Sampling
-
-  /// How many times as many pictures as the smallest label the largest must have for a long tail.
-  private static let longTailRatio = 10
-
-  /// Balances classes whose numbers of pictures differ by magnitudes; else a network learns to say
-  /// the common ones.
-  ///
-  /// Detection is shuffled: most pictures of common objects hold rare ones too.
-  private func chooseSampler(
-    _ recipe: inout Recipe,
-    _ profile: DatasetProfile,
-    _ decisions: inout [Decision]
-  ) {
-    guard recipe.data.sampler == .auto else { return }
-    recipe.data.sampler = .shuffle
-    let trained = profile.labelCounts.filter { $0.count > 0 }
-    guard recipe.task == .multiClassClassification,
-      let most = trained.max(by: { $0.count < $1.count }),
-      let least = trained.min(by: { $0.count < $1.count }),
-      most.count >= AutoConfigurator.longTailRatio * least.count
-    else { return }
-    recipe.data.sampler = .balanced
-    decisions.append(
-      Decision(
-        setting: "data.sampler",
-        value: Sampler.balanced.rawValue,
-        reason: "'\(most.label)' has \(most.count) training images and '\(least.label)' "
-          + "\(least.count): an epoch takes every image once and those of rare labels again, "
-          + "at most twice as many in all"
-      )
-    )
-  }
 }
 
 /// `size` with each side rounded up to a multiple.
@@ -355,10 +243,3 @@ func rounded(_ size: ImageSize, to multiple: Int) -> ImageSize {
   func up(_ value: Int) -> Int { max(1, (value + multiple - 1) / multiple) * multiple }
   return ImageSize(height: up(size.height), width: up(size.width))
 }
-
-private func imageCount(_ profile: DatasetProfile) -> String {
-  "\(profile.itemCounts.values.reduce(0, +)) images"
-}
-
-/// One digit after the point.
-private func format(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }

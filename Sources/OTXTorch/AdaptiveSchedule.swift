@@ -35,9 +35,8 @@ struct AdaptiveSchedule: Codable, Equatable {
       earlyStoppingPatience: options.earlyStopping.patience,
       learningRatePatience: options.schedule.patience
     )
-    guard options.adaptiveScheduling, options.validationInterval == 1 else { return }
-    let interval = max((exp(-0.025 * Double(stepsPerEpoch)) * 5).rounded(), 1)
-    guard interval > 1 else { return }
+    let interval = options.adaptedInterval(stepsPerEpoch: stepsPerEpoch)
+    guard interval > 1, options.adaptiveScheduling, options.validationInterval == 1 else { return }
     let reason = "\(stepsPerEpoch) steps an epoch"
     if options.schedule.name == .reduceOnPlateau {
       let patience = Int(Double(learningRatePatience + 1) / interval)

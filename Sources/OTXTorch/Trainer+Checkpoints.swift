@@ -169,6 +169,7 @@ extension Trainer {
         state: try Checkpoints.state(of: self.model.module),
         info: self.info,
         recipe: self.directory.recipeText,
+        decisions: self.directory.decisions,
         script: try (self.model.module as? any ScriptCarrying)?.scriptData()
       )
     }

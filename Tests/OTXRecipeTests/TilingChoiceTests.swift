@@ -36,14 +36,29 @@ struct TilingChoiceTests {
     return (recipe.data.tiling, recipe, about)
   }
 
-  @Test("pictures are taken whole unless the user says otherwise")
+  @Test("a recipe that the user names takes pictures whole unless it says otherwise")
   func off() throws {
-    let (tiling, recipe, decisions) = try configured()
-    #expect(tiling == TilingOptions() && decisions.isEmpty)
-    #expect(tiling.settled == nil)
+    let named = RecipeRequest(recipe: try RecipeLibrary.builtIn.recipe("atss_mobilenetv2"))
+    let (recipe, decisions) = try AutoConfigurator(models: testModels)
+      .configure(profile: profile(), request: named)
+    #expect(recipe.data.tiling == TilingOptions() && recipe.data.tiling.settled == nil)
+    #expect(!decisions.contains { $0.setting.hasPrefix("data.tiling") })
     #expect(
       try recipe.modelInfo(labels: LabelInfo(names: ["car"]), models: testModels).tiling == nil
     )
+    let without = try configured("data.tiling.enabled=false")
+    #expect(without.tiling.settled == nil && without.decisions.isEmpty)
+  }
+
+  @Test("where the data chooses, objects that would be too small are seen in tiles")
+  func proposed() throws {
+    let (tiling, _, decisions) = try configured()
+    #expect(tiling.settled?.tileSize == ImageSize(height: 800, width: 800))
+    #expect(decisions.first?.reason.contains("too few to be found") == true)
+    #expect(decisions.first?.alternatives.first?.value == "false")
+    // Of objects that are large enough, nothing is said.
+    let large = try configured(profile: profile(median: 300))
+    #expect(large.tiling == TilingOptions() && large.decisions.isEmpty)
   }
 
   @Test(

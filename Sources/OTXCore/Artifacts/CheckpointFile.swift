@@ -11,6 +11,8 @@ public struct CheckpointFile: Sendable, Equatable {
   public var info: ModelInfo?
   /// The filled recipe, as YAML.
   public var recipe: String?
+  /// What was decided for the user before training, and why.
+  public var decisions: [Decision] = []
   /// The network where it is none of the zoo: TorchScript, weights as their shapes alone.
   public var script: Data?
   /// Where in a training checkpoint the weights stood: `state_dict`, `ema.module`; empty where the
@@ -20,14 +22,17 @@ public struct CheckpointFile: Sendable, Equatable {
   private static let infoRecord = "otx/model_info.json"
   private static let recipeRecord = "otx/recipe.yaml"
   private static let scriptRecord = "otx/network.pt"
+  private static let decisionsRecord = "otx/decisions.json"
 
   public init(
     state: StateDictionary,
     info: ModelInfo? = nil,
     recipe: String? = nil,
+    decisions: [Decision] = [],
     script: Data? = nil
   ) {
     self.state = state
+    self.decisions = decisions
     self.script = script
     self.info = info
     self.recipe = recipe
@@ -62,6 +67,7 @@ public struct CheckpointFile: Sendable, Equatable {
         state: state,
         info: try archive.record(infoRecord).map { try ModelInfo(json: $0) },
         recipe: try archive.record(recipeRecord).map { String(decoding: $0, as: UTF8.self) },
+        decisions: try archive.record(decisionsRecord).flatMap(DecisionFile.decisions) ?? [],
         script: try archive.record(scriptRecord)
       )
       file.place = place
@@ -97,6 +103,17 @@ public struct CheckpointFile: Sendable, Equatable {
     }
   }
 
+  /// What was decided before training, without reading the weights; empty where the file does not say.
+  ///
+  /// - Throws: As ``read(_:)``.
+  public static func readDecisions(_ url: URL) throws -> [Decision] {
+    if SafeTensorsFile.isOne(url) { return [] }
+    return try readingCheckpoint(url) {
+      if try LegacyTorchFile(url) != nil { return [] }
+      return try TorchArchive.record(decisionsRecord, of: url).flatMap(DecisionFile.decisions) ?? []
+    }
+  }
+
   /// The network in a checkpoint, without reading its weights; `nil` where it is one of the zoo.
   ///
   /// - Throws: As ``read(_:)``.
@@ -110,6 +127,9 @@ public struct CheckpointFile: Sendable, Equatable {
   /// - Throws: ``FileError/cannotWrite(_:reason:)``; the file that was there is untouched then.
   public func write(to url: URL) throws {
     var records = try CheckpointFile.records(info: info, recipe: recipe)
+    if !decisions.isEmpty {
+      records.append((CheckpointFile.decisionsRecord, try DecisionFile.data(decisions)))
+    }
     if let script { records.append((CheckpointFile.scriptRecord, script)) }
     try TorchArchive.write(PickleValue(state), ordered: true, records: records, to: url)
   }

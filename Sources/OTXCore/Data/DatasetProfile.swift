@@ -19,6 +19,8 @@ public struct DatasetProfile: Codable, Sendable, Equatable {
   public var objectSides: SideStatistics?
   /// Square root of an object's share of its picture, 0…1; the median of all objects.
   public var medianObjectShare: Double?
+  /// What is annotated and how; `nil` where nobody looked.
+  public var traits: DataTraits?
   /// The most objects of a picture.
   public var maximumObjectCount: Int?
 

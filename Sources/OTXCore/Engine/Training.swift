@@ -10,6 +10,8 @@ public struct RunDirectory: Sendable, Equatable {
   public var cache: URL
   /// The filled recipe, as text; it goes into checkpoints.
   public var recipeText: String
+  /// What was decided for the user; it goes into checkpoints.
+  public var decisions: [Decision] = []
   /// Whether training begins, or goes on from ``lastCheckpoint``.
   public var start = RunStart.fresh
   /// What the data looks like; `nil` where nobody looked.

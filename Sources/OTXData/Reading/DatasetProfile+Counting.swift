@@ -33,7 +33,8 @@ extension Dataset {
     let sample = Dataset.sample(of: train, count: 1000)
     let sizes = sample.compactMap(\.size)
     let sides = sample.flatMap(\.annotations).compactMap { annotation -> Double? in
-      guard let box = annotation.box, !annotation.isCrowd else { return nil }
+      // What has not even a pixel is a slip of the hand.
+      guard let box = annotation.box, !annotation.isCrowd, box.area >= 1 else { return nil }
       return Double(box.area).squareRoot()
     }
     let heights = DatasetProfile.SideStatistics(of: sizes.map { Double($0.height) })
@@ -49,6 +50,7 @@ extension Dataset {
       },
       objectSides: DatasetProfile.SideStatistics(of: sides)
     )
+    profile.traits = DataTraits(of: self)
     profile.otherTasks = fits.filter { !traits.suggest($0.task) }
     let shares = sample.flatMap { item -> [Double] in
       guard let size = item.size, size.pixelCount > 0 else { return [] }

@@ -3,6 +3,9 @@ import OTXCore
 
 /// Makes the validation subset that a dataset lacks, and says so.
 enum Splitter {
+  /// The kind of the note that a validation subset is made of whole clips.
+  static let clipSplit = "validation subset of whole clips"
+
   /// Splits train into train and val where there is no val; notes that a test subset is missing.
   static func completeSubsets(_ reading: inout FormatReading, root: URL, seed: Int) {
     func note(_ kind: String, _ message: String) {
@@ -16,7 +19,15 @@ enum Splitter {
       )
     }
     let train = reading.items[.train] ?? []
-    if reading.items[.val]?.isEmpty ?? true, train.count > 1 {
+    if reading.items[.val]?.isEmpty ?? true,
+      let parts = VideoClips.split(train, share: DatasetReader.validationShare, seed: seed)
+    {
+      (reading.items[.train], reading.items[.val]) = (parts.kept, parts.taken)
+      note(
+        clipSplit,
+        "no validation subset: \(parts.takenClipCount) of \(parts.clipCount) video clips (\(parts.taken.count) of \(train.count) train pictures) are used for it, whole, since frames of one clip are nearly alike (seed \(seed))"
+      )
+    } else if reading.items[.val]?.isEmpty ?? true, train.count > 1 {
       let (kept, taken) = split(train, share: DatasetReader.validationShare, seed: seed)
       (reading.items[.train], reading.items[.val]) = (kept, taken)
       note(

@@ -56,7 +56,19 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
   }
 
   /// A page about this evaluation alone.
-  public func page(model: String, data: String, date: Date) -> ReportPage {
+  ///
+  /// - Parameters:
+  ///   - model: The model's title.
+  ///   - data: What the data is called.
+  ///   - date: When it was scored.
+  ///   - decisions: What was decided for the user before the model was trained.
+  /// - Returns: The page.
+  public func page(
+    model: String,
+    data: String,
+    date: Date,
+    decisions: [Decision] = []
+  ) -> ReportPage {
     ReportPage(
       title: "\(model) on \(data)",
       subtitle: "Evaluation of the \(subset.rawValue) subset · \(DateText.minute(date)) · "
@@ -66,6 +78,8 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
         + (secondsPerImage > 0
           ? [ReportFact("images/s", NumberText.rate(1 / secondsPerImage))] : []),
       groups: groups
+        + (decisions.isEmpty
+          ? [] : [ReportPage.Group("Recipe", [ReportSection(choices: decisions)])])
     )
   }
 

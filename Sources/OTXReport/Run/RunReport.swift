@@ -15,6 +15,8 @@ public struct RunReport {
   let evaluation: EvaluationReport?
   /// The filled recipe as text; empty where there is none.
   let recipe: String
+  /// What was decided for the user, and why.
+  let decisions: [Decision]
   /// Lines of the run's log.
   let log: [Substring]
 
@@ -27,6 +29,7 @@ public struct RunReport {
     history = RunHistory(directory: directory)
     evaluation = EvaluationReport(directory: directory)
     recipe = RunReport.text(directory.appending(path: "recipe.yaml")) ?? ""
+    decisions = DecisionFile.read(in: directory) ?? RunReport.decisions(in: recipe)
     log = (RunReport.text(directory.appending(path: "train.log")) ?? "").split(separator: "\n")
     guard summary != nil || !history.tags.isEmpty || !recipe.isEmpty else {
       throw ConfigurationError.invalid(

@@ -1,18 +1,26 @@
 import Foundation
 import OTXCore
 
+extension ReportSection {
+  /// What was decided for the user: value, reason, and what else was considered.
+  init(choices decisions: [Decision]) {
+    let hasAlternatives = decisions.contains { !$0.alternatives.isEmpty }
+    let names = ["setting", "value", "why"] + (hasAlternatives ? ["also considered"] : [])
+    let rows = decisions.map { decision in
+      [decision.setting, decision.value, decision.reason]
+        + (hasAlternatives
+          ? [decision.alternatives.map(\.description).joined(separator: "; ")] : [])
+    }
+    let table = ReportTable(columns: names.map { .init($0) }, rows: rows)
+    self.init("Chosen for this data", .table(table))
+  }
+}
+
 extension RunReport {
   /// What was decided and why, and every value that was used.
   var recipeSections: [ReportSection] {
     var sections: [ReportSection] = []
-    let decisions = RunReport.decisions(in: recipe)
-    if !decisions.isEmpty {
-      let table = ReportTable(
-        columns: [.init("setting"), .init("value"), .init("why")],
-        rows: decisions.map { [$0.setting, $0.value, $0.reason] }
-      )
-      sections.append(ReportSection("Chosen for this data", .table(table)))
-    }
+    if !decisions.isEmpty { sections.append(ReportSection(choices: decisions)) }
     if !recipe.isEmpty {
       let values = recipe.split(separator: "\n").filter { !$0.hasPrefix("#") }
       sections.append(
@@ -27,7 +35,7 @@ extension RunReport {
     return sections
   }
 
-  /// The choices that stand as comments above a filled recipe: `setting: value (reason)`.
+  /// The choices of a run of an earlier version, which stand as comments above a filled recipe: `setting: value (reason)`.
   static func decisions(in recipe: String) -> [Decision] {
     recipe.split(separator: "\n").prefix { $0.hasPrefix("#") }.compactMap { line in
       guard line.hasPrefix("#   "), line.hasSuffix(")"),
