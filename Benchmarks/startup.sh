@@ -30,7 +30,7 @@ summary() {
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 read -r -a peer <<<"${PEER:-}"
-for arguments in "--help" "find" "find --all" "---completion find -- --recipe"; do
+for arguments in "--help" "find" "find --all" "---completion train -- --recipe 0 0 x"; do
   : >"$scratch/ours"
   : >"$scratch/peer"
   "$otx" $arguments >/dev/null # the first run reads the file from disk
