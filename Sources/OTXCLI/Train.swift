@@ -167,6 +167,11 @@ struct Train: AsyncParsableCommand {
         "the recipe \(recipe.name) is for \(recipe.task.rawValue), not \(task.rawValue)"
       )
     }
+    if changed.method == .linearProbe, (request.recipe?.task ?? request.task) == .detection {
+      throw UsageError(
+        "the method linear_probe is for classifiers, not for DETECTION; leave --method out"
+      )
+    }
     let file = request.model.map { ModelOptions($0) } ?? changed.model
     if file.isFile { try TorchScriptFile.verify(URL(filePath: file.name)) }
     try training.check(weights: changed.weights)

@@ -121,15 +121,23 @@ public struct RecipeLibrary: Sendable {
   /// The recipe for the model of `task` called `model`: its own, else that of another model of the
   /// task, with this one in it.
   public func recipe(ofModel model: String, task: TaskType) -> Recipe {
+    if let own = ownRecipe(ofModel: model, task: task) { return own }
     let fitting = entries.filter { $0.recipe.task == task }
-    if let own = fitting.first(where: { $0.recipe.model.name == model }) { return own.recipe }
-    guard task != .detection, var recipe = fitting.first?.recipe else {
+    let usual = fitting.first { $0.name.hasSuffix($0.recipe.model.name) } ?? fitting.first
+    guard task != .detection, var recipe = usual?.recipe else {
       return Recipe(name: model, task: task, model: ModelOptions(model))
     }
     recipe.name = model
     recipe.model = ModelOptions(model)
     recipe.inputSize = .auto
     return recipe
+  }
+
+  /// The recipe for a model: the one called after it, since others (`cls_da_semisl`) are for
+  /// something special, else the first.
+  func ownRecipe(ofModel model: String, task: TaskType) -> Recipe? {
+    let own = entries.filter { $0.recipe.task == task && $0.recipe.model.name == model }
+    return (own.first { $0.name.hasSuffix(model) } ?? own.first)?.recipe
   }
 
   /// The recipe that users call `reference`, for a task where they named one.

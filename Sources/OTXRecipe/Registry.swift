@@ -199,9 +199,7 @@ public struct Builder: Sendable {
           + "the model takes; these do: \(model.backbones.joined(separator: ", "))"
       )
     }
-    let own = registry.library.entries.first {
-      $0.recipe.model.name == model.name && $0.recipe.task == model.task
-    }?.recipe
+    let own = registry.library.ownRecipe(ofModel: model.name, task: model.task)
     var recipe = own ?? Recipe(name: "", task: model.task, model: ModelOptions(model.name))
     recipe.name = "\(backbone)_model"
     recipe.model = ModelOptions(model.name, backbone: backbone)

@@ -80,6 +80,11 @@ import Testing
     #expect(recipe.model.name == "mobilenet_v2")
     #expect(recipe.training.batchSize == 8)
     #expect(try RecipeLibrary.builtIn.recipe("cls_da_semisl") == recipe)
+    // It is asked for by its name, and nobody's default.
+    for model in ["mobilenet_v2", "no_recipe_of_its_own"] {
+      let usual = RecipeLibrary.builtIn.recipe(ofModel: model, task: .multiClassClassification)
+      #expect(usual.training.batchSize == 64)
+    }
     #expect(throws: ConfigurationError.self) {
       try RecipeLibrary.builtIn.recipe("elsewhere/cls_da_semisl.yaml")
     }
