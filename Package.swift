@@ -96,7 +96,7 @@ let package = Package(
       "OTX",
       [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXReport", "OTXTensor", "OTXTorch", "OTXWeights", logging,
+        "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
       ]
     ),
     module(

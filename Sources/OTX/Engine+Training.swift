@@ -15,6 +15,7 @@ extension Engine {
   ///   - modelDirectory: Where `weights.pth` and `label_schema.json` go; the run's folder if `nil`.
   ///   - observers: Told what happens; the run's log and table are written anyway.
   ///   - date: The time in the run's name.
+  ///   - start: When the command began that a ``TrainOptions/timeBudget`` is for.
   ///   - environment: The process's environment; it names the cache folder.
   /// - Returns: What the run left, `weights.pth` first of all.
   /// - Throws: ``EngineError/trainingFailed(_:advice:)``, ``DataError``, or
@@ -26,7 +27,27 @@ extension Engine {
     modelDirectory: URL? = nil,
     observers: [any TrainingObserver] = [],
     at date: Date = Date(),
+    since start: ContinuousClock.Instant = .now,
     environment: [String: String] = ProcessInfo.processInfo.environment
+  ) async throws -> TrainingRun {
+    try await train(
+      in: nil,
+      modelDirectory: modelDirectory,
+      observers: observers,
+      at: date,
+      since: start,
+      environment: environment
+    )
+  }
+
+  /// Trains in a folder of a larger run, made where there is none; `nil`: in a new one of the workspace.
+  func train(
+    in folder: URL?,
+    modelDirectory: URL? = nil,
+    observers: [any TrainingObserver],
+    at date: Date,
+    since start: ContinuousClock.Instant = .now,
+    environment: [String: String]
   ) async throws -> TrainingRun {
     // Everything that would spoil hours of training in the end is looked for before it begins, and
     // before there is a run: one that cannot learn or be saved is not to become the latest.
@@ -34,12 +55,21 @@ extension Engine {
     try await job.checkTraining()
     let cache = Workspace.cacheDirectory(environment: environment)
     if let stoppedRun {
-      return try await goOn(with: stoppedRun, modelDirectory, observers, at: date, cache: cache)
+      return try await goOn(
+        with: stoppedRun,
+        modelDirectory,
+        observers,
+        at: date,
+        since: start,
+        cache: cache
+      )
     }
     if let modelDirectory { try Folder.make(modelDirectory) }
-    let root = try workspace.newRun(at: date)
+    if let folder { try Folder.make(folder) }
+    let root = try folder ?? workspace.newRun(at: date)
     let lock = try RunLock(root)
-    let run = RunDirectory(root: root, models: modelDirectory ?? root, cache: cache)
+    var run = RunDirectory(root: root, models: modelDirectory ?? root, cache: cache)
+    run.timeLimit = timeLimit(since: start)
     try requireSpace(for: run)
     if recipe.model.isFile {
       // The run can be gone on with whatever becomes of the file.
@@ -59,6 +89,7 @@ extension Engine {
     _ modelDirectory: URL?,
     _ observers: [any TrainingObserver],
     at date: Date,
+    since start: ContinuousClock.Instant,
     cache: URL
   ) async throws -> TrainingRun {
     let lock = try RunLock(stopped.root)
@@ -80,6 +111,7 @@ extension Engine {
     let log = try RunLog(in: run.root, isResumed: true)
     let all = [log] + observers
     if stopped.info == nil {
+      run.timeLimit = timeLimit(since: start)
       all.tell(
         .message(
           "\(run.root.relativePath) was stopped before its first checkpoint: it starts again with its recipe"
@@ -115,13 +147,18 @@ extension Engine {
       throw error
     }
     try await finish(result, in: run)
-    await report.finish(result, observers: observers)
+    await report.finish(result, within: run.timeLimit, observers: observers)
     // Last, so that a run that is killed before has its missing files written by going on.
     if !result.isInterrupted {
       try record(of: run, stopReason: result.stopReason).write(to: run.root)
     }
     withExtendedLifetime(lock) {}
     return TrainingRun(directory: run.root, recipe: run.recipe, result: result)
+  }
+
+  /// The recipe's time, begun at `start`; `nil` where it has none, or has been planned with.
+  private func timeLimit(since start: ContinuousClock.Instant) -> TimeLimit? {
+    recipe.training.timeBudget.seconds.map { TimeLimit(seconds: $0, since: start) }
   }
 
   /// Room for each file of a run and for its successor beside it.

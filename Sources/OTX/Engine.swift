@@ -293,6 +293,7 @@ public final class Engine: Sendable {
       recipe: recipe,
       options: options,
       cacheByteLimit: cacheByteLimit,
+      batchTrials: BatchTrialSource(location: location, memoryLimit: memoryLimit),
       registry: registry
     )
   }
@@ -346,6 +347,7 @@ public final class Engine: Sendable {
     recipe: Recipe,
     options: EngineOptions,
     cacheByteLimit: Int = 0,
+    batchTrials: BatchTrialSource,
     registry: EngineRegistry
   ) throws -> any EngineJobs {
     func make<Kind: VisionTask>(_ kind: Kind.Type) throws -> any EngineJobs {
@@ -356,7 +358,8 @@ public final class Engine: Sendable {
         backend: backend.name,
         dataset: dataset,
         recipe: recipe,
-        cacheByteLimit: cacheByteLimit
+        cacheByteLimit: cacheByteLimit,
+        batchTrials: batchTrials
       )
     }
     return try make(task.kind)
@@ -369,6 +372,8 @@ protocol EngineJobs: Sendable {
   /// Throws what would end a training for want of usable data, or of a network that fits it, before a
   /// run begins.
   func checkTraining() async throws
+  /// Memory that some steps of training take; `nil` where it runs out.
+  func trialMemory(in folder: URL) async throws -> Int?
   func train(
     run: RunDirectory,
     decisions: [Decision],

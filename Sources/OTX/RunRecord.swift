@@ -22,6 +22,8 @@ struct RunRecord: Codable {
   var decisions: [Decision]?
   /// The process that trains the run, or did so last.
   var process: Int32?
+  /// The folders of a run's stages; `nil` where it is one training.
+  var stages: [String]?
   /// Why training ended; `nil` where it did not, or was interrupted.
   var stopReason: String?
 

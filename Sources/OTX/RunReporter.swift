@@ -48,15 +48,24 @@ struct RunReporter {
   ///
   /// - Parameters:
   ///   - result: `nil` for a training that failed: the report shows what is there.
+  ///   - limit: The time of the command; where that is over, nothing is scored.
   ///   - observers: Told of what goes wrong, and of the evaluation's progress.
-  func finish(_ result: TrainingResult?, observers: [any TrainingObserver]) async {
+  func finish(
+    _ result: TrainingResult?,
+    within limit: TimeLimit? = nil,
+    observers: [any TrainingObserver]
+  ) async {
     do {
       var summary = summary
       summary.result = result
       try summary.write(to: run)
       guard engine.recipe.report == .html else { return }
       // Who interrupts a training does not want to wait for an evaluation.
-      if result?.isInterrupted == false, !Task.isCancelled {
+      let isLate = limit.map { $0.remaining < -0.02 * $0.seconds } ?? false
+      if isLate {
+        observers.tell(.warning("no time was left to score the test subset for the report"))
+      }
+      if result?.isInterrupted == false, !Task.isCancelled, !isLate {
         let (evaluation, details) = try await engine.evaluateInDetail(on: .test) { done, count in
           for observer in observers { observer.observe(.validating(done: done, of: count)) }
         }

@@ -30,6 +30,11 @@ struct StoppedRun {
         "\(root.relativePath) is not the folder of a run that can go on: it holds no \(RunRecord.fileName)"
       )
     }
+    if record.stages != nil {
+      throw ConfigurationError.invalid(
+        "\(root.relativePath) is a run of stages; a Workflow goes on with it, an Engine with one of its stages"
+      )
+    }
     self.root = root
     self.record = record
     let checkpoint = root.appending(path: "last.pth")

@@ -17,15 +17,19 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   let recipe: Recipe
   /// Memory that pictures may take between epochs of training.
   let cacheByteLimit: Int
+  /// What trials of a batch size go by.
+  let batchTrials: BatchTrialSource
 
   init(
     sub: any SubEngine<Kind>,
     backend: String,
     dataset: Dataset?,
     recipe: Recipe,
-    cacheByteLimit: Int = 0
+    cacheByteLimit: Int = 0,
+    batchTrials: BatchTrialSource = BatchTrialSource(memoryLimit: 0)
   ) {
     self.cacheByteLimit = cacheByteLimit
+    self.batchTrials = batchTrials
     self.sub = sub
     self.backend = backend
     self.dataset = dataset
@@ -73,12 +77,38 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     } else {
       let settled = try await trainer.settle(recipe.training, on: data, cache: run.cache)
       for decision in settled.decisions { observers.tell(.message(decision.summary)) }
+      let wish = recipe.training.adaptiveBatchSize
       recipe.training = settled.options
+      var made = settled.decisions
+      if wish == .safe || wish == .full, recipe.method != .linearProbe {
+        let decision = try await settleBatchSize(
+          &recipe,
+          wish,
+          itemCount: data.itemCount(.train),
+          run: run,
+          observers: observers
+        )
+        observers.tell(.message(decision.summary))
+        made.append(decision)
+      }
       if data.batchSize != recipe.training.batchSize {
         let size = recipe.training.batchSize
         data = try await dataModule(batchSize: size, cache: pictures, onProblem: onProblem)
       }
-      run.decisions += settled.decisions
+      if run.timeLimit != nil {
+        try recipe.keep(in: run.recipe, decisions: run.decisions)
+        let planned = try await plan(&recipe, &run, on: data, with: trainer, decisions)
+        for decision in planned { observers.tell(.message(decision.summary)) }
+        made += planned
+        // The last epochs of another number begin elsewhere.
+        data = try await dataModule(
+          batchSize: recipe.training.batchSize,
+          epochCount: recipe.training.maxEpochs,
+          cache: pictures,
+          onProblem: onProblem
+        )
+      }
+      run.decisions += made
       try recipe.keep(in: run.recipe, decisions: run.decisions)
     }
     try DecisionFile.write(run.decisions, in: run.root)
@@ -102,6 +132,33 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     }
     if let line = pictures?.summary { observers.tell(.detail(line)) }
     return result
+  }
+
+  /// Chooses the epochs that fill the run's time.
+  private func plan(
+    _ recipe: inout Recipe,
+    _ run: inout RunDirectory,
+    on data: DataModule<Kind>,
+    with trainer: any TrainingEngine<Kind>,
+    _ decisions: [Decision]
+  ) async throws -> [Decision] {
+    guard recipe.method != .linearProbe else {
+      recipe.training.timeBudget = .none
+      let reason = "linear_probe goes through the pictures once; the time changes nothing"
+      return [Decision(setting: "timeBudget", value: "none", reason: reason)]
+    }
+    let planned = try await trainer.plan(
+      recipe.training,
+      on: data,
+      run: run,
+      choices: TimeChoices(
+        maySetSchedule: decisions.contains { $0.setting == "schedule" },
+        writesReport: recipe.report == .html
+      )
+    )
+    recipe.training = planned.options
+    run.timePlan = planned.plan
+    return planned.decisions
   }
 
   /// Scores the model on a subset.
@@ -226,12 +283,14 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   ///
   /// - Parameters:
   ///   - batchSize: Items of a batch; `nil`: the recipe's.
+  ///   - epochCount: Epochs that training has; `nil`: the recipe's.
   ///   - cache: Where decoded pictures are kept; worth it where pictures are used several times.
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded.
   /// - Returns: Its subsets, in batches.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
   func dataModule(
     batchSize: Int? = nil,
+    epochCount: Int? = nil,
     cache: PictureCache? = nil,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) async throws -> DataModule<Kind> {
@@ -250,7 +309,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
       labels: info.labels,
       preprocessing: info.preprocessing,
       augmentations: recipe.augmentations,
-      epochCount: recipe.training.maxEpochs,
+      epochCount: epochCount ?? recipe.training.maxEpochs,
       multiScale: recipe.data.multiScale,
       batchSize: batchSize ?? recipe.training.batchSize,
       seed: recipe.training.seed,

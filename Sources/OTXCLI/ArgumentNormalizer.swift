@@ -22,7 +22,7 @@ struct ArgumentNormalizer {
 
   /// Options of the contract that this version does not have.
   static let laterOptions = [
-    "adaptive-bs", "time", "hpo", "enable-hpo", "budget", "hpo-time-ratio",
+    "hpo", "enable-hpo", "budget", "hpo-time-ratio",
     "unlabeled-data-roots", "unlabeled-file-list", "explain", "dump-features", "rdzv-endpoint",
     "base-rank", "world-size", "encryption-key", "track-resource-usage",
   ]

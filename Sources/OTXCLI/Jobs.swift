@@ -65,6 +65,8 @@ struct TrainRequest: Sendable {
   var engine: EngineOptions
   /// Where weights to start from come from.
   var weights = WeightSource()
+  /// When the command began.
+  var start = ContinuousClock.now
 }
 
 struct ResumeRequest: Sendable {
@@ -82,6 +84,8 @@ struct ResumeRequest: Sendable {
   var memoryLimit: Int
   /// Where weights to start from come from, for a run without a checkpoint.
   var weights = WeightSource()
+  /// When the command began.
+  var start = ContinuousClock.now
 }
 
 struct TrainOutcome: Sendable {

@@ -40,6 +40,9 @@ public enum Program {
     }
   }
 
+  /// When the command line that runs began; what a time budget counts from.
+  @TaskLocal static var start = ContinuousClock.now
+
   /// Runs a command line.
   ///
   /// - Parameters:
@@ -48,7 +51,8 @@ public enum Program {
   /// - Returns: The exit status: 0, 64 for a wrong command line, 1 for a failed job, 130 for an
   ///   interrupted one.
   public static func run(_ arguments: [String], console: Console = .standard) async -> Int32 {
-    await Console.$current.withValue(console) {
+    let start = ContinuousClock.now
+    return await Console.$current.withValue(console) {
       do {
         // A closed pipe (`otx find | head`) is not worth a signal.
         signal(SIGPIPE, SIG_IGN)
@@ -56,12 +60,14 @@ public enum Program {
           console.output(try ManualPage.text())
           return status(ofFinished: console)
         }
-        try await Interruption.watched {
-          var command = try parse(arguments)
-          if var job = command as? any AsyncParsableCommand {
-            try await job.run()
-          } else {
-            try command.run()
+        try await Program.$start.withValue(start) {
+          try await Interruption.watched {
+            var command = try parse(arguments)
+            if var job = command as? any AsyncParsableCommand {
+              try await job.run()
+            } else {
+              try command.run()
+            }
           }
         }
         return status(ofFinished: console)

@@ -22,6 +22,20 @@ struct StandardJobs: Jobs {
     _ request: TrainRequest,
     observers: [any TrainingObserver]
   ) async throws -> TrainOutcome {
+    if let recipe = try request.recipe.recipe?.applying(request.recipe.overrides),
+      !recipe.stages.isEmpty
+    {
+      let workflow = try Workflow(
+        data: request.data,
+        recipe: request.recipe,
+        memoryLimit: request.engine.memoryLimit,
+        workspace: Workspace(root: request.workDirectory),
+        library: request.library,
+        registry: registry,
+        weights: request.weights
+      )
+      return try await run(workflow, request.modelDirectory, observers, since: request.start)
+    }
     let engine = try Engine(
       data: request.data,
       recipe: request.recipe,
@@ -31,7 +45,7 @@ struct StandardJobs: Jobs {
       registry: registry,
       weights: request.weights
     )
-    return try await train(engine, request.modelDirectory, observers)
+    return try await train(engine, request.modelDirectory, observers, since: request.start)
   }
 
   func resume(
@@ -47,6 +61,21 @@ struct StandardJobs: Jobs {
         "\(workspace.root.relativePath) holds no run to go on with\(newest ?? ""); train anew, or name the folder of runs with --work-dir"
       )
     }
+    if Workflow.isRun(run) {
+      guard request.overrides.isEmpty else {
+        throw UsageError(
+          "--resume: the stages of \(run.relativePath) go on as they are; to change one, name its folder"
+        )
+      }
+      let workflow = try Workflow(
+        resuming: run,
+        data: request.data,
+        library: request.library,
+        registry: registry,
+        weights: request.weights
+      )
+      return try await self.run(workflow, request.modelDirectory, observers, since: request.start)
+    }
     let engine = try Engine(
       resuming: run,
       data: request.data,
@@ -57,17 +86,41 @@ struct StandardJobs: Jobs {
       registry: registry,
       weights: request.weights
     )
-    return try await train(engine, request.modelDirectory, observers)
+    return try await train(engine, request.modelDirectory, observers, since: request.start)
+  }
+
+  private func run(
+    _ workflow: Workflow,
+    _ modelDirectory: URL?,
+    _ observers: [any TrainingObserver],
+    since start: ContinuousClock.Instant
+  ) async throws -> TrainOutcome {
+    let run = try await workflow.run(
+      modelDirectory: modelDirectory,
+      observers: observers,
+      since: start
+    )
+    return TrainOutcome(
+      runDirectory: run.directory,
+      recipeFile: run.recipe,
+      decisions: [],
+      result: run.result
+    )
   }
 
   private func train(
     _ engine: Engine,
     _ modelDirectory: URL?,
-    _ observers: [any TrainingObserver]
+    _ observers: [any TrainingObserver],
+    since start: ContinuousClock.Instant
   ) async throws -> TrainOutcome {
     for event in engine.dataEvents { observers.tell(event) }
     for decision in engine.decisions { observers.tell(.message(decision.summary)) }
-    let run = try await engine.train(modelDirectory: modelDirectory, observers: observers)
+    let run = try await engine.train(
+      modelDirectory: modelDirectory,
+      observers: observers,
+      since: start
+    )
     return TrainOutcome(
       runDirectory: run.directory,
       recipeFile: run.recipe,

@@ -44,6 +44,7 @@ struct Train: AsyncParsableCommand {
   @OptionGroup(title: "Recipe") var recipe: RecipeArguments
   @OptionGroup(title: "Data") var data: DataArguments
   @OptionGroup(title: "Training") var training: TrainingArguments
+  @OptionGroup(title: "Training") var budget: BudgetArguments
   @OptionGroup(title: "Training") var resumption: ResumptionArguments
   @OptionGroup(title: "Computing") var compute: ComputeArguments
   @OptionGroup(title: "Results") var workspace: WorkspaceArguments
@@ -92,12 +93,14 @@ struct Train: AsyncParsableCommand {
       run: try resumption.folder(below: workspace.url),
       workDirectory: workspace.url,
       data: try data.location(positional: inputs.data),
-      overrides: try recipe.changes.overrides() + training.overrides + compute.overrides,
+      overrides: try recipe.changes.overrides() + training.overrides + budget.overrides
+        + compute.overrides,
       allowsChangedData: resumption.allowChangedData,
       library: library,
       modelDirectory: models.url,
       memoryLimit: try compute.engineOptions().memoryLimit,
-      weights: training.weightSource
+      weights: training.weightSource,
+      start: Program.start
     )
   }
 
@@ -122,7 +125,8 @@ struct Train: AsyncParsableCommand {
       recipe: chosen?.recipe,
       recipeIsOurs: chosen?.isOurs ?? false,
       task: task,
-      overrides: try recipe.changes.overrides() + training.overrides + compute.overrides
+      overrides: try recipe.changes.overrides() + training.overrides + budget.overrides
+        + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
       let name =
@@ -142,12 +146,14 @@ struct Train: AsyncParsableCommand {
       workDirectory: workspace.url,
       modelDirectory: models.url,
       engine: try compute.engineOptions(),
-      weights: training.weightSource
+      weights: training.weightSource,
+      start: Program.start
     )
   }
 
   /// Wrong values are said before the data is read.
   private func check(_ request: inout RecipeRequest, _ library: RecipeLibrary) throws {
+    try request.checkAgreement()
     let models = CurrentJobs.value.models
     if let name = request.model, !ModelOptions(name).isFile,
       models.model(named: name, task: request.task) == nil

@@ -62,11 +62,7 @@ extension AutoConfigurator {
       stepCount >= AutoConfigurator.fewSteps,
       !explicit.contains(where: { $0.hasPrefix("schedule") || $0.hasPrefix("earlyStopping") })
     else { return }
-    recipe.training.schedule.name = .oneCycle
-    recipe.training.schedule.warmupSteps = 0
-    recipe.training.schedule.riseShare = 0.1
-    recipe.training.schedule.divFactor = 10
-    recipe.training.schedule.finalDivFactor = 100
+    setOneCycle(&recipe)
     recipe.training.earlyStopping.enabled = false
     decisions.append(
       Decision(
@@ -147,5 +143,14 @@ extension AutoConfigurator {
           + "\(recipe.task.kind.title) has none of that kind: leave --method at supervised"
       )
     }
+  }
+
+  /// The cycle that trains from random weights.
+  func setOneCycle(_ recipe: inout Recipe) {
+    recipe.training.schedule.name = .oneCycle
+    recipe.training.schedule.warmupSteps = 0
+    recipe.training.schedule.riseShare = 0.1
+    recipe.training.schedule.divFactor = 10
+    recipe.training.schedule.finalDivFactor = 100
   }
 }

@@ -102,6 +102,7 @@ public struct AutoConfigurator: Sendable {
     var decisions: [Decision] = []
     var explicit: Set<String> = []
     for entry in request.overrides { explicit.formUnion(try entry.keys()) }
+    try request.checkAgreement()
 
     var recipe = try request.recipe ?? start(for: profile, request, &decisions)
     recipe = try recipe.applying(request.overrides)
@@ -138,8 +139,13 @@ public struct AutoConfigurator: Sendable {
       chooseOptimizer(&recipe, &decisions)
     }
     if isOurs, !explicit.contains("batchNormMomentum") { chooseMoments(&recipe, &decisions) }
-    if isOurs { chooseSchedule(&recipe, profile, explicit, &decisions) }
-    noteRhythm(recipe, profile, &decisions)
+    if isOurs, recipe.training.timeBudget != .none {
+      chooseCourse(&recipe, explicit, &decisions)
+    } else if isOurs {
+      chooseSchedule(&recipe, profile, explicit, &decisions)
+    }
+    // Within a time the rhythm is measured.
+    if recipe.training.timeBudget == .none { noteRhythm(recipe, profile, &decisions) }
     try checkCourse(recipe, profile, explicit)
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {

@@ -76,7 +76,7 @@ public enum RecipeSchema {
     case is Bool.Type: ["type": .string("boolean")]
     case is Int.Type: ["type": .string("integer")]
     case is Double.Type, is Float.Type: ["type": .string("number")]
-    case is String.Type: ["type": .string("string")]
+    case is String.Type, is TimeBudget.Type: ["type": .string("string")]
     case is [Float].Type:
       ["type": .string("array"), "items": .object(["type": .string("number")])]
     case is [String].Type:

@@ -104,7 +104,7 @@ public struct RecipeChanges: Sendable, Equatable {
   public var keys: [String] { tree.paths.map { $0.joined(separator: ".") } }
 
   /// These changes as they are laid over a recipe.
-  func override(source: String) -> RecipeOverride {
+  package func override(source: String) -> RecipeOverride {
     RecipeOverride(text: tree.flowText, source: source, hasLines: false)
   }
 

@@ -5,9 +5,12 @@ import OTXTensor
 
 /// Finds the largest batch whose training stays within a budget of memory.
 ///
-/// Default recipes are made for machines with room; on one without, a smaller batch with a learning
-/// rate scaled with it (Goyal et al.: Accurate, Large Minibatch SGD, 2017) is better than a process
-/// that the kernel kills. One step on two pictures and one on four tell how memory grows.
+/// Default recipes are made for machines with room; on one without, a smaller batch with a smaller
+/// learning rate is better than a process that the kernel kills. This is what every training does
+/// unless told otherwise (``AdaptiveBatchSize/auto``): one step on two pictures and one on four, in
+/// this process, tell how memory grows. It takes a second, never raises the batch, and stays below
+/// 6 GiB even where there is more, for the sake of what else runs on the machine; `safe` and `full`
+/// try whole batches and take what the memory limit allows.
 struct BatchTrial {
   /// Bytes that training may take by default.
   static let budget = 6 << 30
@@ -52,7 +55,7 @@ struct BatchTrial {
   ) throws -> (options: TrainOptions, decision: Decision)? {
     let size = info.preprocessing.inputSize
     let wanted = options.batchSize
-    guard options.adaptiveBatchSize == .safe, wanted > 4,
+    guard options.adaptiveBatchSize == .auto, wanted > 4,
       wanted * size.height * size.width >= fewestPixels,
       let figures = try measure(options, info: info, model: model, data: data, make: make)
     else { return nil }
@@ -60,10 +63,9 @@ struct BatchTrial {
     let fitting = figures.largestBatch(upTo: wanted, within: budget)
     guard fitting < wanted else { return nil }
     var settled = options
-    settled.batchSize = fitting
-    settled.optimizer.learningRate *= Double(fitting) / Double(wanted)
+    settled.changeBatchSize(to: fitting)
     let reason =
-      "\(wanted) pictures of \(size) would take \(gibibytes(figures.bytes(of: wanted))) in training, and \(gibibytes(Double(budget))) are to be had; the learning rate is scaled with it from \(options.optimizer.learningRate) to \(settled.optimizer.learningRate)"
+      "\(wanted) pictures of \(size) would take \(gibibytes(figures.bytes(of: wanted))) in training, and \(gibibytes(Double(budget))) are to be had; the learning rate follows its root from \(options.optimizer.learningRate) to \(settled.optimizer.learningRate)"
     return (settled, Decision(setting: "batchSize", value: "\(fitting)", reason: reason))
   }
 

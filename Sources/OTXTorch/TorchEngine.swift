@@ -8,7 +8,9 @@ import OTXTensor
 ///
 /// An actor whose executor is an operating-system thread of its own: every tensor of the model
 /// lives and dies there.
-public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine {
+public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine,
+  MemoryMeasuringEngine
+{
   private let thread: ComputeThread
   /// What the model is made of when it is needed and not there; a training that succeeds moves it.
   private var weights: InitialWeights
@@ -105,6 +107,77 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
       // Whoever runs the run's recipe again measures nothing.
       settled.adaptiveBatchSize = .none
       return (settled, decisions)
+    }
+  }
+
+  public func memory(
+    of options: TrainOptions,
+    on data: any DataSource<Kind>,
+    steps: Int,
+    scratch: URL
+  ) async throws -> Int? {
+    try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+    defer {
+      loaded = nil
+      try? FileManager.default.removeItem(at: scratch)
+    }
+    do {
+      try Torch.resetMemoryPeak()
+      let trainer = try Trainer(
+        model: try model().model,
+        info: info,
+        data: data,
+        options: options,
+        confidenceThreshold: nil,
+        directory: RunDirectory(root: scratch, models: scratch, cache: scratch),
+        observers: []
+      )
+      try trainer.trainBriefly(steps: steps)
+      // The tensors' most, and what the process has besides.
+      let memory = try Torch.memory()
+      let rest = ProcessMemory.residentBytes() - memory.inUse - memory.cached
+      return max(rest, 0) + memory.peak
+    } catch TensorError.outOfMemory {
+      return nil
+    }
+  }
+
+  public func plan(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    run: RunDirectory,
+    choices: TimeChoices
+  ) async throws -> (options: TrainOptions, decisions: [Decision], plan: TimePlan) {
+    guard let limit = run.timeLimit else {
+      throw ConfigurationError.invalid("a plan was asked for without a time")
+    }
+    return try reportingMemory {
+      var scratch = run
+      scratch.root = run.root.appending(path: ".time-trial", directoryHint: .isDirectory)
+      scratch.models = scratch.root
+      try FileManager.default.createDirectory(at: scratch.root, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(at: scratch.root) }
+      // Training begins with the weights that this one began with.
+      defer { loaded = nil }
+      let trainer = try Trainer(
+        model: try model().model,
+        info: info,
+        data: data,
+        options: options,
+        confidenceThreshold: nil,
+        directory: scratch,
+        observers: []
+      )
+      let pace = try trainer.measurePace(limit: limit, writesReport: choices.writesReport)
+      let (settled, decisions) = try TimeTrial(limit: limit, pace: pace, info: info).decide(
+        options,
+        maySetSchedule: choices.maySetSchedule,
+        remaining: limit.remaining
+      )
+      return (
+        settled, decisions,
+        TimePlan(limit: limit, pace: pace, mostEpochs: options.maxEpochs)
+      )
     }
   }
 

@@ -15,7 +15,11 @@ extension Trainer {
     let saved = try TrainingCheckpoint(url)
     let state = saved.state
     try checkData(saved.data)
-    guard options.maxEpochs >= state.epoch else {
+    // Another number of epochs than was planned has a schedule of its own.
+    if let saved = state.course, saved.planned == options.maxEpochs * stepsPerEpoch {
+      course = saved
+    }
+    guard epochCount >= state.epoch else {
       throw ConfigurationError.invalid(
         "maxEpochs is \(options.maxEpochs), but the run is in epoch \(state.epoch) already"
       )
@@ -44,7 +48,8 @@ extension Trainer {
     guard let reason = state.stopReason else { return nil }
     // An end by the last epoch is none where more epochs are allowed, nor an end by the score where
     // stopping is switched off or more patience is asked for.
-    let isEnd = step == stepsPerEpoch && epoch >= options.maxEpochs
+    let isEnd =
+      course.map { position >= $0.last } ?? (step == stepsPerEpoch && epoch >= options.maxEpochs)
     let isStopped =
       options.earlyStopping.enabled && stopping.waited >= adaptive.earlyStoppingPatience
     return isEnd || isStopped ? reason : nil
@@ -89,7 +94,7 @@ extension Trainer {
   private var lastFigures: TrainingStep {
     TrainingStep(
       epoch: epoch,
-      epochCount: options.maxEpochs,
+      epochCount: epochCount,
       step: step,
       stepCount: stepsPerEpoch,
       iteration: iteration,
@@ -115,8 +120,10 @@ extension Trainer {
   ///
   /// A disk may have room again in time: the next checkpoint tries anew.
   func save() {
+    let start = now()
     do {
       try writeLast(stopReason: nil)
+      keeper?.takeSaving(now() - start)
     } catch {
       tell(
         .warning(
@@ -193,6 +200,7 @@ extension Trainer {
       stopping: stopping.state,
       adaptive: adaptive,
       best: selection.best,
+      course: course,
       stopReason: stopReason
     )
     try TrainingCheckpoint(

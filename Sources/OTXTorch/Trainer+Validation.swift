@@ -12,9 +12,10 @@ extension Trainer {
       epoch: epoch,
       step: step,
       stepsPerEpoch: stepsPerEpoch,
-      epochCount: options.maxEpochs
+      epochCount: epochCount
     )
-    guard isDue else {
+    let isLast = position >= lastPosition
+    guard isDue, isLast || keeper?.allowsValidation(at: now()) ?? true else {
       isValidated = true
       return nil
     }
@@ -36,6 +37,7 @@ extension Trainer {
   /// - Throws: `CancellationError` when the task is cancelled meanwhile.
   func validate() throws -> Bool {
     let report: MetricReport
+    let start = now()
     do {
       report = try withInferenceWeights { try self.score(.val) }
     } catch let error as ModelError {
@@ -45,6 +47,7 @@ extension Trainer {
         advice: divergenceAdvice
       )
     }
+    keeper?.takeValidation(now() - start)
     validationCount += 1
     let isBest = selection.take(report, epoch: epoch)
     if isBest {

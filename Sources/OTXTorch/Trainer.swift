@@ -42,6 +42,10 @@ final class Trainer<Kind: VisionTask> {
 
   /// Seconds by a clock that never jumps.
   let now: () -> Double
+  /// Holds the training to its time, where it has one.
+  var keeper: TimeKeeper?
+  /// How the steps lie on the schedule, once the training has another length than its epochs.
+  var course: ScheduleCourse?
   /// When `last.pth` was written, or writing it was tried, or training began.
   var lastSave: Double
   /// The best weights, where they could not be written yet.
@@ -72,6 +76,7 @@ final class Trainer<Kind: VisionTask> {
     self.observers = observers
     self.now = now
     lastSave = now()
+    keeper = directory.timePlan.map { TimeKeeper($0, now: now()) }
     selection = Selection(metric: try Kind.metricName(options.metric))
     input = try InputNormalizer(info.preprocessing)
     let batchCount = data.batchCount(.train, mode: .training(epoch: 0))
@@ -147,7 +152,7 @@ final class Trainer<Kind: VisionTask> {
   private func trainEpochs() throws -> String {
     while true {
       if let reason = try trainEpoch() { return reason }
-      guard epoch < options.maxEpochs else { return "all \(options.maxEpochs) epochs are trained" }
+      guard epoch < epochCount else { return endReason }
       save()
       (epoch, step) = (epoch + 1, 0)
     }
@@ -178,6 +183,7 @@ final class Trainer<Kind: VisionTask> {
       (step, isValidated) = (step + 1, false)
       tell(.step(figures))
       if Task.isCancelled { return TrainingResult.interrupted }
+      if let reason = try endInTime() { return reason }
       if step < stepsPerEpoch {
         if let reason = try validateIfDue() { return reason }
         saveIfDue()
@@ -196,12 +202,13 @@ final class Trainer<Kind: VisionTask> {
   }
 
   /// One optimizer step on the batches of one group.
-  private func take(
+  func take(
     _ batches: [Kind.Batch],
     dataTime: Double,
     clock: inout Stopwatch
   ) throws -> TrainingStep {
-    let rate = schedule.learningRate(step: iteration, epoch: epoch - 1)
+    let begin = now()
+    let rate = learningRate()
     iteration += 1
     let count = batches.reduce(0) { $0 + $1.count }
     let losses = try collectGradients(of: batches)
@@ -215,10 +222,11 @@ final class Trainer<Kind: VisionTask> {
     time.imageCount += count
     time.stepCount += 1
     time.seconds += seconds
-    let remaining = (options.maxEpochs - epoch + 1) * stepsPerEpoch - step - 1
+    keeper?.takeStep(dataTime + now() - begin)
+    let remaining = max(lastPosition - position - 1, 0)
     return TrainingStep(
       epoch: epoch,
-      epochCount: options.maxEpochs,
+      epochCount: epochCount,
       step: step + 1,
       stepCount: stepsPerEpoch,
       iteration: iteration,

@@ -25,6 +25,8 @@ struct TrainingState: Codable, Equatable {
   var stopping = EarlyStopping.State()
   var adaptive: AdaptiveSchedule
   var best: Selection.Candidate?
+  /// How the steps lie on the schedule, where the training has another length than its epochs.
+  var course: ScheduleCourse?
   /// Why training ended; `nil` while it may go on.
   var stopReason: String?
 

@@ -34,6 +34,17 @@ import Testing
     (
       "train / --max-epochs -1", "--max-epochs: '-1' is no value for maxEpochs; expected at least 1"
     ),
+    ("train / --adaptive-bs maybe", "expected one of none, auto, safe, full"),
+    (
+      "train / --batch-size 8 --adaptive-bs safe",
+      "--batch-size and --adaptive-bs contradict each other"
+    ),
+    ("train / --time abc", "--time: 'abc' is no value for timeBudget; expected none, or a time"),
+    ("train / --time 0", "--time: '0' is no value for timeBudget"),
+    ("train / --time 0s", "--time: '0s' is no value for timeBudget"),
+    ("train / --time -5m", "--time: '-5m' is no value for timeBudget"),
+    ("train / --time 20", "such as 90s, 20m, 1h30m or 0:20:00"),
+    ("train / --time", "Missing value for '--time <duration>'"),
     ("train / --threads 99999", "'99999' is no value for threads; expected from 0 to 1024"),
     ("train / --precision bf61", "expected one of auto, fp32, bf16, fp16"),
     ("train / --input-size huge", "HEIGHTxWIDTH"),

@@ -114,6 +114,25 @@ public protocol TrainingEngine<Kind>: SubEngine {
     cache: URL
   ) async throws -> (options: TrainOptions, decisions: [Decision])
 
+  /// Measures how long training takes here, and chooses the epochs that fill the run's time.
+  ///
+  /// Asked after ``settle(_:on:cache:)``, where ``RunDirectory/timeLimit`` is set. Unless given, a
+  /// training within a time is refused.
+  ///
+  /// - Parameters:
+  ///   - options: Settled ones; their epochs are the upper bound.
+  ///   - data: What will be trained on.
+  ///   - run: Where files go; measurements leave nothing there.
+  ///   - choices: What else there is to know and to choose.
+  /// - Returns: Options without a time budget, the decisions, and what training is to go by.
+  /// - Throws: ``ConfigurationError/invalid(_:)`` for a time that is too short for an epoch.
+  func plan(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    run: RunDirectory,
+    choices: TimeChoices
+  ) async throws -> (options: TrainOptions, decisions: [Decision], plan: TimePlan)
+
   /// Throws what is known to be wrong with the model before a run begins; unless given, nothing.
   func prepare() async throws
 
@@ -145,6 +164,17 @@ extension TrainingEngine {
     on data: any DataSource<Kind>,
     cache: URL
   ) async throws -> (options: TrainOptions, decisions: [Decision]) { (options, []) }
+
+  public func plan(
+    _ options: TrainOptions,
+    on data: any DataSource<Kind>,
+    run: RunDirectory,
+    choices: TimeChoices
+  ) async throws -> (options: TrainOptions, decisions: [Decision], plan: TimePlan) {
+    throw ConfigurationError.invalid(
+      "timeBudget: the backend of \(await info.model) cannot plan a training within a time; give --max-epochs instead"
+    )
+  }
 }
 
 /// A sub-engine that can write its model down as a graph of operators.

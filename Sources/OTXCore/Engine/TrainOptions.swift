@@ -4,9 +4,14 @@
 public struct TrainOptions: Codable, Sendable, Equatable {
   public var method = LearningMethod.auto
   public var maxEpochs = 200
+  /// The time that the whole command may take; epochs, validation and schedule are chosen to fill it.
+  ///
+  /// ``maxEpochs`` is the upper bound then. What was chosen is written into the run's recipe with
+  /// `none` here, so that neither a resume nor a run of that recipe chooses again.
+  public var timeBudget = TimeBudget.none
   public var batchSize = 8
-  /// Whether the batch may be made smaller to fit the memory, once, before training.
-  public var adaptiveBatchSize = AdaptiveBatchSize.safe
+  /// Whether the batch is made to fit the memory, once, before training; the learning rate follows.
+  public var adaptiveBatchSize = AdaptiveBatchSize.auto
   public var precision = Precision.auto
   public var device = "auto"
   /// Compute threads; 0: the machine's cores.
@@ -66,8 +71,26 @@ public struct CheckpointOptions: Codable, Sendable, Equatable {
 public enum AdaptiveBatchSize: String, Codable, CaseIterable, Sendable {
   /// The batch is as it is given.
   case none
-  /// Smaller, with a smaller learning rate, where it takes too much.
+  /// Smaller where an estimate from two small steps says that it takes too much.
+  case auto
+  /// Smaller where trials of some steps take too much memory.
   case safe
+  /// As large as trials find room for.
+  case full
+}
+
+extension TrainOptions {
+  /// Takes a batch of another size, and the learning rate that goes with it.
+  ///
+  /// The rate changes with the root of the batch, as the noise of a gradient does (Krizhevsky, One
+  /// weird trick for parallelizing convolutional neural networks, 2014; Malladi et al., On the SDEs
+  /// and scaling rules for adaptive gradient algorithms, 2022). Whatever makes a batch larger or
+  /// smaller does it here.
+  public mutating func changeBatchSize(to new: Int) {
+    guard batchSize > 0, new > 0, new != batchSize else { return }
+    optimizer.learningRate *= (Double(new) / Double(batchSize)).squareRoot()
+    batchSize = new
+  }
 }
 
 /// The arithmetic of training.

@@ -16,6 +16,10 @@ public struct RunDirectory: Sendable, Equatable {
   public var start = RunStart.fresh
   /// What the data looks like; `nil` where nobody looked.
   public var data: DataFingerprint?
+  /// When the command is to be over; `nil` where the recipe's epochs decide.
+  public var timeLimit: TimeLimit?
+  /// What was planned for ``timeLimit``; `nil` before it is.
+  public var timePlan: TimePlan?
   public init(root: URL, models: URL, cache: URL, recipeText: String = "") {
     self.root = root
     self.models = models
