@@ -50,7 +50,7 @@ let package = Package(
     module("OTXCore"),
     .target(
       name: "OTXRecipe",
-      dependencies: ["OTXCore", yams],
+      dependencies: ["OTXCore", "OTXTuning", yams],
       swiftSettings: settings,
       plugins: ["EmbedRecipes"]
     ),
@@ -96,14 +96,14 @@ let package = Package(
       "OTX",
       [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXReport", "OTXTensor", "OTXTorch", "OTXWeights", logging,
+        "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
       ]
     ),
     module(
       "OTXCLI",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXOpenVINO", "OTXRecipe", "OTXTensor",
-        "OTXWeights", argumentParser, logging,
+        "OTXTuning", "OTXWeights", argumentParser, logging,
       ]
     ),
     .executableTarget(
@@ -135,7 +135,7 @@ let package = Package(
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),
-    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
+    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),
@@ -150,7 +150,7 @@ let package = Package(
       "OTXTests",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch",
-        "OTXWeights",
+        "OTXTuning", "OTXWeights",
       ]
     ),
     tests(

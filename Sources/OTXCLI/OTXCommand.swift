@@ -23,6 +23,9 @@ public struct OTXCommand: AsyncParsableCommand {
 
   public init() {}
 
+  /// Runs the process's own command line and ends the process.
+  public static func main() async { await Program.main() }
+
   /// The commands by name, in the order of the help.
   static var commandNames: [String] {
     configuration.subcommands.map { $0.configuration.commandName ?? "" }

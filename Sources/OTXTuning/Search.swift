@@ -19,21 +19,31 @@ public struct Search: Sendable {
   /// Pieces of work at a time.
   public let parallelCount: Int
   private let store: StudyStore?
+  private let beginsAlone: Bool
+  private let revise: @Sendable (inout Study) -> Void
   private let observe: @Sendable (Event) -> Void
 
   /// - Parameters:
   ///   - folder: Where trials keep what they need to go on.
   ///   - store: Where the search is kept; `nil`: in memory alone.
   ///   - parallelCount: Pieces of work at a time, at least 1.
+  ///   - beginsAlone: Whether nothing else runs until the first piece of work has come to an end: what
+  ///     it measures holds for the others.
+  ///   - revise: May change the plan after each piece of work (``Study/limit(resource:)``,
+  ///     ``Study/dropHighestRung()``).
   ///   - observe: Told what happens, one event at a time.
   public init(
     in folder: URL,
     store: StudyStore? = nil,
     parallelCount: Int = 1,
+    beginsAlone: Bool = false,
+    revise: @escaping @Sendable (inout Study) -> Void = { _ in },
     observe: @escaping @Sendable (Event) -> Void = { _ in }
   ) {
     self.folder = folder
     self.store = store
+    self.beginsAlone = beginsAlone
+    self.revise = revise
     self.parallelCount = max(parallelCount, 1)
     self.observe = observe
   }
@@ -60,7 +70,9 @@ public struct Search: Sendable {
     try await withThrowingTaskGroup(of: (Int, Rung, Result<Double, any Error>).self) { group in
       var running = 0
       while true {
-        while running < parallelCount, deadline.map({ ContinuousClock.now < $0 }) ?? true,
+        let isFirst = study.trials.allSatisfy { $0.scores.isEmpty && $0.state != .failed }
+        let room = beginsAlone && isFirst ? 1 : parallelCount
+        while running < room, deadline.map({ ContinuousClock.now < $0 }) ?? true,
           !Task.isCancelled, let work = study.next()
         {
           try store?.save(study, changed: work.trial.id)
@@ -86,6 +98,7 @@ public struct Search: Sendable {
         case .success(let score): study.finish(id, rung, score: score)
         case .failure(let error): study.fail(id, reason: "\(error)")
         }
+        revise(&study)
         try store?.save(study, changed: id)
         let trial = study.trials[id]
         observe(trial.state == .failed ? .failed(trial, rung) : .finished(trial, rung))
