@@ -125,7 +125,7 @@ let package = Package(
       name: "OTXBenchmarks",
       dependencies: [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXRecipe", "OTXTensor",
-        "OTXTesting", "OTXTorch",
+        "OTXTesting", "OTXTorch", "OTXTuning",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
@@ -137,7 +137,11 @@ let package = Package(
     tests("OTXCoreTests", ["OTXCore"]),
     tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
-    .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
+    .testTarget(
+      name: "OTXTuningTests",
+      dependencies: ["OTXTuning", grdb],
+      swiftSettings: settings
+    ),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),

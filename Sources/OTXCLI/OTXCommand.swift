@@ -17,7 +17,8 @@ public struct OTXCommand: AsyncParsableCommand {
     version: OTXVersion.current,
     subcommands: [
       Find.self, Build.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
-      RecipeCommand.self, RunCommand.self, WeightsCommand.self, Doctor.self, CacheCommand.self,
+      RecipeCommand.self, RunCommand.self, WeightsCommand.self, HPOCommand.self, Doctor.self,
+      CacheCommand.self,
     ]
   )
 

@@ -19,31 +19,27 @@ public struct Search: Sendable {
   /// Pieces of work at a time.
   public let parallelCount: Int
   private let store: StudyStore?
-  private let beginsAlone: Bool
-  private let revise: @Sendable (inout Study) -> Void
+  /// Whether nothing else runs until the first piece of work has come to an end: what it measures holds
+  /// for the others.
+  public var beginsAlone = false
+  /// May change the plan after each piece of work (``Study/limit(resource:)``,
+  /// ``Study/dropHighestRung()``), before the event is told.
+  public var revise: @Sendable (inout Study) -> Void = { _ in }
   private let observe: @Sendable (Event) -> Void
 
   /// - Parameters:
   ///   - folder: Where trials keep what they need to go on.
   ///   - store: Where the search is kept; `nil`: in memory alone.
   ///   - parallelCount: Pieces of work at a time, at least 1.
-  ///   - beginsAlone: Whether nothing else runs until the first piece of work has come to an end: what
-  ///     it measures holds for the others.
-  ///   - revise: May change the plan after each piece of work (``Study/limit(resource:)``,
-  ///     ``Study/dropHighestRung()``).
   ///   - observe: Told what happens, one event at a time.
   public init(
     in folder: URL,
     store: StudyStore? = nil,
     parallelCount: Int = 1,
-    beginsAlone: Bool = false,
-    revise: @escaping @Sendable (inout Study) -> Void = { _ in },
     observe: @escaping @Sendable (Event) -> Void = { _ in }
   ) {
     self.folder = folder
     self.store = store
-    self.beginsAlone = beginsAlone
-    self.revise = revise
     self.parallelCount = max(parallelCount, 1)
     self.observe = observe
   }

@@ -135,7 +135,9 @@ public struct SearchPlan: Sendable, Equatable {
     var top = options.maximumEpochs > 0 ? min(options.maximumEpochs, epochs) : epochs
     let warmup = recipe.training.schedule.warmupSteps
     let warmupEpochs = (warmup + max(stepsPerEpoch, 1) - 1) / max(stepsPerEpoch, 1)
-    let chosen = max((top + 26) / 27, min(warmupEpochs + 1, top), 1)
+    // Behind the warm-up, but never so high that there is nothing to climb.
+    let highest = max(top / max(options.reductionFactor, 2), 1)
+    let chosen = max((top + 26) / 27, min(warmupEpochs + 1, highest), 1)
     var low = options.minimumEpochs > 0 ? min(options.minimumEpochs, top) : chosen
     if options.maximumEpochs == 0, let resource = budget.resource {
       top = max(min(top, resource / SearchPlan.trainingsWorthSearching), min(low, resource), 1)

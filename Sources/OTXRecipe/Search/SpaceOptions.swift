@@ -26,7 +26,7 @@ public enum SpaceOptions: Sendable, Equatable {
   private static let otherNames = [
     "learning_rate": "optimizer.learningRate", "lr": "optimizer.learningRate",
     "batch_size": "batchSize", "weight_decay": "optimizer.weightDecay",
-    "momentum": "optimizer.momentum", "num_iters": "maxEpochs",
+    "num_iters": "maxEpochs",
     "learning_rate_warmup_iters": "schedule.warmupSteps",
   ]
 
