@@ -72,6 +72,7 @@ extension StandardJobs {
         memoryLimit: request.engine.memoryLimit,
         workspace: Workspace(root: request.workDirectory),
         library: request.library,
+        registry: ownRegistry ?? .standard,
         weights: request.weights
       )
       for event in engine.dataEvents { observers.tell(event) }

@@ -169,7 +169,7 @@ public struct SearchResult: Sendable {
       resuming: place,
       overrides: [threads],
       library: library,
-      registry: WorkerEntry.registry.withLock { $0 },
+      registry: WorkerEntry.currentRegistry,
       weights: WeightSource(allowsPartialWeights: record.allowsPartialWeights)
     )
     return (engine, models)

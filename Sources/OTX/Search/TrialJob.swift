@@ -57,7 +57,7 @@ enum TrialJob: WorkerJob {
     let engine = try Engine(
       resuming: input.folder,
       memoryLimit: input.memoryLimit,
-      registry: WorkerEntry.registry.withLock { $0 },
+      registry: WorkerEntry.currentRegistry,
       weights: WeightSource(allowsPartialWeights: input.allowsPartialWeights)
     )
     let observer = TrialObserver(tell)

@@ -39,6 +39,7 @@ enum WorkerEntry {
 
   /// The backends there are.
   static let registry = Mutex(EngineRegistry.standard)
+  static var currentRegistry: EngineRegistry { registry.withLock { $0 } }
 
   static let inputName = "input.json"
   static let outputName = "output.json"
