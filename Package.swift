@@ -50,7 +50,7 @@ let package = Package(
     module("OTXCore"),
     .target(
       name: "OTXRecipe",
-      dependencies: ["OTXCore", yams],
+      dependencies: ["OTXCore", "OTXTuning", yams],
       swiftSettings: settings,
       plugins: ["EmbedRecipes"]
     ),
@@ -103,7 +103,7 @@ let package = Package(
       "OTXCLI",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXOpenVINO", "OTXRecipe", "OTXTensor",
-        "OTXWeights", argumentParser, logging,
+        "OTXTuning", "OTXWeights", argumentParser, logging,
       ]
     ),
     .executableTarget(
@@ -125,7 +125,7 @@ let package = Package(
       name: "OTXBenchmarks",
       dependencies: [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXRecipe", "OTXTensor",
-        "OTXTesting", "OTXTorch",
+        "OTXTesting", "OTXTorch", "OTXTuning",
         argumentParser,
       ],
       path: "Benchmarks/OTXBenchmarks",
@@ -135,9 +135,13 @@ let package = Package(
     // Tests, and what they share.
     module("OTXTesting", ["OTXCore", "OTXImage"]),
     tests("OTXCoreTests", ["OTXCore"]),
-    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe"]),
+    tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
-    .testTarget(name: "OTXTuningTests", dependencies: ["OTXTuning"], swiftSettings: settings),
+    .testTarget(
+      name: "OTXTuningTests",
+      dependencies: ["OTXTuning", grdb],
+      swiftSettings: settings
+    ),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),
     tests("OTXImageTests", ["OTXCore", "OTXImage"]),
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
@@ -150,7 +154,7 @@ let package = Package(
       "OTXTests",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch",
-        "OTXWeights",
+        "OTXTuning", "OTXWeights",
       ]
     ),
     tests(

@@ -83,14 +83,15 @@ extension Engine {
     return try await train(run, log: log, observers, at: date, lock: lock)
   }
 
-  /// Goes on with a run that stopped.
-  private func goOn(
+  /// Goes on with a run that stopped; a trial of a search as far as to `pauseEpoch`.
+  func goOn(
     with stopped: StoppedRun,
     _ modelDirectory: URL?,
     _ observers: [any TrainingObserver],
     at date: Date,
     since start: ContinuousClock.Instant,
-    cache: URL
+    cache: URL,
+    pauseEpoch: Int? = nil
   ) async throws -> TrainingRun {
     let lock = try RunLock(stopped.root)
     let models = stopped.record.models.map { URL(filePath: $0) } ?? stopped.root
@@ -102,6 +103,7 @@ extension Engine {
       )
     }
     var run = RunDirectory(root: stopped.root, models: models, cache: cache)
+    run.pauseEpoch = pauseEpoch
     for folder in Set([run.root, run.models]) {
       try Folder.make(folder)
       AtomicFile.removeLeftovers(in: folder)
@@ -147,9 +149,12 @@ extension Engine {
       throw error
     }
     try await finish(result, in: run)
-    await report.finish(result, within: run.timeLimit, observers: observers)
+    // A trial is one of many.
+    if run.pauseEpoch == nil {
+      await report.finish(result, within: run.timeLimit, observers: observers)
+    }
     // Last, so that a run that is killed before has its missing files written by going on.
-    if !result.isInterrupted {
+    if !result.isInterrupted, !result.isPaused {
       try record(of: run, stopReason: result.stopReason).write(to: run.root)
     }
     withExtendedLifetime(lock) {}
@@ -188,6 +193,7 @@ extension Engine {
     var record = RunRecord(location)
     if run.models != run.root { record.models = run.models.standardizedFileURL.path }
     record.memoryLimit = memoryLimit
+    record.trainingItemCount = stoppedRun?.record.trainingItemCount
     record.decisions = decisions
     record.process = ProcessInfo.processInfo.processIdentifier
     record.stopReason = stopReason

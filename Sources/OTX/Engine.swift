@@ -183,12 +183,15 @@ public final class Engine: Sendable {
       )
     }
     let reading = stopped.recipe.data
-    let dataset = try DatasetReader.read(
+    var dataset = try DatasetReader.read(
       location,
       strict: reading.strict,
       labels: reading.labels,
       headerCache: .user
     )
+    if let count = stopped.record.trainingItemCount {
+      dataset = dataset.proxy(trainingItemCount: count, seed: stopped.recipe.training.seed)
+    }
     var recipe = stopped.recipe
     var decisions: [Decision] = stopped.record.decisions ?? []
     let info =

@@ -7,4 +7,5 @@
 @_exported public import OTXRecipe
 @_exported public import OTXTensor
 @_exported public import OTXTorch
+@_exported public import OTXTuning
 @_exported public import OTXWeights

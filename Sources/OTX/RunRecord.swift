@@ -18,6 +18,8 @@ struct RunRecord: Codable {
   var models: String?
   /// Bytes that training may take; 0: what the machine has.
   var memoryLimit: Int?
+  /// How many of the training pictures it learns from, as a trial of a search may; `nil`: all.
+  var trainingItemCount: Int?
   /// What was decided for the user.
   var decisions: [Decision]?
   /// The process that trains the run, or did so last.

@@ -17,12 +17,11 @@ struct ArgumentNormalizer {
 
   /// Commands of the contract that this version does not have.
   static let laterCommands = [
-    "build", "optimize", "explain", "deploy", "demo", "weights", "hpo", "benchmark",
+    "build", "optimize", "explain", "deploy", "demo", "weights", "benchmark",
   ]
 
   /// Options of the contract that this version does not have.
   static let laterOptions = [
-    "hpo", "enable-hpo", "budget", "hpo-time-ratio",
     "unlabeled-data-roots", "unlabeled-file-list", "explain", "dump-features", "rdzv-endpoint",
     "base-rank", "world-size", "encryption-key", "track-resource-usage",
   ]

@@ -22,6 +22,13 @@ protocol Jobs: Sendable {
     observers: [any TrainingObserver]
   ) async throws -> TrainOutcome
 
+  /// Searches for hyper-parameters, and trains with the best.
+  func search(
+    _ request: SearchRequest,
+    observers: [any TrainingObserver],
+    observe: @escaping @Sendable (SearchEvent) -> Void
+  ) async throws -> TrainOutcome
+
   func evaluate(
     _ request: EvaluateRequest,
     progress: @escaping @Sendable (_ done: Int, _ of: Int) -> Void
@@ -93,6 +100,8 @@ struct TrainOutcome: Sendable {
   var recipeFile: URL
   var decisions: [Decision]
   var result: TrainingResult
+  /// The folder of the search that came before, if any.
+  var search: URL?
 }
 
 /// Which model, and on what it is computed.

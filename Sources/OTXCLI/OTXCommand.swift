@@ -17,11 +17,15 @@ public struct OTXCommand: AsyncParsableCommand {
     version: OTXVersion.current,
     subcommands: [
       Find.self, Build.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
-      RecipeCommand.self, RunCommand.self, WeightsCommand.self, Doctor.self, CacheCommand.self,
+      RecipeCommand.self, RunCommand.self, WeightsCommand.self, HPOCommand.self, Doctor.self,
+      CacheCommand.self,
     ]
   )
 
   public init() {}
+
+  /// Runs the process's own command line and ends the process.
+  public static func main() async { await Program.main() }
 
   /// The commands by name, in the order of the help.
   static var commandNames: [String] {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OTX
 public import OTXCore
 
 /// The program `otx`, as a function of its arguments.
@@ -19,6 +20,7 @@ public enum Program {
   /// - Parameter registry: The backends there are; `nil`: those that this package ships.
   public static func main(registry: EngineRegistry? = nil) async -> Never {
     Console.reserveStandardStreams()
+    await OTX.runWorkerIfAsked(registry: registry ?? .standard)
     exit(await run(Array(CommandLine.arguments.dropFirst()), registry: registry))
   }
 

@@ -110,6 +110,18 @@ final class ProgressReporter: TrainingObserver, @unchecked Sendable {
     )
   }
 
+  /// How far something is that has words of its own: a bar on a terminal, otherwise `line` now and then.
+  func show(_ bar: ProgressBar, line: String) {
+    lock.withLock {
+      guard level <= .info else { return }
+      if let width = console.errorWidth {
+        if due(ProgressReporter.barInterval) { draw(bar, width: width) }
+      } else if due(ProgressReporter.lineInterval) {
+        write(line, .info)
+      }
+    }
+  }
+
   /// How much of some long work is done; called on any thread, in no order.
   func progress(_ what: String, _ done: Int, of count: Int) {
     lock.withLock {

@@ -11,7 +11,8 @@ struct Train: AsyncParsableCommand {
       usage: """
         otx train [RECIPE] DATA [options]
         otx train [RECIPE] DATA [options] params --group.name VALUE ...
-        otx train --resume [RUN]
+        otx train [RECIPE] DATA --hpo [--budget 1h]
+        otx train --resume [RUN] | --hpo --resume [SEARCH]
         """,
       discussion: """
         Without a recipe the data decides, and every choice is printed with its reason.
@@ -46,6 +47,7 @@ struct Train: AsyncParsableCommand {
   @OptionGroup(title: "Training") var training: TrainingArguments
   @OptionGroup(title: "Training") var budget: BudgetArguments
   @OptionGroup(title: "Training") var resumption: ResumptionArguments
+  @OptionGroup(title: "Hyper-parameters") var search: SearchArguments
   @OptionGroup(title: "Computing") var compute: ComputeArguments
   @OptionGroup(title: "Results") var workspace: WorkspaceArguments
   @OptionGroup(title: "Results") var models: ModelOutputArguments
@@ -69,6 +71,19 @@ struct Train: AsyncParsableCommand {
   }
 
   private func outcome(_ reporter: ProgressReporter) async throws -> TrainOutcome {
+    if let request = try UsageError.unless({ try searchRequest(reporter) }) {
+      do {
+        return try await CurrentJobs.value.search(request, observers: [reporter]) { event in
+          reporter.follow(event)
+        }
+      } catch let stopped as InterruptedSearch {
+        reporter.end()
+        reporter.log(
+          "interrupted; to go on: otx train --hpo --resume \(stopped.folder.relativePath)"
+        )
+        throw Interruption.Saved()
+      }
+    }
     if resumption.run != nil {
       var request = try UsageError.unless { try resumeRequest() }
       request.tell(reporter)
@@ -77,6 +92,31 @@ struct Train: AsyncParsableCommand {
     var request = try UsageError.unless { try self.request() }
     request.tell(reporter)
     return try await CurrentJobs.value.train(request, observers: [reporter])
+  }
+
+  /// The search that is asked for; `nil` where a plain training is.
+  private func searchRequest(_ reporter: ProgressReporter) throws -> SearchRequest? {
+    let folder = try resumption.folder(below: workspace.url)
+    guard search.isSearch || folder?.isSearch == true else { return nil }
+    guard resumption.run != nil else {
+      var request = try self.request()
+      request.tell(reporter)
+      var fixedKeys: Set<String> = []
+      for entry in training.overrides { fixedKeys.formUnion(try entry.keys()) }
+      return .begin(request, fixedKeys: fixedKeys)
+    }
+    if let folder, !folder.isSearch {
+      throw UsageError("--hpo --resume: '\(folder.relativePath)' is not the folder of a search")
+    }
+    let (ours, others) = (try search.overrides(), try recipe.changes.overrides())
+    guard ours.isEmpty, others.isEmpty, training.overrides.isEmpty, inputs.isEmpty else {
+      throw UsageError("a search goes on as it began; leave everything but --hpo --resume out")
+    }
+    return .resume(
+      folder,
+      workDirectory: workspace.url,
+      RecipeLibrary(userDirectory: workspace.recipes)
+    )
   }
 
   /// Which run to go on with, and what may differ.
@@ -125,7 +165,8 @@ struct Train: AsyncParsableCommand {
       recipe: chosen?.recipe,
       recipeIsOurs: chosen?.isOurs ?? false,
       task: task,
-      overrides: try recipe.changes.overrides() + training.overrides + budget.overrides
+      overrides: try search.overrides() + recipe.changes.overrides() + training.overrides
+        + budget.overrides
         + compute.overrides
     )
     if let model = try recipe.model.map(ModelFile.resolve) {
@@ -194,7 +235,7 @@ struct Train: AsyncParsableCommand {
 
   private func json(_ outcome: TrainOutcome) throws -> JSONText {
     let result = outcome.result
-    return .object([
+    let object = JSONText.object([
       "checkpoint": .string(result.checkpoint.path),
       "workDirectory": .string(outcome.runDirectory.path),
       "recipe": .string(outcome.recipeFile.path),
@@ -210,6 +251,8 @@ struct Train: AsyncParsableCommand {
       "stopReason": .string(result.stopReason),
       "decisions": try .encoding(outcome.decisions),
     ])
+    guard let search = outcome.search, case .members(let members) = object else { return object }
+    return .members(members + [("search", .string(search.path))])
   }
 
   private func summary(_ outcome: TrainOutcome) -> String {

@@ -48,6 +48,7 @@ func expectationText(of type: any Decodable.Type) -> String? {
     "a list of stages, for example [{type: train, maxEpochs: 5}, export]"
   case is CacheLimit.Type: "none, auto or a size, for example 2GiB"
   case is TimeBudget.Type: "none, or a time above 0 such as 90s, 20m, 1h30m or 0:20:00"
+  case is SearchBudget.Type: SearchBudget.expectation
   case is TileSize.Type: "auto, or HEIGHTxWIDTH, for example 400x400"
   case is ImageSize.Type: "HEIGHTxWIDTH, for example 320x480"
   default: nil

@@ -208,6 +208,13 @@ private struct Merger {
       return .sequence(try merged(given, into: steps, path: path, entry))
     }
     if path == ["stages"] { try checkStages(new, entry) }
+    if path == ["search", "space"] {
+      // Its keys are the user's.
+      origins[path] = Origin(source: position(new, entry), value: flowText(new))
+      guard var merged = old.mapping, let given = new.mapping else { return new }
+      for (key, value) in given { merged[key] = value }
+      return .mapping(merged)
+    }
     guard var merged = old.mapping else {
       origins[path] = Origin(source: position(new, entry), value: flowText(new))
       return new

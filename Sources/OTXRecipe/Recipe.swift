@@ -30,6 +30,8 @@ public struct Recipe: Sendable, Equatable {
   public var regression = RegressionOptions()
   /// Jobs that are done in a row, each with the weights of the one before it; empty: one training.
   public var stages: [RecipeStage] = []
+  /// How `otx train --hpo` looks for hyper-parameters.
+  public var search = SearchOptions()
 
   /// How the model learns from the data there is.
   public var method: LearningMethod {
@@ -206,7 +208,7 @@ public struct RegressionOptions: Codable, Sendable, Equatable {
 extension Recipe: Codable {
   private enum CodingKeys: String, CodingKey {
     case name, task, model, weights, inputSize, resize, normalization, augmentations, data,
-      report, postprocessing, regression, stages
+      report, postprocessing, regression, search, stages
   }
 
   public init(from decoder: any Decoder) throws {
@@ -225,6 +227,7 @@ extension Recipe: Codable {
     postprocessing = try container.decode(PostprocessingOptions.self, forKey: .postprocessing)
     regression = try container.decode(RegressionOptions.self, forKey: .regression)
     stages = try container.decode([RecipeStage].self, forKey: .stages)
+    search = try container.decode(SearchOptions.self, forKey: .search)
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -243,5 +246,6 @@ extension Recipe: Codable {
     try container.encode(postprocessing, forKey: .postprocessing)
     try container.encode(regression, forKey: .regression)
     try container.encode(stages, forKey: .stages)
+    try container.encode(search, forKey: .search)
   }
 }

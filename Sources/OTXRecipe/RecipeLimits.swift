@@ -120,6 +120,12 @@ private struct Limit {
     },
     .aboveZeroToOne("data.tiling.objectTileRatio") { $0.data.tiling.objectTileRatio },
     .share("data.tiling.samplingRatio") { $0.data.tiling.samplingRatio },
+    .within(2..<100, "search.reductionFactor") { Double($0.search.reductionFactor) },
+    .atLeast(0, "search.minimumEpochs") { Double($0.search.minimumEpochs) },
+    .atLeast(0, "search.maximumEpochs") { Double($0.search.maximumEpochs) },
+    .above(0, "search.timeRatio") { $0.search.timeRatio },
+    .aboveZeroToOne("search.proxy") { $0.search.proxy.resolved(1) },
+    .within(0..<1025, "search.jobs") { Double($0.search.jobs) },
     .share("postprocessing.iouThreshold") { Double($0.postprocessing.iouThreshold) },
     .share("postprocessing.confidenceThreshold") {
       Double($0.postprocessing.confidenceThreshold.resolved(0))

@@ -96,6 +96,8 @@ public enum RecipeSchema {
           ]),
         ]),
       ]
+    case is SearchBudget.Type: ["type": .string("string")]
+    case is SpaceOptions.Type: ["type": .array([.string("string"), .string("object")])]
     case is ImageSize.Type, is CacheLimit.Type, is TileSize.Type:
       ["type": .array([.string("string"), .string("integer")])]
     case is [Augmentation].Type:

@@ -25,7 +25,9 @@ extension Recipe {
   private func ordered(_ tree: Node) -> Node {
     guard var rest = tree.mapping else { return tree }
     let first = ["name", "task", "model", "weights", "method", "inputSize", "resize"]
-    let last = ["normalization", "augmentations", "data", "report", "postprocessing", "stages"]
+    let last = [
+      "normalization", "augmentations", "data", "report", "postprocessing", "search", "stages",
+    ]
     var result = Node.Mapping([])
     func move(_ key: String) {
       result[key] = rest[key]

@@ -139,8 +139,11 @@ extension Trainer {
   /// - Throws: ``EngineError/trainingFailed(_:advice:)`` where it cannot be written.
   func saveEnd(_ reason: String) throws {
     do {
-      try writeLast(stopReason: reason == TrainingResult.interrupted ? nil : reason)
-      if selection.best == nil {
+      let goesOn = [TrainingResult.interrupted, TrainingResult.paused].contains(reason)
+      try writeLast(stopReason: goesOn ? nil : reason)
+      if selection.best == nil, reason == TrainingResult.paused {
+        try inferenceCheckpoint().write(to: directory.bestCheckpoint)
+      } else if selection.best == nil {
         // Ended before the first validation: what was learned must not be lost.
         tell(.warning("training ended before the first validation; the last weights are kept"))
         try inferenceCheckpoint().write(to: directory.bestCheckpoint)

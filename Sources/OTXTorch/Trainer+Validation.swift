@@ -31,6 +31,33 @@ extension Trainer {
     }
   }
 
+  /// Looks at the score where training is to pause, unless the schedule has just done so.
+  ///
+  /// The look changes nothing, neither schedule nor patience: a training that goes on is the one that
+  /// was never paused.
+  ///
+  /// - Returns: Why training ends.
+  func pause() throws -> String {
+    let isValidated = adaptive.isValidationDue(
+      epoch: epoch,
+      step: step,
+      stepsPerEpoch: stepsPerEpoch,
+      epochCount: options.maxEpochs
+    )
+    if isValidated { return TrainingResult.paused }
+    saveIfDue()
+    do {
+      let report = try withInferenceWeights { try self.score(.val) }
+      var glimpse = selection
+      _ = glimpse.take(report, epoch: epoch)
+      self.glimpse = glimpse
+      tell(.message("Paused after epoch \(epoch): \(report.primary) \(report.primaryValue)"))
+    } catch is CancellationError {
+      return TrainingResult.interrupted
+    }
+    return TrainingResult.paused
+  }
+
   /// Scores the validation subset and keeps the weights if they are the best so far.
   ///
   /// - Returns: Whether training should end.

@@ -26,6 +26,8 @@ final class Trainer<Kind: VisionTask> {
   var schedule: LearningRateSchedule
   var stopping: EarlyStopping
   var selection: Selection
+  /// With the score at a pause that no validation was due at.
+  var glimpse: Selection?
 
   /// From 1.
   var epoch = 1
@@ -153,6 +155,7 @@ final class Trainer<Kind: VisionTask> {
     while true {
       if let reason = try trainEpoch() { return reason }
       guard epoch < epochCount else { return endReason }
+      if let last = directory.pauseEpoch, epoch >= last { return try pause() }
       save()
       (epoch, step) = (epoch + 1, 0)
     }
@@ -334,8 +337,9 @@ final class Trainer<Kind: VisionTask> {
       info: info,
       epochs: epoch,
       stepCount: iteration,
-      best: selection.best?.report ?? MetricReport(primary: selection.metric, values: [:]),
-      bestEpoch: selection.best?.epoch ?? epoch,
+      best: (glimpse ?? selection).best?.report
+        ?? MetricReport(primary: selection.metric, values: [:]),
+      bestEpoch: (glimpse ?? selection).best?.epoch ?? epoch,
       imagesPerSecond: time.seconds > 0 ? Double(time.imageCount) / time.seconds : 0,
       secondsPerEpoch: time.seconds / Double(epoch),
       peakMemoryBytes: ProcessMemory.peakBytes(),

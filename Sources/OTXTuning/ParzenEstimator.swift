@@ -29,14 +29,14 @@ struct ParzenEstimator {
     self.axes = axes
     centers = points
     self.priorWeight = priorWeight
-    // Scott's rule on a tenth of the axis, never so narrow that a point only finds itself. Wider kernels
+    // Scott's rule on a part of the axis, never so narrow that a point only finds itself. Wider kernels
     // found less on the surrogates of the tests.
     let count = Double(max(points.count, 1))
     let shrink = pow(count, -1 / (Double(axes.count) + 4))
     widths = axes.map { axis in
       switch axis {
       case .number(let low, let high):
-        max(0.1 * shrink, 0.3 / min(100, 1 + count)) * (high - low)
+        max(0.07 * shrink, 0.2 / min(100, 1 + count)) * (high - low)
       // The share of a choice's kernel that goes to the other choices.
       case .choice: min(0.5, 0.5 * shrink)
       }

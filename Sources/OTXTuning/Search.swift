@@ -19,6 +19,12 @@ public struct Search: Sendable {
   /// Pieces of work at a time.
   public let parallelCount: Int
   private let store: StudyStore?
+  /// Whether nothing else runs until the first piece of work has come to an end: what it measures holds
+  /// for the others.
+  public var beginsAlone = false
+  /// May change the plan after each piece of work (``Study/limit(resource:)``,
+  /// ``Study/dropHighestRung()``), before the event is told.
+  public var revise: @Sendable (inout Study) -> Void = { _ in }
   private let observe: @Sendable (Event) -> Void
 
   /// - Parameters:
@@ -60,7 +66,9 @@ public struct Search: Sendable {
     try await withThrowingTaskGroup(of: (Int, Rung, Result<Double, any Error>).self) { group in
       var running = 0
       while true {
-        while running < parallelCount, deadline.map({ ContinuousClock.now < $0 }) ?? true,
+        let isFirst = study.trials.allSatisfy { $0.scores.isEmpty && $0.state != .failed }
+        let room = beginsAlone && isFirst ? 1 : parallelCount
+        while running < room, deadline.map({ ContinuousClock.now < $0 }) ?? true,
           !Task.isCancelled, let work = study.next()
         {
           try store?.save(study, changed: work.trial.id)
@@ -86,6 +94,7 @@ public struct Search: Sendable {
         case .success(let score): study.finish(id, rung, score: score)
         case .failure(let error): study.fail(id, reason: "\(error)")
         }
+        revise(&study)
         try store?.save(study, changed: id)
         let trial = study.trials[id]
         observe(trial.state == .failed ? .failed(trial, rung) : .finished(trial, rung))

@@ -47,8 +47,8 @@ public struct Budget: Sendable, Hashable, Codable {
 /// was found so far and on the seed alone.
 public struct Study: Sendable, Hashable, Codable {
   public let space: SearchSpace
-  public let halving: Halving
-  public let budget: Budget
+  public private(set) var halving: Halving
+  public private(set) var budget: Budget
   /// Whether a larger score is better.
   public let isMaximized: Bool
   public let seed: UInt64
@@ -77,10 +77,14 @@ public struct Study: Sendable, Hashable, Codable {
     self.seed = seed
   }
 
-  /// Resource units that were spent, those of work under way included.
+  /// Trials that may fail before one comes to a score; a search in which all fail is ended then.
+  static let failureLimit = 5
+
+  /// Resource units that were spent, those of work under way and of failed trials included.
   public var spentResource: Int {
     trials.reduce(0) { sum, trial in
-      let level = trial.scores.count - (trial.state == .running ? 0 : 1)
+      let isBegun = trial.state == .running || trial.state == .failed
+      let level = trial.scores.count - (isBegun ? 0 : 1)
       return sum + (level >= 0 ? halving.rungs[min(level, halving.rungs.count - 1)].resource : 0)
     }
   }
@@ -98,6 +102,7 @@ public struct Study: Sendable, Hashable, Codable {
   ///
   /// - Returns: The trial, marked as running, and the rung to train it to.
   public mutating func next() -> (trial: Trial, rung: Rung)? {
+    if trials.count >= Study.failureLimit, trials.allSatisfy({ $0.state == .failed }) { return nil }
     if let index = trials.firstIndex(where: { $0.state == .waiting }) {
       return begin(index, halving.rungs[trials[index].scores.count])
     }
@@ -150,6 +155,43 @@ public struct Study: Sendable, Hashable, Codable {
     for index in trials.indices where trials[index].state == .running {
       trials[index].state = .waiting
     }
+  }
+
+  /// Ends the search where so many resource units are spent, also those spent already.
+  public mutating func limit(resource: Int) { budget.resource = max(resource, 1) }
+
+  /// Takes the highest rung away, unless it is the only one or a trial stands on it.
+  ///
+  /// - Returns: Whether it is gone.
+  public mutating func dropHighestRung() -> Bool {
+    let level = halving.rungs.count - 1
+    guard level > 0,
+      trials.allSatisfy({ $0.scores.count + ($0.state == .running ? 1 : 0) <= level })
+    else { return false }
+    halving.rungs.removeLast()
+    for index in trials.indices where trials[index].scores.count == level {
+      if trials[index].state == .paused { trials[index].state = .complete }
+    }
+    return true
+  }
+
+  /// Whether a trial may still be trained further, whatever becomes of all others; what the rest
+  /// keeps to go on with is of no use any more.
+  public func mayClimb(_ id: Int) -> Bool {
+    guard trials.indices.contains(id) else { return false }
+    let trial = trials[id]
+    if trial.state == .waiting || trial.state == .running { return true }
+    guard trial.state == .paused, let score = trial.scores.last else { return false }
+    let level = trial.scores.count - 1
+    let reached = trials.filter { $0.scores.count > level }
+    let better = reached.count { rank($0.scores[level]) > rank(score) }
+    if level == halving.rungs.count - 2 { return better == 0 }
+    // Everybody who may come to this rung.
+    let left = budget.resource.map { max($0 - spentResource, 0) / halving.rungs[0].resource }
+    let newcomers = min(left ?? .max, (budget.trialCount ?? .max) - trials.count)
+    let below = trials.count { $0.scores.count <= level && $0.state != .failed }
+    let most = newcomers > 1 << 30 ? Int.max : reached.count + below + max(newcomers, 0)
+    return better < most / halving.reductionFactor
   }
 
   private mutating func begin(_ id: Int, _ rung: Rung) -> (Trial, Rung) {

@@ -14,13 +14,16 @@ public final class StudyStore: Sendable {
 
   /// Opens a database, made where there is none.
   ///
+  /// - Parameters:
+  ///   - file: The database.
+  ///   - patience: Seconds to wait for another program that holds it.
   /// - Throws: ``TuningError/unusableStore(_:reason:)`` for a file that is no such database, one of a
   ///   newer version, and one that another program holds.
-  public init(_ file: URL) throws {
+  public init(_ file: URL, patience: TimeInterval = 5) throws {
     name = file.path
     do {
       var configuration = Configuration()
-      configuration.busyMode = .timeout(5)
+      configuration.busyMode = .timeout(patience)
       queue = try DatabaseQueue(path: file.path, configuration: configuration)
       try queue.write { database in
         let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0

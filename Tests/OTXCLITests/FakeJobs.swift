@@ -1,4 +1,5 @@
 import Foundation
+import OTX
 import OTXCore
 import OTXRecipe
 import Synchronization
@@ -155,6 +156,25 @@ final class FakeJobs: Jobs {
       ),
       observers: []
     )
+  }
+
+  func search(
+    _ request: SearchRequest,
+    observers: [any TrainingObserver],
+    observe: @escaping @Sendable (SearchEvent) -> Void
+  ) async throws -> TrainOutcome {
+    var progress = SearchProgress(trialCount: 2, rungCount: 3, epochs: 4, epochCount: 40)
+    (progress.best, progress.eta) = (0.75, 90)
+    observe(.progress(progress))
+    switch request {
+    case .begin(let request, let fixedKeys):
+      observe(.message("searching, but for \(fixedKeys.sorted())"))
+      var outcome = try await train(request, observers: observers)
+      outcome.search = URL(filePath: "/runs/search/1")
+      return outcome
+    case .resume(let folder, _, _):
+      throw InterruptedSearch(folder: folder ?? URL(filePath: "/runs/search/1"))
+    }
   }
 
   func evaluate(

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Synchronization
 import Testing
 
@@ -96,6 +97,50 @@ private func score(_ trial: Trial) -> Double {
     #expect(study.spentResource >= 35)
     #expect(throws: TuningError.self) { try makeStudy(Budget()) }
     #expect(throws: TuningError.self) { try makeStudy(Budget(trialCount: 0)) }
+  }
+
+  @Test func aSearchInWhichAllFailIsEnded() throws {
+    var study = try makeStudy(Budget(resource: 1000))
+    var count = 0
+    while let work = study.next() {
+      study.fail(work.trial.id, reason: "no")
+      count += 1
+    }
+    #expect(count == 5)
+    // One success, and failures cost what they would have.
+    study = try makeStudy(Budget(resource: 30))
+    while let work = study.next() {
+      if work.trial.id == 0 {
+        study.finish(0, work.rung, score: 1)
+      } else {
+        study.fail(work.trial.id, reason: "no")
+      }
+    }
+    #expect(study.trials.count == 30)
+  }
+
+  /// Only what can never be gone on with may be thrown away.
+  @Test(arguments: 0..<6) func whoIsOutStaysOut(seed: UInt64) throws {
+    var study = try makeStudy(Budget(resource: 60), seed: seed)
+    var out: Set<Int> = []
+    while let work = study.next() {
+      #expect(!out.contains(work.trial.id))
+      study.finish(work.trial.id, work.rung, score: score(work.trial))
+      out.formUnion(study.trials.map(\.id).filter { !study.mayClimb($0) })
+    }
+    #expect(out.count == study.trials.count - study.trials.count { study.mayClimb($0.id) })
+    #expect(!out.isEmpty)
+  }
+
+  @Test func thePlanCanBeShortened() throws {
+    var study = try makeStudy(Budget(trialCount: 100))
+    let first = try work(of: &study)
+    study.finish(0, first.rung, score: 1)
+    study.limit(resource: 3)
+    #expect(study.dropHighestRung() && study.dropHighestRung() && !study.dropHighestRung())
+    #expect(study.trials[0].state == .complete)
+    while let work = study.next() { study.finish(work.trial.id, work.rung, score: 0) }
+    #expect(study.trials.count == 3)
   }
 
   @Test func aScoreThatIsNoNumberIsAFailure() throws {
@@ -279,5 +324,64 @@ private func score(_ trial: Trial) -> Double {
     #expect("\(try #require(error))".contains("no database of a search"))
     let empty = try StudyStore(root.appending(path: "new.sqlite"))
     #expect(try empty.load() == nil)
+    // A database that was cut off.
+    let cut = root.appending(path: "cut.sqlite")
+    do {
+      let store = try StudyStore(cut)
+      var study = try makeStudy(Budget(trialCount: 40))
+      while let work = study.next() { study.finish(work.trial.id, work.rung, score: 0.5) }
+      try store.save(study)
+    }
+    try Data(contentsOf: cut).prefix(9000).write(to: cut)
+    #expect(throws: TuningError.self) { try StudyStore(cut).load() }
+  }
+
+  @Test func refusesWhatANewerVersionWrote() throws {
+    let root = try folder()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let file = root.appending(path: "study.sqlite")
+    do {
+      let queue = try DatabaseQueue(path: file.path)
+      try queue.write { try $0.execute(sql: "PRAGMA user_version = 99") }
+    }
+    let error = #expect(throws: TuningError.self) { try StudyStore(file) }
+    #expect("\(try #require(error))".contains("newer version"))
+  }
+
+  @Test func waitsForNobodyForEver() throws {
+    let root = try folder()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let file = root.appending(path: "study.sqlite")
+    _ = try StudyStore(file)
+    let holder = try DatabaseQueue(path: file.path)
+    try holder.inDatabase { database in
+      try database.execute(sql: "BEGIN EXCLUSIVE")
+      let error = #expect(throws: TuningError.self) { try StudyStore(file, patience: 0.05) }
+      #expect("\(try #require(error))".contains("another program holds it"))
+      try database.execute(sql: "ROLLBACK")
+    }
+  }
+
+  /// What the first piece of work measures, the plan may be changed by.
+  @Test func beginsAloneWhereItIsAskedTo() async throws {
+    let root = try folder()
+    defer { try? FileManager.default.removeItem(at: root) }
+    let running = Mutex((now: 0, most: [Int]()))
+    var search = Search(in: root, parallelCount: 3)
+    search.beginsAlone = true
+    search.revise = { study in
+      if study.trials.count == 1 { _ = study.dropHighestRung() }
+    }
+    let study = try await search.run(makeStudy(Budget(trialCount: 6))) { trial, _, _ in
+      running.withLock { running in
+        running.now += 1
+        running.most.append(trial.id == 0 ? running.now : 0)
+      }
+      try await Task.sleep(for: .milliseconds(5))
+      running.withLock { $0.now -= 1 }
+      return score(trial)
+    }
+    #expect(running.withLock { $0.most[0] } == 1)
+    #expect(study.halving.rungs.map(\.resource) == [1, 3])
   }
 }

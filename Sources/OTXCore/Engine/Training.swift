@@ -14,6 +14,12 @@ public struct RunDirectory: Sendable, Equatable {
   public var decisions: [Decision] = []
   /// Whether training begins, or goes on from ``lastCheckpoint``.
   public var start = RunStart.fresh
+  /// Training pauses at the end of this epoch, as a trial of a search does on its rung; `nil`: it does
+  /// not.
+  ///
+  /// The schedule is that of the whole length, and who goes on gets what a training without a pause
+  /// would have.
+  package var pauseEpoch: Int?
   /// What the data looks like; `nil` where nobody looked.
   public var data: DataFingerprint?
   /// When the command is to be over; `nil` where the recipe's epochs decide.
@@ -68,6 +74,9 @@ public struct TrainingResult: Codable, Sendable, Equatable {
   public var stopReason: String
   /// Whether training was stopped from outside and can go on.
   public var isInterrupted: Bool { stopReason == TrainingResult.interrupted }
+  /// Whether training was to pause where it did (``RunDirectory/pauseEpoch``).
+  package var isPaused: Bool { stopReason == TrainingResult.paused }
+  package static let paused = "paused"
   /// The reason to stop of a run that was stopped from outside.
   public static let interrupted = "interrupted"
 

@@ -1,0 +1,106 @@
+import Foundation
+
+/// How `otx train --hpo` looks for hyper-parameters; nothing of it matters to a training without.
+public struct SearchOptions: Codable, Sendable, Equatable {
+  /// The score that a trial is judged by; `auto`: the one that picks the best weights.
+  public var metric = "auto"
+  public var algorithm = SearchAlgorithm.asha
+  /// Of so many trials on a rung one climbs to the next, which is so many times as long.
+  public var reductionFactor = 3
+  /// Epochs of the lowest rung; 0: chosen.
+  public var minimumEpochs = 0
+  /// Epochs of the highest rung; 0: as many as a training has, or as the budget allows.
+  public var maximumEpochs = 0
+  /// When the search ends: `30m`, `1h`, `200 trials`, `500 epochs`; `auto`: by `timeRatio`.
+  public var budget = SearchBudget.auto
+  /// What all trials together may take, in whole trainings.
+  public var timeRatio = 4.0
+  /// The part of the training pictures that trials learn from; `auto`: less than all of large data.
+  public var proxy = Setting<Double>.auto
+  /// Trials at a time; 0: as many as memory and cores allow.
+  public var jobs = 0
+  /// What is searched; `auto`: the learning rate and the batch size.
+  public var space = SpaceOptions.auto
+  public init() {}
+}
+
+/// How trials are chosen.
+public enum SearchAlgorithm: String, Codable, CaseIterable, Sendable {
+  /// Parzen estimator and asynchronous successive halving.
+  case asha
+  /// Values by chance, every trial a whole training: what others are compared with.
+  case random
+}
+
+/// When a search ends.
+public enum SearchBudget: Sendable, Equatable {
+  /// By ``SearchOptions/timeRatio``.
+  case auto
+  /// In seconds.
+  case time(Double)
+  case trials(Int)
+  /// Of all trials together.
+  case epochs(Int)
+}
+
+extension SearchBudget: LosslessStringConvertible {
+  private static let seconds: [(unit: String, length: Double)] = [
+    ("d", 86_400), ("h", 3600), ("min", 60), ("m", 60), ("s", 1),
+  ]
+
+  /// Reads `auto`, `90s`, `30m`, `1.5h`, `2d`, `200 trials`, `500 epochs`.
+  public init?(_ text: String) {
+    let folded = text.lowercased().trimmingCharacters(in: .whitespaces)
+    if folded == "auto" {
+      self = .auto
+      return
+    }
+    guard let match = folded.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)/),
+      let number = Double(match.1), number > 0, number <= 1e9
+    else { return nil }
+    let unit = String(match.2)
+    if ["trial", "trials", "epoch", "epochs"].contains(unit) {
+      guard let count = Int(match.1), count >= 1 else { return nil }
+      self = unit.hasPrefix("trial") ? .trials(count) : .epochs(count)
+    } else if let length = SearchBudget.seconds.first(where: { $0.unit == unit })?.length {
+      self = .time(number * length)
+    } else {
+      return nil
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .auto: return "auto"
+    case .trials(let count): return "\(count) trials"
+    case .epochs(let count): return "\(count) epochs"
+    case .time(let seconds):
+      for (unit, length) in SearchBudget.seconds where unit != "min" {
+        let count = seconds / length
+        if count >= 1, count == count.rounded() { return "\(Int(count))\(unit)" }
+      }
+      return "\(seconds)s"
+    }
+  }
+}
+
+extension SearchBudget: Codable {
+  static let expectation = "auto, a time such as 30m or 1h, or a number such as '200 trials'"
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let text = try container.decode(String.self)
+    guard let budget = SearchBudget(text) else {
+      throw DecodingError.dataCorruptedError(
+        in: container,
+        debugDescription: "'\(text)' is no budget; expected \(SearchBudget.expectation)"
+      )
+    }
+    self = budget
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+}
