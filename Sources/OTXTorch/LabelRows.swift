@@ -13,11 +13,12 @@ struct LabelRows {
   private let fileCount: Int
   private let layers: LabelLayers
 
+  /// `nil` where both have the same labels in the same order: nothing is to move.
+  ///
   /// - Parameters:
   ///   - layers: Those of the network.
   ///   - labels: The network's labels.
   ///   - fileLabels: The file's.
-  /// - Returns: `nil` where both have the same labels in the same order: nothing is to move.
   init?(_ layers: LabelLayers, labels: LabelInfo, from fileLabels: LabelInfo) {
     guard labels.names != fileLabels.names, !layers.names.isEmpty else { return nil }
     sources = labels.names.map { fileLabels.index(of: $0) }
