@@ -95,8 +95,8 @@ extension AutoConfigurator {
       Decision(
         setting: "validationInterval",
         value: "\(Int(interval))",
-        reason: "about \(stepCount) steps an epoch: validating after each would take longer than "
-          + "training"
+        reason:
+          "about \(stepCount) steps an epoch: validating after each would take much of the time"
           + (training.earlyStopping.enabled
             ? "; training stops after \(patience) validations without a better score" : ""),
         alternatives: [.init("1", "--val-check-interval 1 takes it")]

@@ -138,7 +138,9 @@ public struct AutoConfigurator: Sendable {
     if isOurs, !explicit.contains(where: { $0.hasPrefix("optimizer") }) {
       chooseOptimizer(&recipe, &decisions)
     }
-    if isOurs, !explicit.contains("batchNormMomentum") { chooseMoments(&recipe, &decisions) }
+    if recipe.method != .linearProbe, !explicit.contains("batchNormMomentum") {
+      chooseMoments(&recipe, &decisions)
+    }
     if isOurs, recipe.training.timeBudget != .none {
       chooseCourse(&recipe, explicit, &decisions)
     } else if isOurs {

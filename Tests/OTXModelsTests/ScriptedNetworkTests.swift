@@ -190,7 +190,11 @@ extension Models {
     ) throws {
       let data = try script.data()
       let error = #expect(throws: ModelError.self, sourceLocation: sourceLocation) {
-        try ScriptedNetwork(data, of: "net.pt").verify(for: self.info(), outputCount: self.info().labels.count, of: "net.pt")
+        try ScriptedNetwork(data, of: "net.pt").verify(
+          for: self.info(),
+          outputCount: self.info().labels.count,
+          of: "net.pt"
+        )
       }
       let text = error?.description ?? ""
       for word in ["net.pt"] + words {
