@@ -33,7 +33,9 @@ struct EmbedRecipes: BuildToolPlugin {
 
   /// What the sources say of the types that recipes are made of, for the schema and for help.
   private func documentation(_ root: URL, in folder: URL) throws -> Command {
-    let sources = try ["OTXCore/Engine", "OTXCore/Data", "OTXRecipe"].flatMap { name in
+    let sources = try [
+      "OTXCore/Engine", "OTXCore/Data", "OTXRecipe", "OTXRecipe/Search",
+    ].flatMap { name in
       let directory = root.appending(path: "Sources/\(name)").resolvingSymlinksInPath()
       return try FileManager.default
         .contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)

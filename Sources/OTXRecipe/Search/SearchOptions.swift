@@ -4,6 +4,7 @@ import Foundation
 public struct SearchOptions: Codable, Sendable, Equatable {
   /// The score that a trial is judged by; `auto`: the one that picks the best weights.
   public var metric = "auto"
+  /// How trials are chosen.
   public var algorithm = SearchAlgorithm.asha
   /// Of so many trials on a rung one climbs to the next, which is so many times as long.
   public var reductionFactor = 3
