@@ -85,6 +85,7 @@ public final class Engine: Sendable {
       memoryLimit: memoryLimit > 0 ? memoryLimit : .max,
       // Two cores get through about 10 (`Benchmarks/README.md`, whole trainings).
       computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
       hasWeights: { weights.store.weights(named: $0) != nil }
     )
     let (recipe, decisions) = try configurator.configure(

@@ -119,17 +119,19 @@ struct Build: ParsableCommand {
     let jobs = CurrentJobs.value
     let library = RecipeLibrary(userDirectory: workspace.recipes)
     let registry = Registry(models: jobs.models, backbones: jobs.backbones, library: library)
-    let model = try model.map(ModelFile.resolve)
+    let choice = try model.map { try ModelFile.choice($0, registry) }
+    let model = choice?.name
+    let changes = try (choice?.overrides ?? []) + self.changes.overrides()
     switch (recipe, model, backbone) {
     case (nil, let model?, let backbone?):
       return try paired(model, BackboneFile.resolve(backbone), registry)
     case (let reference?, let model, nil) where try isData(reference):
-      return try best(for: reference, model: model, registry, log)
+      return try best(for: reference, model: model, changes, registry, log)
     case (let reference?, let model?, nil):
       let start = try library.recipe(reference)
       let recipe = try Builder(registry: registry)
         .buildRecipe(start, model: registry.model(called: model).name)
-        .applying(changes.overrides())
+        .applying(changes)
       let header = ["The values of \(start.name) with the model \(recipe.model.name)."]
       return Built(recipe: recipe, text: try recipe.yaml(header: header))
     case (.some, nil, nil):
@@ -177,6 +179,7 @@ struct Build: ParsableCommand {
   private func best(
     for path: String,
     model: String?,
+    _ changes: [RecipeOverride],
     _ registry: Registry,
     _ log: ProgressReporter
   ) throws -> Built {
@@ -186,7 +189,7 @@ struct Build: ParsableCommand {
     let request = RecipeRequest(
       task: try task.map(TaskType.init(named:)),
       model: try model.map { try registry.model(called: $0).name },
-      overrides: try changes.overrides()
+      overrides: changes
     )
     let reading = try request.dataOptions()
     let dataset = try DatasetReader.read(
@@ -201,6 +204,7 @@ struct Build: ParsableCommand {
       models: registry.models,
       library: registry.library,
       computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
+      coreCount: ProcessInfo.processInfo.activeProcessorCount,
       hasWeights: { store.weights(named: $0) != nil }
     )
     .configure(profile: dataset.profile(), request: request.knowingWeights())

@@ -115,7 +115,7 @@ struct Find: ParsableCommand {
         return backbones(registry.models.filter { named == nil || $0.task == named }, registry)
       }
       return backbones(
-        try registry.models(called: ModelFile.resolve(backbone), task: named),
+        try registry.models(called: ModelFile.choice(backbone, registry).name, task: named),
         registry
       )
     }

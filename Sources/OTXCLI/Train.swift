@@ -30,10 +30,18 @@ struct Train: AsyncParsableCommand {
   /// The models there are, those of a user's own among them.
   private static var modelList: String {
     let models = CurrentJobs.value.models
-    return TaskType.allCases.compactMap { task in
+    // Tasks that have the same models share a line.
+    var lines: [(tasks: String, names: [String])] = []
+    for task in TaskType.allCases {
       let names = models.names(of: task)
-      return names.isEmpty ? nil : "  \(task.rawValue): \(names.joined(separator: ", "))"
-    }.joined(separator: "\n")
+      if let index = lines.firstIndex(where: { $0.names == names }) {
+        lines[index].tasks += ", \(task.rawValue)"
+      } else if !names.isEmpty {
+        lines.append((task.rawValue, names))
+      }
+    }
+    return lines.map { "  \($0.tasks): \($0.names.joined(separator: ", "))" }
+      .joined(separator: "\n")
   }
 
   @Argument(
@@ -169,10 +177,13 @@ struct Train: AsyncParsableCommand {
         + budget.overrides
         + compute.overrides
     )
-    if let model = try recipe.model.map(ModelFile.resolve) {
+    if let model = try recipe.model.map({ try ModelFile.choice($0, registry) }) {
+      request.task = request.task ?? (chosen == nil ? model.task : nil)
       let name =
-        ModelOptions(model).isFile
-        ? model : try registry.model(called: model, task: chosen?.recipe.task ?? task).name
+        ModelOptions(model.name).isFile
+        ? model.name
+        : try registry.model(called: model.name, task: chosen?.recipe.task ?? request.task).name
+      request.overrides = model.overrides + request.overrides
       if let chosen = request.recipe {
         request.recipe = try Builder(registry: registry).buildRecipe(chosen, model: name)
       } else {
@@ -380,17 +391,5 @@ struct TrainingArguments: ParsableArguments {
     return given.compactMap { key, option, value in
       value.map { RecipeOverride(key: key, value: $0, source: "--\(option)") }
     }
-  }
-}
-
-/// A model that users name by a file, `model.yaml`, or by its name.
-enum ModelFile {
-  static func resolve(_ reference: String) throws -> String {
-    reference.hasSuffix(".yaml") ? try name(in: reference) : reference
-  }
-
-  /// The name that a `model.yaml` gives.
-  static func name(in path: String) throws -> String {
-    try Recipe(contentsOf: URL(filePath: path)).model.name
   }
 }

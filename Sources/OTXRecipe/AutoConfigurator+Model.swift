@@ -23,6 +23,9 @@ extension AutoConfigurator {
   /// From so many training pictures on a larger network is worth its time, where there is time.
   private static let manyPictures = 2000
 
+  /// With fewer training pictures than this no network is small enough.
+  private static let fewPictures = 100
+
   private struct Candidate {
     var model: ModelDescriptor
     /// The recipe's values where nothing else is decided.
@@ -77,7 +80,7 @@ extension AutoConfigurator {
 
   /// The seconds that the command may take, if anybody said so.
   private func limit(of request: RecipeRequest) throws -> Double? {
-    guard let limit = request.timeLimit else { return nil }
+    guard let limit = try request.timeLimit ?? request.timeBudget().seconds else { return nil }
     guard limit > 0, limit.isFinite else {
       throw ConfigurationError.invalid("a time limit of \(limit) s: expected more than 0")
     }
@@ -126,7 +129,7 @@ extension AutoConfigurator {
       let epochs = epochs ?? 0
       return epochs < 10 ? format(epochs) : "\(Int(min(epochs, 1e6)))"
     }
-    let time = "\(Int(min(limit, 1e9))) s"
+    let time = TimeBudget.text(limit.rounded(.up))
     if !fits(chosen) {
       let lighter = candidates.filter { $0.work < chosen.work }
       let best = lighter.first { fits($0) } ?? lighter.min { $0.work < $1.work }
@@ -157,9 +160,12 @@ extension AutoConfigurator {
   ) -> String {
     let start = "\(model.title), \(millions(model)) million parameters"
     let trainCount = profile.itemCounts[.train] ?? 0
-    return trainCount < 1000
-      ? "\(start): small enough for \(trainCount) training images"
-      : "\(start): the default for \(task.kind.title)"
+    return switch trainCount {
+    case ..<AutoConfigurator.fewPictures:
+      "\(start): the default for \(task.kind.title); \(trainCount) training images are few for any"
+    case ..<1000: "\(start): small enough for \(trainCount) training images"
+    default: "\(start): the default for \(task.kind.title)"
+    }
   }
 
   private func millions(_ model: ModelDescriptor) -> String {

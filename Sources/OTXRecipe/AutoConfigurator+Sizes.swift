@@ -127,7 +127,7 @@ extension AutoConfigurator {
     var reason = tiling == nil ? "pictures are up to \(whole)" : "tiles are \(whole)"
     if let smallest = profile.objectSides?.robustMin, smallest > 0 {
       reason += ", the smallest usual object \(Int(smallest.rounded())) pixels"
-      if smallest > leastObjectSide { reason += ", which 32 would do for" }
+      if smallest > leastObjectSide { reason += " (32 would do)" }
       let factor = min(leastObjectSide / smallest, 1)
       if min(largest.height, largest.width) * factor < leastSide {
         reason += "; at least 256 a side"
@@ -167,7 +167,8 @@ extension AutoConfigurator {
           setting: "batchSize",
           value: "\(trainCount)",
           reason: "there are only \(trainCount) training "
-            + (recipe.data.tiling.settled == nil ? "images" : "tiles")
+            + (recipe.data.tiling.settled == nil ? "images" : "tiles"),
+          alternatives: [.init("\(wanted)", "the recipe's")]
         )
       )
     }
@@ -181,7 +182,8 @@ extension AutoConfigurator {
           setting: "batchSize",
           value: "\(fitting)",
           reason: "a picture of \(size) takes about \(perImage >> 20) MiB in training, and "
-            + "\(memoryLimit >> 20) MiB are to be had"
+            + "\(memoryLimit >> 20) MiB are to be had",
+          alternatives: [.init("\(min(wanted, max(trainCount, 1)))", "would not fit")]
         )
       )
     }

@@ -43,7 +43,16 @@ extension AutoConfigurator {
   ) {
     let budget = recipe.training.timeBudget
     if !explicit.contains("maxEpochs") {
+      let own = recipe.training.maxEpochs
       recipe.training.maxEpochs *= AutoConfigurator.mostTimesEpochs
+      decisions.append(
+        Decision(
+          setting: "maxEpochs",
+          value: "\(recipe.training.maxEpochs)",
+          reason: "at most; how many fit into \(budget) is measured before training",
+          alternatives: [.init("\(own)", "the recipe's, which may be over before the time is")]
+        )
+      )
     }
     if !explicit.contains(where: { $0.hasPrefix("earlyStopping") }) {
       recipe.training.earlyStopping.enabled = false
@@ -53,6 +62,7 @@ extension AutoConfigurator {
       setOneCycle(&recipe)
       if !explicit.contains("emaDecay"), recipe.training.emaDecay == 0 {
         recipe.training.emaDecay = 0.998
+        decisions.append(AutoConfigurator.averagesDecision)
       }
     } else if ![.cosine, .oneCycle, .poly].contains(recipe.training.schedule.name) {
       recipe.training.schedule.name = .cosine
@@ -63,7 +73,7 @@ extension AutoConfigurator {
       Decision(
         setting: "schedule",
         value: "\(recipe.training.schedule.name.rawValue), no early stop",
-        reason: "the rate falls until the \(budget) are over"
+        reason: "the rate falls until the time of \(budget) is over"
       )
     )
   }

@@ -8,6 +8,7 @@ extension AutoConfigurator {
   /// reached an F-measure of 0.92 with these values and of 0.66 with its recipe's.
   func chooseOptimizer(_ recipe: inout Recipe, _ decisions: inout [Decision]) {
     guard startsAtRandom(recipe) else { return }
+    let own = recipe.training.optimizer
     recipe.training.optimizer.name = .adamw
     recipe.training.optimizer.learningRate = 1e-3
     recipe.training.optimizer.weightDecay = 0.05
@@ -15,7 +16,13 @@ extension AutoConfigurator {
       Decision(
         setting: "optimizer",
         value: "adamw, learning rate 0.001",
-        reason: "training starts from random weights; give --weights FILE to fine-tune"
+        reason: "training starts from random weights; give --weights FILE to fine-tune",
+        alternatives: [
+          .init(
+            "\(own.name.rawValue), learning rate \(own.learningRate)",
+            "the recipe's, for fine-tuning: from random weights it learns too slowly"
+          )
+        ]
       )
     )
   }
@@ -34,7 +41,8 @@ extension AutoConfigurator {
       Decision(
         setting: "batchNormMomentum",
         value: "0.1",
-        reason: "running moments follow weights that begin at random"
+        reason: "running moments follow weights that begin at random",
+        alternatives: [.init("0", "the network's own may be too slow for that")]
       )
     )
   }
@@ -62,19 +70,31 @@ extension AutoConfigurator {
       stepCount >= AutoConfigurator.fewSteps,
       !explicit.contains(where: { $0.hasPrefix("schedule") || $0.hasPrefix("earlyStopping") })
     else { return }
+    let own = recipe.training.schedule.name.rawValue
     setOneCycle(&recipe)
     recipe.training.earlyStopping.enabled = false
     decisions.append(
       Decision(
         setting: "schedule",
         value: "one_cycle, no early stop",
-        reason: "\(epochCount) epochs from random weights: the rate falls over all of them"
+        reason: "\(epochCount) epochs from random weights: the rate falls over all of them",
+        alternatives: [
+          .init(own, "the recipe's: few epochs leave no time to find out when to stop")
+        ]
       )
     )
     guard !explicit.contains("emaDecay"), recipe.training.emaDecay == 0 else { return }
     recipe.training.emaDecay = 0.998
-    decisions.append(
-      Decision(setting: "emaDecay", value: "0.998", reason: "averaged weights score higher early")
+    decisions.append(AutoConfigurator.averagesDecision)
+  }
+
+  /// Weights are averaged where training starts from random ones.
+  static var averagesDecision: Decision {
+    Decision(
+      setting: "emaDecay",
+      value: "0.998",
+      reason: "averaged weights score higher early",
+      alternatives: [.init("0", "without averages the last steps alone count")]
     )
   }
 
@@ -89,17 +109,43 @@ extension AutoConfigurator {
     let count = trainSampleCount(recipe, profile)
     let stepCount = (count + training.batchSize - 1) / max(training.batchSize, 1)
     let interval = training.adaptedInterval(stepsPerEpoch: stepCount)
-    guard count > 0, interval > 1 else { return }
+    // A training that ends first is validated at its end, whatever the interval.
+    guard count > 0, interval > 1, Double(training.maxEpochs) > interval else { return }
     let patience = max(Int(Double(training.earlyStopping.patience) / interval), 3)
+    let mayStop =
+      training.earlyStopping.enabled && Double(patience) * interval < Double(training.maxEpochs)
     decisions.append(
       Decision(
         setting: "validationInterval",
         value: "\(Int(interval))",
         reason:
-          "about \(stepCount) steps an epoch: validating after each would take much of the time"
-          + (training.earlyStopping.enabled
+          "about \(stepCount) \(stepCount == 1 ? "step" : "steps") an epoch: validating after "
+          + "each would take much of the time"
+          + (mayStop
             ? "; training stops after \(patience) validations without a better score" : ""),
         alternatives: [.init("1", "--val-check-interval 1 takes it")]
+      )
+    )
+  }
+
+  /// Says how many threads compute and decode where that was left open.
+  ///
+  /// The recipe keeps its 0, since it may be trained on another machine.
+  func noteThreads(_ recipe: Recipe, _ decisions: inout [Decision]) {
+    guard coreCount > 0 else { return }
+    let decoding = "\(min(coreCount, 8))"
+    let cores = "this machine has \(coreCount) \(coreCount == 1 ? "core" : "cores")"
+    let workers = Decision(setting: "data.workerCount", value: decoding, reason: cores)
+    guard recipe.training.threads == 0 else {
+      if recipe.data.workerCount == 0 { decisions.append(workers) }
+      return
+    }
+    decisions.append(
+      Decision(
+        setting: "threads",
+        value: "\(coreCount)",
+        reason: recipe.data.workerCount == 0
+          ? "\(cores); besides, \(decoding) decode pictures" : cores
       )
     )
   }

@@ -52,6 +52,7 @@ public struct AutoConfigurator: Sendable {
   let library: RecipeLibrary
   let memoryLimit: Int
   let computeRate: Double
+  let coreCount: Int
   let hasWeights: @Sendable (_ network: String) -> Bool
 
   /// - Parameters:
@@ -60,18 +61,21 @@ public struct AutoConfigurator: Sendable {
   ///   - memoryLimit: The memory training may take, in bytes; the batch is chosen to fit.
   ///   - computeRate: Multiply-adds of a network's forward pass that training gets through in a
   ///     second, in 10⁹, forward and backward pass together; by default that of two cores.
+  ///   - coreCount: The machine's cores, to say how many threads there will be; 0: unknown.
   ///   - hasWeights: Whether `weights: auto` will find weights for a model or a backbone.
   public init(
     models: [ModelDescriptor],
     library: RecipeLibrary = .builtIn,
     memoryLimit: Int = .max,
     computeRate: Double = 10,
+    coreCount: Int = 0,
     hasWeights: @escaping @Sendable (_ network: String) -> Bool = { _ in false }
   ) {
     self.models = models
     self.library = library
     self.memoryLimit = memoryLimit
     self.computeRate = max(computeRate, 1e-3)
+    self.coreCount = coreCount
     self.hasWeights = hasWeights
   }
 
@@ -148,6 +152,7 @@ public struct AutoConfigurator: Sendable {
     }
     // Within a time the rhythm is measured.
     if recipe.training.timeBudget == .none { noteRhythm(recipe, profile, &decisions) }
+    noteThreads(recipe, &decisions)
     try checkCourse(recipe, profile, explicit)
     if recipe.resize.isAuto { recipe.resize = .value(model.preprocessing.resize) }
     if recipe.normalization.mean.isAuto {
@@ -176,13 +181,30 @@ public struct AutoConfigurator: Sendable {
         (recipe.name, recipe.task, recipe.model) = (ModelDescriptor.torchScriptName, task, file)
         return recipe
       }
-      guard let model = models.model(named: name, task: request.task) else {
-        throw ModelError.unknownModel(name, known: models.names(of: request.task))
+      let task = request.task ?? task(ofModel: name, for: profile, &decisions)
+      guard let model = models.model(named: name, task: task) else {
+        throw ModelError.unknownModel(name, known: models.names(of: task))
       }
       return library.recipe(ofModel: name, task: model.task)
     }
     let task = try request.task ?? task(for: profile, &decisions)
     return try chooseModel(for: task, profile, request, &decisions)
+  }
+
+  /// The task that the data is for, among those of a model that serves several; `nil` where it serves
+  /// one, or the data does not tell.
+  private func task(
+    ofModel name: String,
+    for profile: DatasetProfile,
+    _ decisions: inout [Decision]
+  ) -> TaskType? {
+    let own = models.filter { $0.name == name }
+    guard own.count > 1 else { return nil }
+    let configurator = AutoConfigurator(models: own, library: library)
+    var found: [Decision] = []
+    guard let task = try? configurator.task(for: profile, &found) else { return nil }
+    decisions += found
+    return task
   }
 
   private func check(

@@ -28,6 +28,26 @@ import Testing
     #expect(try library.recipe("mobilenet_v2_model.yaml") == recipe)
   }
 
+  /// What `otx build` wrote is a model by its name and by its file's.
+  @Test(arguments: ["mobilenet_v2_model", "mobilenet_v2_model.yaml", "PATH"])
+  func whatWasBuiltIsAModel(reference: String) async throws {
+    let place = try Playground(["data/train/a/x.jpg"])
+    defer { place.remove() }
+    let words = ["build", "--model", "atss", "--backbone", "mobilenet_v2"]
+    #expect(await otx(words + ["--work-dir", place.root.path]).status == 0)
+    let file = place.root.appending(path: "recipes/mobilenet_v2_model.yaml").path
+    let train = try #require(
+      try Program.parse(
+        ["train", "--model", reference == "PATH" ? file : reference]
+          + [place.path("data"), "--work-dir", place.root.path]
+      ) as? Train
+    )
+    let request = try train.request().recipe
+    #expect(request.model == "atss_mobilenetv2" && request.task == .detection)
+    let start = Recipe(name: "", task: .detection, model: ModelOptions("atss_mobilenetv2"))
+    #expect(try start.applying(request.overrides).model.backbone == "mobilenet_v2")
+  }
+
   @Test func writesOverNothingElse() async throws {
     let place = try Playground([])
     defer { place.remove() }

@@ -74,6 +74,24 @@ import Testing
     #expect(result.output.contains("\"problemCount\":0"))
   }
 
+  /// `otx run` from drawn pictures to weights, and the analysis of the same data.
+  @Test func runTrainsAndAnalyses() throws {
+    let result = try shell(
+      """
+      set -e
+      $OTX data draw drawn --task MULTI_CLASS_CLS --train-count 8 --val-count 4 --quiet
+      printf 'train: {root: drawn/train, type: imagenet}\\nval: {root: drawn/val}\\n' >data.yaml
+      $OTX run resnet18 --data-cfg data.yaml --mode train --output-path model --quiet \\
+        --recipe-hparams lr=0.01 batch_size=4 epochs=1 input_size=32x32 precision=fp32 threads=1
+      test -s model/weights.pth
+      grep -q 'learningRate: 0.01' logs/latest/recipe.yaml
+      $OTX run resnet18 --stage-type MdaRunner --data-cfg drawn --quiet
+      grep -q '#   task: MULTI_CLASS_CLS' logs/mda/recipe.yaml
+      """
+    )
+    #expect(result.status == 0, "\(result.output)\(result.errors)")
+  }
+
   @Test func aFullDiskIsAFailure() throws {
     let result = try shell("$OTX find >/dev/full")
     #expect(result.status == 1)

@@ -23,6 +23,7 @@ import Testing
     var weights: Set<String> = []
     var knownLabels: [String]?
     var task: TaskType?
+    var model: String?
     var testDescription: String { name }
   }
 
@@ -31,7 +32,7 @@ import Testing
       name: "tiny",
       draw: { try $0.labels(["a": 3, "b": 3]) },
       values: ["task": "MULTI_CLASS_CLS", "method": "supervised", "batchSize": "5"],
-      facts: ["batchSize": "only 5 training images", "validationInterval": "1 steps an epoch"],
+      facts: ["batchSize": "only 5 training images", "validationInterval": "1 step an epoch"],
       considered: ["method": "linear_probe"]
     ),
     Row(
@@ -208,6 +209,50 @@ import Testing
       knownLabels: ["a", "b", "old"]
     ),
     Row(
+      name: "several annotation files",
+      draw: { folder in
+        try folder.boxes(12, size: (96, 128)) { _ in [(8, 8, 40, "cell")] }
+        let pictures = (0..<12).map {
+          #"{"id":\#($0),"file_name":"\#($0).png","height":96,"width":128}"#
+        }
+        let texts = (0..<12).map { #"{"id":\#($0),"image_id":\#($0),"caption":"a cell"}"# }
+        try folder.write(
+          #"{"images":[\#(pictures.joined(separator: ","))],"annotations":[\#(texts.joined(separator: ","))]}"#,
+          to: "annotations/captions_train.json"
+        )
+      },
+      values: ["task": "DETECTION", "labels": "1"],
+      facts: ["task": "12 of 12 images"]
+    ),
+    Row(
+      name: "a tree of labels",
+      draw: { folder in
+        let sample = SampleDataset(counts: [.train: 12, .val: 6])
+        try DatumaroFormat().write(sample.hierarchical(), to: folder.url)
+      },
+      values: ["task": "H_LABEL_CLS", "method": "supervised"],
+      facts: ["task": "18 of 18 images"]
+    ),
+    Row(
+      name: "a mask for each picture",
+      draw: { folder in
+        for n in 0..<4 {
+          try folder.picture("images/\(n).png")
+          try folder.picture("masks/\(n).png", grey: 255)
+        }
+      },
+      error: ["SEMANTIC_SEGMENTATION", "no model here yet", "otx data convert"]
+    ),
+    Row(
+      name: "several labels a picture, the model chosen",
+      draw: { folder in
+        let sample = SampleDataset(counts: [.train: 12, .val: 6])
+        try DatumaroFormat().write(sample.multiLabel(), to: folder.url)
+      },
+      values: ["task": "MULTI_LABEL_CLS"],
+      model: "mobilenet_v3_large"
+    ),
+    Row(
       name: "nothing",
       draw: { _ in },
       error: ["not a dataset in a known format"]
@@ -218,7 +263,7 @@ import Testing
     let folder = try TemporaryFolder()
     try row.draw(folder)
     let dataset = try DatasetReader.read(.root(folder.url, format: nil))
-    var request = RecipeRequest(task: row.task)
+    var request = RecipeRequest(task: row.task, model: row.model)
     request.knownLabels = row.knownLabels
     return try AutoConfigurator(
       models: KindsOfDataTests.models,
@@ -274,8 +319,9 @@ import Testing
 }
 
 extension TemporaryFolder {
-  fileprivate func picture(_ path: String, size: (Int, Int) = (24, 32)) throws {
-    let image = Image(size: ImageSize(height: size.0, width: size.1), red: 90, green: 90, blue: 90)
+  fileprivate func picture(_ path: String, size: (Int, Int) = (24, 32), grey: UInt8 = 90) throws {
+    let size = ImageSize(height: size.0, width: size.1)
+    let image = Image(size: size, red: grey, green: grey, blue: grey)
     try write(Data(ImageFile.png(image)), to: path)
   }
 

@@ -143,8 +143,8 @@ extension Facade {
       #expect(events.count == 1)
       #expect(
         files == [
-          "evaluation.json", "last.pth", "metrics.csv", "performance.json", "recipe.yaml",
-          "report.html", "run.json", "summary.json", "train.log", "weights.pth",
+          "decisions.json", "evaluation.json", "last.pth", "metrics.csv", "performance.json",
+          "recipe.yaml", "report.html", "run.json", "summary.json", "train.log", "weights.pth",
         ]
       )
       #expect(run.result.checkpoint == models.appending(path: "weights.pth"))

@@ -301,7 +301,8 @@ enum HyperParameter {
 }
 
 extension ModelFile {
-  /// The model that a name or a file means; a file that is not there stands for its name.
+  /// What `otx train --model` is to be given: a recipe's file as it is, since it may name a backbone,
+  /// too; of another file the name in it; a file that is not there stands for its name.
   static func modelName(_ reference: String) throws -> String {
     let url = URL(filePath: reference)
     guard RecipeFile.isNamed(url) else { return reference }
@@ -309,7 +310,8 @@ extension ModelFile {
       return url.deletingPathExtension().lastPathComponent
     }
     do {
-      return try name(in: reference)
+      _ = try Recipe(contentsOf: url)
+      return reference
     } catch {
       return try Recipe.backboneName(in: url)
     }
