@@ -159,7 +159,7 @@ let package = Package(
     ),
     tests(
       "OTXCLITests",
-      ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXWeights"]
+      ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning", "OTXWeights"]
     ),
   ],
   cxxLanguageStandard: .cxx20

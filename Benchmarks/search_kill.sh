@@ -2,7 +2,7 @@
 # Kills searches for hyper-parameters and their trials at random instants, goes on with them, and
 # compares what they find with what an undisturbed search finds.
 #
-#   Benchmarks/search_kill.sh [--program PATH] [--count 20] [--seed 0] [--keep FOLDER]
+#   Benchmarks/search_kill.sh [--program PATH] [--count 20] [--seed 0] [--model NAME] [--keep FOLDER]
 #
 # Each search is disturbed until it ends: in turn the search itself or one of its trials is killed
 # (SIGKILL), up to three times. In the end trials, values, rungs and scores must be those of the
@@ -14,12 +14,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 program="$root/.build/release/otx"
 count=20
 seed=0
+model=mobilenet_v3_small
 folder=""
 while [ $# -gt 0 ]; do
   case "$1" in
     --program) program=$(realpath "$2") ;;
     --count) count=$2 ;;
     --seed) seed=$2 ;;
+    --model) model=$2 ;;
     --keep) folder=$2 ;;
     *) echo "unknown option '$1'; see the top of $0" >&2; exit 64 ;;
   esac
@@ -36,7 +38,7 @@ cd "$folder"
 RANDOM=$((seed + 1))
 
 search=(
-  train --data-root pictures --model mobilenet_v3_large --input-size 32x32 --batch-size 4
+  train --data-root pictures --model "$model" --input-size 32x32 --batch-size 4
   --max-epochs 4 --weights none --hpo --budget "5 trials" --hpo-jobs 1
   --set search.reductionFactor=2 --set search.minimumEpochs=1 --set earlyStopping.enabled=false
   --precision fp32 --threads 1 --report none --quiet
@@ -55,7 +57,7 @@ print(json.dumps([search["trials"], search["best"], search["epochs"]], sort_keys
 # Milliseconds between two instants of date +%s%N.
 milliseconds() { echo $((($2 - $1) / 1000000)); }
 
-[ -d pictures ] || "$program" data draw pictures --task MULTI_CLASS_CLS --train-count 16 --val-count 4 --quiet >/dev/null
+[ -d pictures ] || "$program" data draw pictures --task MULTI_CLASS_CLS --train-count 8 --val-count 4 --quiet >/dev/null
 rm -rf whole
 start=$(date +%s%N)
 "$program" "${search[@]}" --work-dir whole >/dev/null
@@ -111,7 +113,7 @@ for number in $(seq 1 "$count"); do
     break
   done
   found "$work" >"$work.json" || trouble="$trouble unreadable"
-  twice=$(sed -n 's/.* | \(Trial [0-9]* after [0-9]* epochs*\).*/\1/p' "$work"/search/*/search.log | sort | uniq -d)
+  twice=$(sed -n 's/.* | \(Trial [0-9]* after [0-9]* epochs*\).*/\1/p' "$work"/search/latest/search.log | sort | uniq -d)
   [ -z "$twice" ] || trouble="$trouble twice($twice)"
   cmp -s whole.json "$work.json" || trouble="$trouble other-result"
   [ -f "$work/latest/weights.pth" ] || trouble="$trouble no-weights"

@@ -2,7 +2,7 @@
 """Optuna's side of `OTXBenchmarks tuning`: the same functions, budgets and seeds.
 
     pip install optuna
-    python3 Benchmarks/tuning.py --program .build/release/OTXBenchmarks [--seeds 20]
+    python3 Benchmarks/tuning.py --program .build/release/OTXBenchmarks [--seeds 20] [--first-seed 0]
 
 Functions: Branin in 60 and Hartmann-6 in 100 trials (the best value; less is better), and a
 learning-curve model within 270 epochs (the score of the best trial at the highest rung; more is
@@ -104,15 +104,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", help="OTXBenchmarks; without it Optuna's figures alone")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
     options = parser.parse_args()
     ours = {}
     if options.program:
         command = [options.program, "tuning", "--seeds", str(options.seeds), "--json"]
+        command += ["--first-seed", str(options.first_seed)]
         ours = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     good = True
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     print(f"median of {options.seeds} seeds     Optuna {optuna.__version__}       ours")
     for name, function, sign in (("branin", on_branin, -1), ("hartmann6", on_hartmann6, -1), ("curves", on_curves, 1)):
-        theirs = statistics.median(function(seed) for seed in range(options.seeds))
+        theirs = statistics.median(function(seed) for seed in seeds)
         mine = ours.get(name)
         print(f"{name:12} {theirs:24.4f} {'' if mine is None else f'{mine:10.4f}'}")
         good = good and (mine is None or sign * mine >= sign * theirs)

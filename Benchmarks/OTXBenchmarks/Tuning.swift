@@ -12,6 +12,9 @@ struct Tuning: ParsableCommand {
   @Option(help: "Searches of each function.")
   var seeds = 20
 
+  @Option(help: "The first seed.")
+  var firstSeed = 0
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -37,7 +40,7 @@ struct Tuning: ParsableCommand {
   }
 
   private func median(_ search: (Int) throws -> Double) throws -> Double {
-    let values = try (0..<seeds).map(search).sorted()
+    let values = try (firstSeed..<firstSeed + seeds).map(search).sorted()
     return (values[(values.count - 1) / 2] + values[values.count / 2]) / 2
   }
 

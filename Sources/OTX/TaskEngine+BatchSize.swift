@@ -102,10 +102,37 @@ extension TaskEngine {
   }
 
   /// What training by `recipe` takes at most; `nil`: more than there is.
+  ///
+  /// Tried in a child process where the program answers for one and the data can be read again.
   private func memory(of recipe: Recipe, in folder: URL) async throws -> Int? {
+    if let program = batchTrials.program, let location = batchTrials.location {
+      var worker = WorkerProcess<BatchSizeJob>(in: folder.appending(path: "worker"))
+      worker.executable = program
+      do {
+        let input = BatchSizeJob.Input(
+          recipe: try recipe.yaml(),
+          record: RunRecord(location),
+          memoryLimit: batchTrials.memoryLimit,
+          folder: folder.appending(path: "run", directoryHint: .isDirectory)
+        )
+        let output = try await worker.run(input).output
+        try Task.checkCancellation()
+        return output.bytes
+      } catch let error as WorkerError where error.mayBeMemory {
+        return nil
+      } catch WorkerError.cannotStart, WorkerError.failed {
+        // Here it may work, or fail with an error that says more.
+      }
+    }
     // Tensors have a budget of their own: what exceeds it is told, and ends nothing.
-    let engine = TaskEngine(sub: sub, backend: backend, dataset: dataset, recipe: recipe)
-    return try await engine.trialMemory(in: folder)
+    let engine = TaskEngine(
+      sub: sub,
+      backend: backend,
+      dataset: dataset,
+      recipe: recipe,
+      batchTrials: batchTrials
+    )
+    return try await engine.trialMemory(in: folder.appending(path: "run"))
   }
 }
 
@@ -121,4 +148,6 @@ struct BatchTrialSource: Sendable {
   var location: DataLocation?
   /// Bytes that training may take; 0: what the machine has.
   var memoryLimit: Int
+  /// The program whose child processes try; `nil` where none does, and this process tries itself.
+  var program = WorkerProcess<BatchSizeJob>.isAvailable ? "/proc/self/exe" : nil
 }

@@ -26,13 +26,17 @@ extension SearchProgress {
     let best = best.map { String(format: "best %.4f", $0) } ?? ""
     let eta = eta.map { "ETA " + TrainingStep.clockTime($0) } ?? ""
     let all = epochCount.isFinite ? "/\(Int(epochCount.rounded()))" : ""
-    let counts = "\(trialCount) trials  \(rungCount) rungs"
+    func counted(_ count: Int, _ noun: String) -> String {
+      "\(count) \(noun)\(count == 1 ? "" : "s")"
+    }
+    let trials = counted(trialCount, "trial")
+    let counts = trials + "  " + counted(rungCount, "rung")
     func joined(_ words: String...) -> String {
       words.filter { !$0.isEmpty }.joined(separator: "  ")
     }
     return [
       joined(counts, "epoch \(Int(epochs))\(all)", best, eta), joined(counts, best, eta),
-      joined("\(trialCount) trials", best, eta), joined(best, eta), eta,
+      joined(trials, best, eta), joined(best, eta), eta,
     ]
   }
 }

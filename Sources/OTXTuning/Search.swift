@@ -14,6 +14,15 @@ public struct Search: Sendable {
   public typealias Objective =
     @Sendable (_ trial: Trial, _ rung: Rung, _ folder: URL) async throws -> Double
 
+  /// A piece of work at its end.
+  ///
+  /// Not a tuple: optimised programs of Swift 6.3 get `id` and `rung` back from the task as zeros then.
+  private struct Finished: Sendable {
+    let id: Int
+    let rung: Rung
+    let result: Result<Double, any Error>
+  }
+
   /// A folder for each trial is made below it.
   public let folder: URL
   /// Pieces of work at a time.
@@ -63,7 +72,7 @@ public struct Search: Sendable {
     var study = study
     study.recover()
     try store?.save(study)
-    try await withThrowingTaskGroup(of: (Int, Rung, Result<Double, any Error>).self) { group in
+    try await withThrowingTaskGroup(of: Finished.self) { group in
       var running = 0
       while true {
         let isFirst = study.trials.allSatisfy { $0.scores.isEmpty && $0.state != .failed }
@@ -76,21 +85,24 @@ public struct Search: Sendable {
           let place = folder.appending(path: "trial-\(work.trial.id)", directoryHint: .isDirectory)
           try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
           running += 1
+          let (trial, rung) = work
           group.addTask {
             do {
-              return (
-                work.trial.id, work.rung,
-                .success(try await objective(work.trial, work.rung, place))
+              return Finished(
+                id: trial.id,
+                rung: rung,
+                result: .success(try await objective(trial, rung, place))
               )
             } catch {
-              return (work.trial.id, work.rung, .failure(error))
+              return Finished(id: trial.id, rung: rung, result: .failure(error))
             }
           }
         }
-        guard running > 0, let (id, rung, result) = try await group.next() else { break }
+        guard running > 0, let work = try await group.next() else { break }
         running -= 1
         if Task.isCancelled { continue }
-        switch result {
+        let (id, rung) = (work.id, work.rung)
+        switch work.result {
         case .success(let score): study.finish(id, rung, score: score)
         case .failure(let error): study.fail(id, reason: "\(error)")
         }

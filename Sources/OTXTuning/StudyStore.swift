@@ -63,7 +63,7 @@ public final class StudyStore: Sendable {
           try JSONDecoder().decode(Trial.self, from: Data($0.utf8))
         }
         guard study.trials.map(\.id) == Array(study.trials.indices) else {
-          throw TuningError.unusableStore(name, reason: "trials are missing")
+          throw TuningError.unusableStore(name, reason: "trials are missing; \(StudyStore.advice)")
         }
         return study
       }
@@ -110,15 +110,19 @@ public final class StudyStore: Sendable {
     }
   }
 
+  private static let advice = "put a copy of it back, or begin a new search"
+
   private static func failure(_ file: String, _ error: any Error) -> TuningError {
     switch error {
     case let error as DatabaseError where error.resultCode == .SQLITE_NOTADB:
-      .unusableStore(file, reason: "is no database of a search")
+      .unusableStore(file, reason: "is no database of a search; \(advice)")
     case let error as DatabaseError
     where [.SQLITE_BUSY, .SQLITE_LOCKED].contains(error.resultCode):
       .unusableStore(file, reason: "another program holds it; wait until it has ended")
+    case let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT:
+      .unusableStore(file, reason: "is damaged (\(error.message ?? "\(error)")); \(advice)")
     case let error as DatabaseError: .unusableStore(file, reason: error.message ?? "\(error)")
-    case is DecodingError: .unusableStore(file, reason: "a row of it is damaged")
+    case is DecodingError: .unusableStore(file, reason: "a row of it is damaged; \(advice)")
     default: .unusableStore(file, reason: "\(error)")
     }
   }

@@ -55,6 +55,42 @@ extension Facade {
       #expect(abs(training.optimizer.learningRate - 0.01 * 2.5.squareRoot()) < 1e-12)
     }
 
+    @Test("a trial in a child process takes about what one here takes")
+    func childProcess() async throws {
+      let place = try Playground.classification([.train: 8, .val: 4])
+      let engine = try place.engine(try tinyRequest("mobilenet_v3_small", size: 32, epochs: 1))
+      let program = try #require(WorkerTests.program)
+      let folder = place.workspace.root.appending(path: "trial")
+      var worker = WorkerProcess<BatchSizeJob>(in: folder.appending(path: "worker"))
+      worker.executable = program
+      var input = BatchSizeJob.Input(
+        recipe: try engine.recipe.yaml(),
+        record: RunRecord(engine.location),
+        memoryLimit: 0,
+        folder: folder.appending(path: "run")
+      )
+      let bytes = try #require(try await worker.run(input).output.bytes)
+      #expect(bytes > 20 << 20 && bytes < 4 << 30)
+      #expect(!FileManager.default.fileExists(atPath: input.folder.path))
+      // Too little for anything: an answer, and not an end.
+      input.memoryLimit = 1 << 20
+      #expect(try await worker.run(input).output.bytes == nil)
+      input.record = RunRecord(.root(URL(filePath: "/nowhere"), format: nil))
+      let error = await #expect(throws: WorkerError.self) { try await worker.run(input) }
+      #expect("\(try #require(error))".contains("no longer where it was"))
+    }
+
+    @Test("a child that is killed ran out of memory, as far as anybody can tell; others did not")
+    func killed() {
+      func error(_ status: Int32) -> WorkerError {
+        let end = ChildEnd(status: status, peakMemoryBytes: 0)
+        return .died(end.words, log: URL(filePath: "/log.txt"), lastLines: [])
+      }
+      #expect(error(SIGKILL).mayBeMemory && error(SIGABRT).mayBeMemory)
+      #expect(!error(SIGSEGV).mayBeMemory && !error(1 << 8).mayBeMemory)
+      #expect(!WorkerError.failed("signal 9 (").mayBeMemory)
+    }
+
     @Test("a batch that the user gave is not looked for again")
     func contradiction() throws {
       let place = try Playground.classification([.train: 4, .val: 2])

@@ -23,7 +23,12 @@ package struct SearchOverview: Sendable {
     let file = folder.appending(path: SearchRecord.storeName)
     guard FileManager.default.fileExists(atPath: file.path),
       let study = try StudyStore(file).load()
-    else { throw TuningError.unusableStore(file.path, reason: "it holds no search") }
+    else {
+      throw TuningError.unusableStore(
+        file.path,
+        reason: "it holds no search; put a copy of it back, or begin a new search"
+      )
+    }
     self.folder = folder
     self.study = study
     seconds = record.secondsSpent

@@ -41,7 +41,7 @@ public struct SearchResult: Sendable {
     guard var study = try store.load() else {
       throw TuningError.unusableStore(
         folder.appending(path: SearchRecord.storeName).path,
-        reason: "it holds no search"
+        reason: "it holds no search; put a copy of it back, or begin a new search"
       )
     }
     let session = SearchSession(

@@ -94,6 +94,13 @@ final class SearchSession: Sendable {
         try state.record.write(to: folder)
       }
       return found
+    } catch is CancellationError {
+      // Whoever goes on has the rest of the time, and no more.
+      try state.withLock { state in
+        state.record.secondsSpent = secondsSpent
+        try state.record.write(to: folder)
+      }
+      throw CancellationError()
     } catch TuningError.noResult(let last) {
       throw EngineError.trainingFailed(
         "no trial of the search came to a score; the last one: \(last)",
@@ -243,7 +250,9 @@ final class SearchSession: Sendable {
       state.standing[trial.id] = Double(study.halving.rungs[trial.scores.count - 1].resource)
     }
     state.doneEpochs = state.standing.values.reduce(0, +)
-    state.progress.epochCount = SearchSession.expectedEpochs(study)
+    // The clock says when it ends; what that is in epochs is known after the first.
+    let isOpen = plan.seconds != nil && study.budget.resource == nil
+    state.progress.epochCount = isOpen ? .infinity : SearchSession.expectedEpochs(study)
   }
 
   /// Epochs that all trials will take together.
@@ -296,6 +305,9 @@ final class SearchSession: Sendable {
     guard let study = state.withLock({ $0.study }) else { return }
     switch event {
     case .began(let trial, let rung):
+      state.withLock { state in
+        state.progress.trialCount = max(state.progress.trialCount, trial.id + 1)
+      }
       let values = trial.values.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
       write(
         "Trial \(trial.id + 1) begins up to epoch \(rung.resource): \(values.joined(separator: ", "))"

@@ -99,6 +99,13 @@ package enum WorkerError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether it ended as processes do that run out of memory: killed by the system, or by itself where
+  /// nobody caught what an allocator threw.
+  package var mayBeMemory: Bool {
+    guard case .died(let how, _, _) = self else { return false }
+    return how.contains("signal \(SIGKILL) ") || how.contains("signal \(SIGABRT) ")
+  }
+
   /// The last lines of a log that say something.
   package static func lastLines(of log: URL, count: Int = 5) -> [String] {
     guard let handle = try? FileHandle(forReadingFrom: log),

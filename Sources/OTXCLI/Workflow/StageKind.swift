@@ -19,9 +19,7 @@ struct StageKind: Sendable, Equatable {
 
   /// All of them, in alphabetical order within each task.
   static var all: [StageKind] {
-    let noSearch =
-      ArgumentNormalizer.laterOptions.contains("hpo") ? "the search of hyper-parameters" : nil
-    return [
+    [
       StageKind(
         name: "SelfSLTrainer",
         job: .train,
@@ -38,7 +36,7 @@ struct StageKind: Sendable, Equatable {
       StageKind(name: "DetectionTrainer", job: .train, tasks: [.detection]),
       StageKind(name: "SegExporter", job: .export, tasks: [], missing: "segmentation"),
       StageKind(name: "SegTrainer", job: .train, tasks: [], missing: "segmentation"),
-      StageKind(name: "HpoRunner", job: .hpo, tasks: [], missing: noSearch),
+      StageKind(name: "HpoRunner", job: .hpo, tasks: []),
       StageKind(name: "MdaRunner", job: .analyze, tasks: []),
     ]
   }

@@ -61,8 +61,8 @@ extension SpaceOptions: Codable {
     let parameters = found.sorted { $0.name < $1.name }
     do {
       try SearchSpace(parameters).validate()
-    } catch {
-      throw SpaceOptions.invalid(decoder.codingPath, "\(error)")
+    } catch TuningError.invalidSpace(let text) {
+      throw SpaceOptions.invalid(decoder.codingPath, text)
     }
     self = .parameters(parameters)
   }
@@ -80,6 +80,13 @@ extension SpaceOptions: Codable {
       guard depth < 8, let inner = try? container.nestedContainer(keyedBy: Key.self, forKey: key)
       else { throw invalid(place, "expected a range, for example {range: [0.001, 0.1]}") }
       if inner.allKeys.contains(where: { RangeText.words.contains($0.stringValue) }) {
+        let words = inner.allKeys.map(\.stringValue)
+        if let unknown = words.first(where: { !RangeText.knownWords.contains($0) }) {
+          throw invalid(
+            place,
+            "\(name): unknown word '\(unknown)'; there are \(RangeText.wordList)"
+          )
+        }
         let range: RangeText
         do {
           range = try container.decode(RangeText.self, forKey: key)
@@ -88,8 +95,8 @@ extension SpaceOptions: Codable {
         }
         do {
           found.append(HyperParameter(SpaceOptions.key(name), try range.distribution(name)))
-        } catch {
-          throw invalid(place, "\(error)")
+        } catch TuningError.invalidSpace(let text) {
+          throw invalid(place, text)
         }
       } else {
         try collect(inner, below: name, depth: depth + 1, &found)
@@ -134,12 +141,17 @@ private struct RangeText: Decodable {
   }
 
   static let words = Set(CodingKeys.allCases.map(\.rawValue))
+  /// Also what earlier versions wrote and this one has no use for.
+  static let knownWords = words.union(["log_base", "lower_space", "upper_space"])
+  static let wordList = CodingKeys.allCases.map(\.rawValue).joined(separator: ", ")
 
   func distribution(_ name: String) throws -> Distribution {
     if let choices = values ?? choiceList { return .choice(choices) }
     let numbers: [Double] = range ?? [min, max, step].compactMap { $0 }
     guard numbers.count >= 2, range != nil || (min != nil && max != nil) else {
-      throw TuningError.invalidSpace("\(name): expected a range of low, high and perhaps a step")
+      throw TuningError.invalidSpace(
+        "\(name): expected a range of low, high and perhaps a step, for example {range: [0.001, 0.1]} or {min: 0.001, max: 0.1}"
+      )
     }
     let (low, high) = (numbers[0], numbers[1])
     let kind = (parameterType ?? type ?? (numbers.count > 2 ? "quniform" : "uniform")).lowercased()
