@@ -37,6 +37,7 @@ let package = Package(
   products: [
     .library(name: "OTX", targets: ["OTX"]),
     .library(name: "OTXCLI", targets: ["OTXCLI"]),
+    .library(name: "OTXTuning", targets: ["OTXTuning"]),
     .executable(name: "otx", targets: ["OTXMain"]),
   ],
   dependencies: [

@@ -26,7 +26,7 @@ git -C "$work/otx-swift" tag 0.0.1
 
 mkdir -p "$work/consumer/Sources/Consumer"
 pages="$("$root/Scripts/extract-documentation.sh" "$work/otx-swift" "$work/consumer/Sources")"
-page_targets="$(sed 's/.*/    .target(name: "&", dependencies: [.product(name: "OTX", package: "otx-swift")]),/' <<<"$pages")"
+page_targets="$(sed 's/.*/    .target(name: "&", dependencies: [.product(name: "OTX", package: "otx-swift"), .product(name: "OTXTuning", package: "otx-swift")]),/' <<<"$pages")"
 cat >"$work/consumer/Package.swift" <<PACKAGE
 // swift-tools-version: 6.2
 import PackageDescription

@@ -106,6 +106,11 @@ struct Train: AsyncParsableCommand {
   private func searchRequest(_ reporter: ProgressReporter) throws -> SearchRequest? {
     let folder = try resumption.folder(below: workspace.url)
     guard search.isSearch || folder?.isSearch == true else { return nil }
+    guard budget.time == nil else {
+      throw UsageError(
+        "--time is how long one training may take; a search ends by --budget, for example --budget 1h"
+      )
+    }
     guard resumption.run != nil else {
       var request = try self.request()
       request.tell(reporter)

@@ -27,6 +27,8 @@ public struct TrainChoices: Sendable, Equatable {
   /// The score that picks the best weights.
   public var metric: String?
   public var adaptiveBatchSize: AdaptiveBatchSize?
+  /// How long training may take.
+  public var timeBudget: TimeBudget?
   /// Whether damaged items are an error.
   public var strict: Bool?
   public var report: ReportFormat?
@@ -46,6 +48,7 @@ public struct TrainChoices: Sendable, Equatable {
     validationInterval: Double? = nil,
     metric: String? = nil,
     adaptiveBatchSize: AdaptiveBatchSize? = nil,
+    timeBudget: TimeBudget? = nil,
     strict: Bool? = nil,
     report: ReportFormat? = nil,
     learningRate: Double? = nil
@@ -63,6 +66,7 @@ public struct TrainChoices: Sendable, Equatable {
     self.validationInterval = validationInterval
     self.metric = metric
     self.adaptiveBatchSize = adaptiveBatchSize
+    self.timeBudget = timeBudget
     self.strict = strict
     self.report = report
     self.learningRate = learningRate
@@ -76,7 +80,8 @@ public struct TrainChoices: Sendable, Equatable {
       ("precision", precision?.rawValue), ("device", device), ("threads", threads.map { "\($0)" }),
       ("seed", seed.map { "\($0)" }), ("deterministic", deterministic?.rawValue),
       ("validationInterval", validationInterval.map { "\($0)" }), ("metric", metric),
-      ("adaptiveBatchSize", adaptiveBatchSize?.rawValue), ("data.strict", strict.map { "\($0)" }),
+      ("adaptiveBatchSize", adaptiveBatchSize?.rawValue), ("timeBudget", timeBudget?.description),
+      ("data.strict", strict.map { "\($0)" }),
       ("report", report?.rawValue), ("optimizer.learningRate", learningRate.map { "\($0)" }),
     ]
     return given.compactMap { key, value in

@@ -14,6 +14,7 @@ import Testing
     ("train / --hpo-config x.yaml", "--hpo-config is for --hpo only"),
     ("train / --hpo-jobs 2", "--hpo-jobs is for --hpo only"),
     ("train / --hpo --budget 1h --hpo-time-ratio 2", "give one"),
+    ("train / --hpo --time 5m", "a search ends by --budget"),
     ("train / --hpo --budget soon", "--budget: 'soon' is no value for search.budget"),
     ("train / --hpo --budget 0trials", "expected auto, a time such as 30m or 1h"),
     ("train / --hpo --hpo-time-ratio -1", "--hpo-time-ratio: '-1' is no value"),

@@ -36,6 +36,7 @@ import Testing
       validationInterval: 0.5,
       metric: "accuracy",
       adaptiveBatchSize: AdaptiveBatchSize.none,
+      timeBudget: .seconds(90),
       strict: true,
       report: ReportFormat.none,
       learningRate: 0.125
@@ -54,6 +55,7 @@ import Testing
     #expect(recipe.training.validationInterval == 0.5)
     #expect(recipe.training.metric == "accuracy")
     #expect(recipe.training.adaptiveBatchSize == .none)
+    #expect(recipe.training.timeBudget == .seconds(90))
     #expect(recipe.data.strict)
     #expect(recipe.report == .none)
     #expect(recipe.training.optimizer.learningRate == 0.125)

@@ -12,8 +12,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("auto", SearchBudget.auto, "auto"), ("90s", .time(90), "90s"), ("30m", .time(1800), "30m"),
-    ("60min", .time(3600), "1h"), ("1.5h", .time(5400), "90m"), ("2d", .time(172_800), "2d"),
+    ("auto", SearchBudget.auto, "auto"), ("90s", .time(90), "1m30s"), ("30m", .time(1800), "30m"),
+    ("60min", .time(3600), "1h"), ("1.5h", .time(5400), "1h30m"), ("2d", .time(172_800), "48h"),
     ("200 trials", .trials(200), "200 trials"), ("1trial", .trials(1), "1 trials"),
     ("500 epochs", .epochs(500), "500 epochs"),
   ]) func budgetsRead(text: String, budget: SearchBudget, written: String) {

@@ -1,4 +1,5 @@
 import Foundation
+import OTXCore
 
 /// How `otx train --hpo` looks for hyper-parameters; nothing of it matters to a training without.
 public struct SearchOptions: Codable, Sendable, Equatable {
@@ -45,26 +46,16 @@ public enum SearchBudget: Sendable, Equatable {
 }
 
 extension SearchBudget: LosslessStringConvertible {
-  private static let seconds: [(unit: String, length: Double)] = [
-    ("d", 86_400), ("h", 3600), ("min", 60), ("m", 60), ("s", 1),
-  ]
-
-  /// Reads `auto`, `90s`, `30m`, `1.5h`, `2d`, `200 trials`, `500 epochs`.
+  /// Reads `auto`, a time as ``TimeBudget`` has it, `200 trials`, `500 epochs`.
   public init?(_ text: String) {
     let folded = text.lowercased().trimmingCharacters(in: .whitespaces)
     if folded == "auto" {
       self = .auto
-      return
-    }
-    guard let match = folded.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?)\s*([a-z]+)/),
-      let number = Double(match.1), number > 0, number <= 1e9
-    else { return nil }
-    let unit = String(match.2)
-    if ["trial", "trials", "epoch", "epochs"].contains(unit) {
+    } else if let match = folded.wholeMatch(of: /([0-9]{1,9})\s*(trials?|epochs?)/) {
       guard let count = Int(match.1), count >= 1 else { return nil }
-      self = unit.hasPrefix("trial") ? .trials(count) : .epochs(count)
-    } else if let length = SearchBudget.seconds.first(where: { $0.unit == unit })?.length {
-      self = .time(number * length)
+      self = match.2.hasPrefix("trial") ? .trials(count) : .epochs(count)
+    } else if let seconds = TimeBudget(folded)?.seconds {
+      self = .time(seconds)
     } else {
       return nil
     }
@@ -72,15 +63,10 @@ extension SearchBudget: LosslessStringConvertible {
 
   public var description: String {
     switch self {
-    case .auto: return "auto"
-    case .trials(let count): return "\(count) trials"
-    case .epochs(let count): return "\(count) epochs"
-    case .time(let seconds):
-      for (unit, length) in SearchBudget.seconds where unit != "min" {
-        let count = seconds / length
-        if count >= 1, count == count.rounded() { return "\(Int(count))\(unit)" }
-      }
-      return "\(seconds)s"
+    case .auto: "auto"
+    case .trials(let count): "\(count) trials"
+    case .epochs(let count): "\(count) epochs"
+    case .time(let seconds): TimeBudget.text(seconds)
     }
   }
 }
