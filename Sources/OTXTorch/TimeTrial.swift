@@ -94,6 +94,6 @@ struct TimeTrial {
   }
 
   private func text(_ seconds: Double) -> String {
-    seconds < 1 ? String(format: "%.2g s", seconds) : TimeBudget.text(seconds)
+    seconds < 1 ? String(format: "%.2gs", seconds) : TimeBudget.text(seconds)
   }
 }

@@ -32,10 +32,10 @@ extension Facade {
       let playground = try Playground.classification([.train: 64, .val: 6])
       let error = await #expect(throws: ConfigurationError.self) {
         try await playground.train(
-          try tinyRequest("mobilenet_v3_small", epochs: 2, "timeBudget=0.2s")
+          try tinyRequest("mobilenet_v3_small", epochs: 2, "timeBudget=0.1s")
         )
       }
-      #expect("\(try #require(error))".hasPrefix("0.2s is "))
+      #expect("\(try #require(error))".hasPrefix("0.1s is "))
     }
   }
 }
