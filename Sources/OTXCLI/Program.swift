@@ -141,26 +141,20 @@ enum Interruption {
   /// Runs `job`; the first SIGINT or SIGTERM cancels it, so that it can save, the second ends the
   /// process.
   static func watched(_ job: @escaping @Sendable () async throws -> Void) async throws {
-    let task = Task { try await job() }
     let flag = Flag()
+    let (interruptions, interrupted) = AsyncStream<Void>.makeStream()
     // A hang-up that whoever started this program wants ignored (`nohup`) stays ignored.
     let hangUp = signal(SIGHUP, SIG_IGN)
-    let numbers = [SIGINT, SIGTERM] + (isIgnored(hangUp) ? [] : [SIGHUP])
-    let sources = numbers.map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(
-        signal: number,
-        queue: DispatchQueue.global(qos: .userInitiated)
-      )
-      source.setEventHandler {
-        if flag.raise() { _exit(Program.interruptedStatus) }
-        Console.standard.errors("\nstopping as soon as all is saved; once more to stop at once\n")
-        task.cancel()
-      }
-      source.resume()
-      return source
+    signal(SIGHUP, hangUp)
+    let watch = try SignalWatch([SIGINT, SIGTERM] + (isIgnored(hangUp) ? [] : [SIGHUP])) { _ in
+      if flag.raise() { _exit(Program.interruptedStatus) }
+      Console.standard.errors("\nstopping as soon as all is saved; once more to stop at once\n")
+      interrupted.yield()
     }
-    defer { for source in sources { source.cancel() } }
+    defer { watch.end() }
+    let task = Task { try await job() }
+    let listener = Task { for await _ in interruptions { task.cancel() } }
+    defer { listener.cancel() }
     try await withTaskCancellationHandler {
       try await task.value
     } onCancel: {

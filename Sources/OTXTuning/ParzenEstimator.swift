@@ -25,7 +25,13 @@ struct ParzenEstimator {
   ///   - axes: Of the space.
   ///   - points: The observations.
   ///   - priorWeight: What the prior counts for, in observations.
-  init(_ axes: [Axis], _ points: [Point], priorWeight: Double = 1) {
+  ///   - widthFactor: What the kernels' widths are multiplied with.
+  init(
+    _ axes: [Axis],
+    _ points: [Point],
+    priorWeight: Double = 1,
+    widthFactor: Double = 1
+  ) {
     self.axes = axes
     centers = points
     self.priorWeight = priorWeight
@@ -36,7 +42,7 @@ struct ParzenEstimator {
     widths = axes.map { axis in
       switch axis {
       case .number(let low, let high):
-        max(0.07 * shrink, 0.2 / min(100, 1 + count)) * (high - low)
+        max(0.07 * widthFactor * shrink, 0.2 / min(100, 1 + count)) * (high - low)
       // The share of a choice's kernel that goes to the other choices.
       case .choice: min(0.5, 0.5 * shrink)
       }
@@ -45,11 +51,14 @@ struct ParzenEstimator {
 
   private var total: Double { Double(centers.count) + priorWeight }
 
+  /// A point whose coordinates may come from different kernels.
+  ///
+  /// What two good points have each found on one axis meets in it; ``logDensity(_:)``, which judges it,
+  /// knows what goes together.
   func sample(using generator: inout some RandomNumberGenerator) -> Point {
-    let ticket = Double.random(in: 0..<total, using: &generator)
-    let index = Int(ticket)
-    let center = ticket < Double(centers.count) ? centers[index] : nil
-    return axes.indices.map { axis in
+    axes.indices.map { axis in
+      let ticket = Double.random(in: 0..<total, using: &generator)
+      let center = ticket < Double(centers.count) ? centers[Int(ticket)] : nil
       switch axes[axis] {
       case .number(let low, let high):
         let (mean, width) =

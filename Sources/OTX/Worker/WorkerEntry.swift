@@ -65,7 +65,7 @@ enum WorkerEntry {
     do {
       let data = try Data(contentsOf: folder.appending(path: inputName))
       let input = try JSONDecoder().decode(Job.Input.self, from: data)
-      let answer = await cancelledBySignal {
+      let answer = try await cancelledBySignal {
         do {
           return WorkerAnswer(value: try await Job.run(input) { pipe.send($0) })
         } catch {
@@ -86,19 +86,14 @@ enum WorkerEntry {
   /// SIGTERM and SIGINT cancel the task, so that it can save.
   private static func cancelledBySignal<Result: Sendable>(
     _ work: @escaping @Sendable () async -> Result
-  ) async -> Result {
+  ) async throws -> Result {
+    // Before there is a task: the parent may have asked for the end already.
+    let (signals, asked) = AsyncStream<Int32>.makeStream()
+    let watch = try SignalWatch([SIGTERM, SIGINT]) { asked.yield($0) }
+    defer { watch.end() }
     let task = Task { await work() }
-    let sources = [SIGTERM, SIGINT].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(
-        signal: number,
-        queue: DispatchQueue.global(qos: .userInitiated)
-      )
-      source.setEventHandler { task.cancel() }
-      source.resume()
-      return source
-    }
-    defer { for source in sources { source.cancel() } }
+    let listener = Task { for await _ in signals { task.cancel() } }
+    defer { listener.cancel() }
     return await task.value
   }
 
