@@ -134,13 +134,13 @@ let package = Package(
     ),
 
     // Tests, and what they share.
-    module("OTXTesting", ["OTXCore", "OTXImage"]),
+    module("OTXTesting", ["OTXCore", "OTXImage", "OTXTuning"]),
     tests("OTXCoreTests", ["OTXCore"]),
     tests("OTXRecipeTests", ["OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning"]),
     tests("OTXReportTests", ["OTXCore", "OTXReport"]),
     .testTarget(
       name: "OTXTuningTests",
-      dependencies: ["OTXTuning", grdb],
+      dependencies: ["OTXTesting", "OTXTuning", grdb],
       swiftSettings: settings
     ),
     tests("OTXWeightsTests", ["OTXCore", "OTXWeights"]),

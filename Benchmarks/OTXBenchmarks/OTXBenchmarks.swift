@@ -9,7 +9,7 @@ struct OTXBenchmarks: AsyncParsableCommand {
     subcommands: [
       TrainingStep.self, TrainingSteps.self, Parity.self, Validation.self, Decoding.self,
       Augment.self, COCOIndex.self, Loading.self, Indexing.self, Fuzzing.self, FuzzCases.self,
-      LargePicture.self, Configuring.self, Tuning.self,
+      LargePicture.self, Configuring.self, Tuning.self, TuningCrops.self,
     ]
   )
 }

@@ -227,6 +227,10 @@ public struct TrainingRun: Codable, Sendable {
   /// The recipe with every value that was used.
   public var recipe: URL
   public var result: TrainingResult
+
+  public init(directory: URL, recipe: URL, result: TrainingResult) {
+    (self.directory, self.recipe, self.result) = (directory, recipe, result)
+  }
 }
 
 extension [any TrainingObserver] {

@@ -134,8 +134,12 @@ struct Build: ParsableCommand {
         .applying(changes)
       let header = ["The values of \(start.name) with the model \(recipe.model.name)."]
       return Built(recipe: recipe, text: try recipe.yaml(header: header))
-    case (.some, nil, nil):
-      throw UsageError("--recipe names a recipe; say which --model to put into it, or name data")
+    case (let reference?, nil, nil):
+      // Where there is neither data nor a recipe of that name, this says so.
+      let name = try library.recipe(reference).name
+      throw UsageError(
+        "--recipe \(reference): \(name) is a recipe; say which --model to put into it, or name data"
+      )
     case (nil, .some, nil):
       throw UsageError("--model alone builds nothing; name a --backbone or a --recipe too")
     case (nil, nil, .some):

@@ -102,6 +102,11 @@ struct TrainOutcome: Sendable {
   var result: TrainingResult
   /// The folder of the search that came before, if any.
   var search: URL?
+
+  init(_ run: TrainingRun, decisions: [Decision], search: URL? = nil) {
+    (runDirectory, recipeFile, result) = (run.directory, run.recipe, run.result)
+    (self.decisions, self.search) = (decisions, search)
+  }
 }
 
 /// Which model, and on what it is computed.

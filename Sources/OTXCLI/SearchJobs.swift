@@ -43,13 +43,7 @@ extension StandardJobs {
       )
     )
     let run = try await found.train(observers: observers)
-    return TrainOutcome(
-      runDirectory: run.directory,
-      recipeFile: run.recipe,
-      decisions: found.decisions,
-      result: run.result,
-      search: folder
-    )
+    return TrainOutcome(run, decisions: found.decisions, search: folder)
   }
 
   private func searchFolder(

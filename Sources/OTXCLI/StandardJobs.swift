@@ -100,12 +100,7 @@ struct StandardJobs: Jobs {
       observers: observers,
       since: start
     )
-    return TrainOutcome(
-      runDirectory: run.directory,
-      recipeFile: run.recipe,
-      decisions: [],
-      result: run.result
-    )
+    return TrainOutcome(run, decisions: [])
   }
 
   private func train(
@@ -121,12 +116,7 @@ struct StandardJobs: Jobs {
       observers: observers,
       since: start
     )
-    return TrainOutcome(
-      runDirectory: run.directory,
-      recipeFile: run.recipe,
-      decisions: engine.decisions,
-      result: run.result
-    )
+    return TrainOutcome(run, decisions: engine.decisions)
   }
 
   func evaluate(

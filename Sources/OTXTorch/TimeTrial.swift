@@ -45,7 +45,8 @@ struct TimeTrial {
         Decision(
           setting: "validationInterval",
           value: "\(min(interval, count))",
-          reason: "a validation takes \(text(pace.validation)), an epoch \(text(pace.epoch))"
+          reason:
+            "a validation takes \(TimeBudget.text(pace.validation)), an epoch \(TimeBudget.text(pace.epoch))"
         )
       )
     }
@@ -66,10 +67,10 @@ struct TimeTrial {
 
   private func reason(_ count: Int, _ most: Int) -> String {
     let measured =
-      "a step takes \(text(pace.step)) here, an epoch of \(pace.stepsPerEpoch) steps \(text(pace.epoch)), a validation \(text(pace.validation)), the end \(text(pace.end))"
+      "a step takes \(TimeBudget.text(pace.step)) here, an epoch of \(pace.stepsPerEpoch) steps \(TimeBudget.text(pace.epoch)), a validation \(TimeBudget.text(pace.validation)), the end \(TimeBudget.text(pace.end))"
     return count == most
-      ? "all that are wanted fit into \(text(limit.seconds)): \(measured)"
-      : "what fits into \(text(limit.seconds)): \(measured)"
+      ? "all that are wanted fit into \(TimeBudget.text(limit.seconds)): \(measured)"
+      : "what fits into \(TimeBudget.text(limit.seconds)): \(measured)"
   }
 
   /// What would fit, for who gave too little time.
@@ -89,11 +90,7 @@ struct TimeTrial {
     advice.append("a smaller model (otx find --model)")
     let step = usable < pace.step ? ", less than a training step" : ""
     return .invalid(
-      "\(text(limit.seconds)) is too short for one epoch: \(pace.stepsPerEpoch) steps of \(text(pace.step)) take \(text(pace.epoch)) on this machine and validation, checkpoints and report \(text(pace.end)), but \(text(max(usable, 0))) are left after starting\(step). What would fit: \(advice.joined(separator: ", or "))"
+      "\(TimeBudget.text(limit.seconds)) is too short for one epoch: \(pace.stepsPerEpoch) steps of \(TimeBudget.text(pace.step)) take \(TimeBudget.text(pace.epoch)) on this machine and validation, checkpoints and report \(TimeBudget.text(pace.end)), but \(TimeBudget.text(max(usable, 0))) are left after starting\(step). What would fit: \(advice.joined(separator: ", or "))"
     )
-  }
-
-  private func text(_ seconds: Double) -> String {
-    seconds < 1 ? String(format: "%.2gs", seconds) : TimeBudget.text(seconds)
   }
 }

@@ -6,6 +6,7 @@ extension Trainer {
   /// Puts every module into training mode; while the backbone is frozen, those of the head alone.
   func beginTraining() throws {
     model.module.setTraining(true)
+    if options.method == .quantizationAware { freezeMoments() }
     guard options.frozenBackboneEpochs > 0 else { return }
     let isFrozen = epoch <= options.frozenBackboneEpochs
     let parameters = model.module.parameters()

@@ -143,6 +143,7 @@ final class Trainer<Kind: VisionTask> {
     let epochs = options.method == .linearProbe ? 1 : options.maxEpochs
     tell(.started(epochs: epochs, stepsPerEpoch: stepsPerEpoch, precision: precision))
     lastSave = now()
+    defer { removeQuantizers() }
     let reason = options.method == .linearProbe ? try probe() : try trainEpochs()
     try saveEnd(reason)
     return finish(stopReason: reason)
@@ -174,6 +175,7 @@ final class Trainer<Kind: VisionTask> {
       mode: .training(epoch: epoch - 1),
       from: step * group
     )
+    if options.method == .quantizationAware { try calibrateQuantizers() }
     try beginTraining()
     (model as? any FinalPhaseAware)?.isFinalPhase = data.isFinalPhase(epoch: epoch - 1)
     var clock = Stopwatch()
@@ -372,7 +374,10 @@ final class Trainer<Kind: VisionTask> {
   }
 
   /// What the settled options say; without a measurement, fp32 is always right.
-  private var precision: Precision { options.precision == .auto ? .fp32 : options.precision }
+  private var precision: Precision {
+    // libtorch rounds numbers of 32 bits alone.
+    options.precision == .auto || options.method == .quantizationAware ? .fp32 : options.precision
+  }
 
   func tell(_ event: TrainingEvent) {
     for observer in observers { observer.observe(event) }

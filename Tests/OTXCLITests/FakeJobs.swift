@@ -131,12 +131,13 @@ final class FakeJobs: Jobs {
       precision: .fp32,
       stopReason: "all epochs"
     )
-    return TrainOutcome(
-      runDirectory: URL(filePath: "/runs/1"),
-      recipeFile: URL(filePath: "/runs/1/recipe.yaml"),
-      decisions: [Decision(setting: "inputSize", value: "416x416", reason: "pictures are small")],
+    let run = TrainingRun(
+      directory: URL(filePath: "/runs/1"),
+      recipe: URL(filePath: "/runs/1/recipe.yaml"),
       result: result
     )
+    let size = Decision(setting: "inputSize", value: "416x416", reason: "pictures are small")
+    return TrainOutcome(run, decisions: [size])
   }
 
   func resume(

@@ -41,6 +41,9 @@ struct TimeBudgetTests {
     #expect(TimeBudget.text(3.24) == "3.2s")
     #expect(TimeBudget.text(75.4) == "1m15s")
     #expect(TimeBudget.text(0) == "0s")
+    #expect(TimeBudget.text(0.2) == "0.2s")
+    #expect(TimeBudget.text(0.0314) == "0.031s")
+    #expect(TimeBudget.seconds(0.25).description == "0.25s")
   }
 }
 

@@ -246,6 +246,38 @@ extension Training {
       }
     }
 
+    @Test("with rounded layers a network learns, and keeps no rounding and no moved moments")
+    func quantizationAware() throws {
+      try Torch.seed(3)
+      let model = ImageClassifier(network: try ResNet(labelCount: 2))
+      let mean = model.network.stateDictionary().first { $0.name == "bn1.running_mean" }
+      let before = try #require(mean).value.arrayBuffer()
+      let run = try TestRun()
+      var options = plainOptions(epochs: 3)
+      options.method = .quantizationAware
+      options.optimizer.learningRate = 0.01
+      let data = try classifierData(train: 24, batchSize: 6, size: 32)
+      let info = classifierInfo("resnet18", size: 32)
+      let result = try run.train(model, options, info: info, data: data)
+      #expect(result.best.values["accuracy"] == 1)
+      #expect(run.listener.messages.count { $0.contains("of 21 layers to 8 bits") } == 1)
+      #expect(
+        model.module.modules().allSatisfy {
+          ($0.module as? any QuantizableLayer)?.quantizer == nil
+        }
+      )
+      let after = try CheckpointFile.read(run.directory.bestCheckpoint).state["bn1.running_mean"]
+      #expect(after == before)
+    }
+
+    @Test("a network without layers that can be rounded is refused")
+    func nothingToRound() throws {
+      var options = plainOptions(epochs: 1)
+      options.method = .quantizationAware
+      let error = #expect(throws: ConfigurationError.self) { try TestRun().train(Ramp(), options) }
+      #expect("\(try #require(error))".contains("quantization_aware needs a network with"))
+    }
+
     @Test("a probe refuses a model without a last linear layer")
     func noProbe() throws {
       var options = plainOptions(epochs: 1)

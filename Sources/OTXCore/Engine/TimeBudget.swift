@@ -55,9 +55,10 @@ extension TimeBudget: Codable, LosslessStringConvertible {
   /// `none`, or the time in the largest units that fit: `1h30m`, `40s`.
   public var description: String { seconds.map(TimeBudget.text) ?? "none" }
 
-  /// Seconds as people write them: `1h30m`, `2m05s`, `3.2s`.
+  /// Seconds as people write them: `1h30m`, `2m05s`, `3.2s`, `0.25s`.
   public static func text(_ seconds: Double) -> String {
     guard seconds.isFinite, abs(seconds) <= longest else { return "\(seconds)s" }
+    if (0.0001..<1).contains(seconds) { return String(format: "%.2gs", seconds) }
     if seconds < 60, seconds != seconds.rounded() {
       let tenths = (seconds * 10).rounded() / 10
       if tenths == seconds || seconds < 10 { return "\(tenths > 0 ? tenths : seconds)s" }

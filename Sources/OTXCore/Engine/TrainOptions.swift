@@ -56,6 +56,11 @@ public enum LearningMethod: String, Codable, CaseIterable, Sendable {
   ///
   /// Seconds for small sets; worth as much as the weights that training starts from.
   case linearProbe = "linear_probe"
+  /// Inputs and weights of layers are rounded to 8 bits on the way, so that a trained model learns to
+  /// bear it.
+  ///
+  /// For few epochs from good weights; `otx optimize weights.pth DATA` does it, and writes the model.
+  case quantizationAware = "quantization_aware"
 }
 
 /// When training writes down what it needs to go on after an interruption.

@@ -15,6 +15,7 @@ public final class Conv2d: Layer {
   public let padding: Size2D
   public let dilation: Size2D
   public let groups: Int
+  package var quantizer: LayerQuantizer?
 
   /// - `kernelSize`: Of both axes, as are `stride`, `padding` and `dilation`.
   /// - `groups`: Parts of the channels that do not see each other; both channel counts are
@@ -67,10 +68,12 @@ public final class Conv2d: Layer {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
+    let weight = try quantizer?.weight(weight.value) ?? weight.value
+    let input = try quantizer?.input(input) ?? input
     // Only what has a history can have come from a normalisation of a training batch.
     if input.requiresGrad {
       return try input.recomputingConv2d(
-        weight.value,
+        weight,
         bias: bias?.value,
         stride: stride,
         padding: padding,
@@ -79,7 +82,7 @@ public final class Conv2d: Layer {
       )
     }
     return try input.conv2d(
-      weight.value,
+      weight,
       bias: bias?.value,
       stride: stride,
       padding: padding,
@@ -101,6 +104,7 @@ public final class Linear: Layer {
   public let outputFeatures: Int
   /// Shown every input, for those who need what a network knows before its last layer.
   package var onInput: ((Tensor) -> Void)?
+  package var quantizer: LayerQuantizer?
 
   public init(_ inputFeatures: Int, _ outputFeatures: Int, bias: Bool = true) throws(TensorError) {
     self.inputFeatures = inputFeatures
@@ -112,6 +116,7 @@ public final class Linear: Layer {
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
     onInput?(input)
-    return try input.linear(weight.value, bias: bias?.value)
+    guard let quantizer else { return try input.linear(weight.value, bias: bias?.value) }
+    return try quantizer.input(input).linear(quantizer.weight(weight.value), bias: bias?.value)
   }
 }
