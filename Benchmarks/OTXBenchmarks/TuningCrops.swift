@@ -28,11 +28,13 @@ struct TuningCrops: ParsableCommand {
   @Option(help: "Whole trainings of the random search.")
   var trainings = 40
   @Option(help: "Epochs of a whole training.")
-  var epochs = 18
+  var epochs = 9
   @Option(help: "The part of the random search's epochs that the search may spend.")
   var part = 0.25
   @Option(help: "Pictures to train on, and to validate on.")
-  var pictures = 320
+  var pictures = 960
+  @Flag(help: "Print the search's trials, too.")
+  var trials = false
 
   func run() throws {
     try Torch.setDeterminism(.on)
@@ -76,12 +78,14 @@ struct TuningCrops: ParsableCommand {
     isRandom: Bool,
     begin: (Trial) throws -> CropTraining
   ) throws -> (scores: [(score: Double, spent: Int)], spent: Int) {
+    // Chance of its own: else both would begin with the same trials.
+    let chance = UInt64(isRandom ? seed + 1_000_000 : seed)
     var study = try Study(
       space: CropTraining.space,
       halving: halving,
       budget: Budget(resource: limit),
       isMaximized: false,
-      seed: UInt64(seed)
+      seed: chance
     )
     if isRandom { study.startCount = .max }
     var trainings: [Int: CropTraining] = [:]
@@ -93,6 +97,13 @@ struct TuningCrops: ParsableCommand {
       // A training that came apart has no score; random search has such, too.
       study.finish(trial.id, rung, score: score)
       if rung.resource == epochs, score.isFinite { scores.append((score, study.spentResource)) }
+    }
+    if trials, !isRandom {
+      for trial in study.trials {
+        let values = trial.values.sorted { $0.key < $1.key }
+          .map { "\($0.key) \(fixed($0.value.number ?? 0, 5))" }.joined(separator: ", ")
+        print("  \(trial.id): \(values): \(trial.scores.map { fixed($0, 4) })")
+      }
     }
     return (scores, study.spentResource)
   }
@@ -141,23 +152,30 @@ private struct Crops {
   }
 }
 
-/// Three convolutions and a classifier.
+/// Three convolutions with batch normalisation, and a classifier.
 private final class CropNetwork: Layer {
   let conv1: Conv2d
+  let bn1: BatchNorm2d
   let conv2: Conv2d
+  let bn2: BatchNorm2d
   let conv3: Conv2d
+  let bn3: BatchNorm2d
   let fc: Linear
 
   init(classCount: Int) throws(TensorError) {
-    conv1 = try Conv2d(3, 8, kernelSize: 3, stride: 2, padding: 1)
-    conv2 = try Conv2d(8, 16, kernelSize: 3, stride: 2, padding: 1)
-    conv3 = try Conv2d(16, 32, kernelSize: 3, stride: 2, padding: 1)
+    conv1 = try Conv2d(3, 8, kernelSize: 3, stride: 2, padding: 1, bias: false)
+    bn1 = try BatchNorm2d(8)
+    conv2 = try Conv2d(8, 16, kernelSize: 3, stride: 2, padding: 1, bias: false)
+    bn2 = try BatchNorm2d(16)
+    conv3 = try Conv2d(16, 32, kernelSize: 3, stride: 2, padding: 1, bias: false)
+    bn3 = try BatchNorm2d(32)
     fc = try Linear(32, classCount)
   }
 
   func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    let features = try conv3(conv2(conv1(input).relu()).relu()).relu()
-    return try fc(features.mean(dims: [2, 3]))
+    let first = try bn1(conv1(input)).relu()
+    let second = try bn2(conv2(first)).relu()
+    return try fc(bn3(conv3(second)).relu().mean(dims: [2, 3]))
   }
 }
 
@@ -198,13 +216,15 @@ private final class CropTraining {
 
   /// - Returns: The validation loss after so many epochs; infinite where the training came apart.
   func run(to epoch: Int) throws -> Double {
+    network.setTraining(true)
     while done < epoch {
       // Half a cosine over the whole training.
       let current = rate * 0.5 * (1 + cos(.pi * Double(done) / Double(epochs)))
       var generator = CounterGenerator(seed: seed, UInt64(done))
       let order = (0..<train.count).shuffled(using: &generator)
-      for start in stride(from: 0, to: order.count, by: batch) {
-        let rows = Array(order[start..<min(start + batch, order.count)])
+      // The last, smaller batch is left out.
+      for start in stride(from: 0, through: order.count - batch, by: batch) {
+        let rows = Array(order[start..<start + batch])
         let indices = try Tensor(rows, shape: [rows.count])
         try optimizer.zeroGradients()
         let logits = try network(train.pictures.indexSelect(dim: 0, indices))
@@ -214,6 +234,7 @@ private final class CropTraining {
       }
       done += 1
     }
+    network.setTraining(false)
     let loss = try noGrad { () throws(TensorError) in
       try crossEntropy(network(validation.pictures), validation.classes).item()
     }

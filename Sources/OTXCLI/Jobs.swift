@@ -8,6 +8,12 @@ protocol Jobs: Sendable {
   /// The models there are. Loads no framework.
   var models: [ModelDescriptor] { get }
 
+  /// Times models.
+  func benchmark(
+    _ request: BenchmarkRequest,
+    observe: @escaping @Sendable (ModelBenchmark.Event) -> Void
+  ) async throws -> [BenchmarkRow]
+
   /// The backbones there are. Loads no framework.
   var backbones: [BackboneDescriptor] { get }
 
@@ -59,6 +65,11 @@ protocol Jobs: Sendable {
 /// The jobs of the command that runs.
 enum CurrentJobs {
   @TaskLocal static var value: any Jobs = StandardJobs()
+}
+
+struct BenchmarkRequest: Sendable, Equatable {
+  var models: [URL]
+  var options: BenchmarkOptions
 }
 
 struct TrainRequest: Sendable {

@@ -18,6 +18,13 @@ struct StandardJobs: Jobs {
   var models: [ModelDescriptor] { ownRegistry?.models ?? ModelZoo.descriptors }
   var backbones: [BackboneDescriptor] { ModelZoo.backbones.map(\.descriptor) }
 
+  func benchmark(
+    _ request: BenchmarkRequest,
+    observe: @escaping @Sendable (ModelBenchmark.Event) -> Void
+  ) async throws -> [BenchmarkRow] {
+    try await ModelBenchmark.run(request.models, options: request.options, observe: observe)
+  }
+
   func train(
     _ request: TrainRequest,
     observers: [any TrainingObserver]

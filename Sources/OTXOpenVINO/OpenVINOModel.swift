@@ -18,6 +18,8 @@ package final class OpenVINOModel {
     package var cacheDirectory: URL?
     /// Runs several requests at once, for many pictures rather than for one soon.
     package var hasManyRequests = false
+    /// Runs at once that the device's threads are shared by; 0: as OpenVINO finds best.
+    package var streams = 0
     package init() {}
   }
 
@@ -101,7 +103,7 @@ package final class OpenVINOModel {
     return try request.outputs(named: outputs.map(\.name))
   }
 
-  private func set(_ arrays: [ArrayBuffer], of request: InferenceRequest) throws {
+  func set(_ arrays: [ArrayBuffer], of request: InferenceRequest) throws {
     guard arrays.count == inputs.count else {
       throw ModelError.mismatch("the model has \(inputs.count) inputs, \(arrays.count) were given")
     }
@@ -120,7 +122,7 @@ package final class OpenVINOModel {
     _ next: () throws -> [ArrayBuffer]?,
     _ receive: ([String: ModelOutput]) throws -> Void
   ) throws {
-    let requestCount = max(Int(try property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) ?? 1, 1) + 1
+    let requestCount = bestRequestCount + 1
     let names = outputs.map(\.name)
     // Requests run in the order they were started: the first of the queue is the next one done.
     var running: [InferenceRequest] = []
@@ -176,6 +178,7 @@ extension OpenVINOModel.Options {
     case .bf16: properties.append(("INFERENCE_PRECISION_HINT", "bf16"))
     case .fp16: properties.append(("INFERENCE_PRECISION_HINT", "f16"))
     }
+    if streams > 0 { properties.append(("NUM_STREAMS", String(streams))) }
     if threads > 0 { properties.append(("INFERENCE_NUM_THREADS", String(threads))) }
     if let cacheDirectory { properties.append(("CACHE_DIR", cacheDirectory.path)) }
     return properties

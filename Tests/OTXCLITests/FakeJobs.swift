@@ -1,5 +1,5 @@
 import Foundation
-import OTX
+@testable import OTX
 import OTXCore
 import OTXRecipe
 import Synchronization
@@ -233,6 +233,34 @@ final class FakeJobs: Jobs {
 
   func writeReport(ofRun run: URL, to file: URL?) throws -> URL {
     file ?? run.appending(path: "report.html")
+  }
+
+  func benchmark(
+    _ request: BenchmarkRequest,
+    observe: @escaping @Sendable (ModelBenchmark.Event) -> Void
+  ) async throws -> [BenchmarkRow] {
+    request.models.enumerated().map { index, model in
+      observe(.turn(done: index + 1, of: request.models.count))
+      return BenchmarkRow(
+        model: model,
+        backend: "openvino",
+        setting: BenchmarkSetting(precision: .auto, threads: 0, streams: 1),
+        arithmetic: "bf16",
+        threads: 2,
+        requestCount: 1,
+        batchSize: request.options.batchSize,
+        latency: Percentiles([0.003, 0.001, 0.002]),
+        picturesPerSecond: 500,
+        slowestTurn: 490,
+        quickestTurn: 515,
+        loadSeconds: 0.25,
+        peakMemoryBytes: 120_000_000,
+        runCount: 3,
+        byteCount: 10_400_000,
+        parameterCount: 5_480_000,
+        multiplyAddCount: 216_600_000
+      )
+    }
   }
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome {

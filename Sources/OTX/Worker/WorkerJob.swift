@@ -26,7 +26,9 @@ package protocol WorkerJob: SendableMetatype {
 
 /// The jobs a child process knows.
 enum WorkerJobs {
-  static let all: [any WorkerJob.Type] = [ProbeJob.self, TrialJob.self, BatchSizeJob.self]
+  static let all: [any WorkerJob.Type] = [
+    ProbeJob.self, TrialJob.self, BatchSizeJob.self, BenchmarkJob.self,
+  ]
 
   static func named(_ name: String) -> (any WorkerJob.Type)? { all.first { $0.name == name } }
 }
