@@ -28,11 +28,15 @@ struct TuningCrops: ParsableCommand {
   @Option(help: "Whole trainings of the random search.")
   var trainings = 40
   @Option(help: "Epochs of a whole training.")
-  var epochs = 9
+  var epochs = 18
+  @Option(help: "Epochs of the search's lowest rung; 0: a ninth of a whole training.")
+  var firstRung = 0
   @Option(help: "The part of the random search's epochs that the search may spend.")
   var part = 0.25
-  @Option(help: "Pictures to train on, and to validate on.")
-  var pictures = 960
+  @Option(help: "Pictures to train on.")
+  var pictures = 240
+  @Option(help: "Pictures to validate on.")
+  var validationPictures = 960
   @Flag(help: "Print the search's trials, too.")
   var trials = false
 
@@ -52,7 +56,10 @@ struct TuningCrops: ParsableCommand {
       }
       let goal = random.scores.map(\.score).min() ?? .infinity
       let limit = Int(Double(epochs * trainings) * part)
-      let climbing = try Halving(minimumResource: max(epochs / 9, 1), maximumResource: epochs)
+      let climbing = try Halving(
+        minimumResource: firstRung > 0 ? firstRung : max(epochs / 9, 1),
+        maximumResource: epochs
+      )
       let ours = try search(climbing, limit, seed: seed, isRandom: false) {
         try CropTraining(train, validation, $0, epochs: epochs)
       }
@@ -111,7 +118,7 @@ struct TuningCrops: ParsableCommand {
   private func crops() throws -> (train: Crops, validation: Crops) {
     let dataset = try DatasetReader.read(.root(data, format: nil))
     let names = dataset.labels.names
-    func take(_ subset: Subset) throws -> Crops {
+    func take(_ subset: Subset, _ pictures: Int) throws -> Crops {
       let items = dataset.items[subset] ?? []
       guard !items.isEmpty else { throw ValidationError("\(data.path) has no \(subset) subset") }
       // Every label's share, whatever the order of the files.
@@ -127,7 +134,7 @@ struct TuningCrops: ParsableCommand {
       }
       return try Crops(bytes, classes)
     }
-    return (try take(.train), try take(.val))
+    return (try take(.train, pictures), try take(.val, validationPictures))
   }
 }
 
