@@ -18,6 +18,8 @@ package final class OpenVINOModel {
     package var cacheDirectory: URL?
     /// Runs several requests at once, for many pictures rather than for one soon.
     package var hasManyRequests = false
+    /// Keeps each layer's time.
+    package var countsTime = false
     package init() {}
   }
 
@@ -176,6 +178,7 @@ extension OpenVINOModel.Options {
     case .bf16: properties.append(("INFERENCE_PRECISION_HINT", "bf16"))
     case .fp16: properties.append(("INFERENCE_PRECISION_HINT", "f16"))
     }
+    if countsTime { properties.append(("PERF_COUNT", "YES")) }
     if threads > 0 { properties.append(("INFERENCE_NUM_THREADS", String(threads))) }
     if let cacheDirectory { properties.append(("CACHE_DIR", cacheDirectory.path)) }
     return properties
@@ -217,6 +220,13 @@ final class InferenceRequest {
   func infer() throws { try library.check("inference", library.table.requestInfer(handle)) }
   func start() throws { try library.check("inference", library.table.requestStart(handle)) }
   func wait() throws { try library.check("inference", library.table.requestWait(handle)) }
+
+  /// One line a layer of the last run: name, type, kernel, microseconds.
+  func profileText() throws -> String {
+    var text: UnsafeMutablePointer<CChar>?
+    try library.check("reading times", library.table.requestProfile(handle, &text))
+    return library.take(text)
+  }
 
   func outputs(named names: [String]) throws -> [String: ModelOutput] {
     var outputs: [String: ModelOutput] = [:]
