@@ -43,6 +43,7 @@ void describe(const ov::Output<const ov::Node> &output, OTXPort *port);
 /// Each part of the shim fills its functions of the table in.
 void fillGraph(OTXOpenVINOTable &table);
 void fillModel(OTXOpenVINOTable &table);
+void fillEditing(OTXOpenVINOTable &table);
 void fillInference(OTXOpenVINOTable &table);
 
 }  // namespace otx

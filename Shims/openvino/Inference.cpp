@@ -112,6 +112,16 @@ void otx::fillInference(OTXOpenVINOTable &table) {
     });
   };
 
+  table.requestProfile = [](OTXRequestHandle *request, char **text) {
+    return guarded([&] {
+      std::ostringstream lines;
+      for (const ov::ProfilingInfo &layer : request->request.get_profiling_info())
+        lines << layer.node_name << '\t' << layer.node_type << '\t' << layer.exec_type << '\t'
+              << layer.real_time.count() << '\n';
+      *text = copyText(lines.str());
+    });
+  };
+
   table.devices = [](char **text) {
     return guarded([&] {
       std::string lines;

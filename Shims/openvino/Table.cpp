@@ -50,6 +50,7 @@ extern "C" __attribute__((visibility("default"))) const OTXOpenVINOTable *otx_op
     table.freeText = [](char *text) { free(text); };
     otx::fillGraph(table);
     otx::fillModel(table);
+    otx::fillEditing(table);
     otx::fillInference(table);
     return table;
   }();

@@ -400,4 +400,9 @@ protocol EngineJobs: Sendable {
     body: (PicturePrediction) throws -> Void
   ) async throws
   func export(to directory: URL, options: ExportOptions) async throws -> ExportResult
+  func optimize(
+    to directory: URL,
+    options: OptimizeOptions,
+    observers: [any TrainingObserver]
+  ) async throws -> OptimizationResult
 }

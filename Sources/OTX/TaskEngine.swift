@@ -285,6 +285,7 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
   ///   - batchSize: Items of a batch; `nil`: the recipe's.
   ///   - epochCount: Epochs that training has; `nil`: the recipe's.
   ///   - cache: Where decoded pictures are kept; worth it where pictures are used several times.
+  ///   - part: Items to take instead of the engine's own.
   ///   - onProblem: Told once of each picture that turns out damaged while it is decoded.
   /// - Returns: Its subsets, in batches.
   /// - Throws: ``ModelError/mismatch(_:)`` when the data has labels that the model does not know.
@@ -292,9 +293,10 @@ public final class TaskEngine<Kind: VisionTask>: Sendable {
     batchSize: Int? = nil,
     epochCount: Int? = nil,
     cache: PictureCache? = nil,
+    dataset part: Dataset? = nil,
     onProblem: (@Sendable (DatasetProblem) -> Void)? = nil
   ) async throws -> DataModule<Kind> {
-    guard let dataset else {
+    guard let dataset = part ?? dataset else {
       throw ConfigurationError.invalid("this job needs data: name a folder or data.yaml")
     }
     let info = await sub.info

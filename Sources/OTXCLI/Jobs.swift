@@ -49,6 +49,12 @@ protocol Jobs: Sendable {
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome
 
+  /// Makes an exported model smaller and quicker.
+  func optimize(
+    _ request: OptimizeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> OptimizationResult
+
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
 
@@ -184,4 +190,15 @@ struct ExportOutcome: Sendable {
   var metricDifference: Double?
   /// Everything that was compared, as JSON.
   var parity: Data
+}
+
+struct OptimizeRequest: Sendable, Equatable {
+  var model: ModelRequest
+  /// `nil`: the data the model was trained on.
+  var data: DataLocation?
+  var directory: URL
+  var options: OptimizeOptions
+  /// Of a model of another program that does not say it.
+  var task: TaskType?
+  var labels: [String]?
 }

@@ -196,6 +196,41 @@ struct StandardJobs: Jobs {
     )
   }
 
+  func optimize(
+    _ request: OptimizeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> OptimizationResult {
+    guard let data = request.data ?? Engine.dataLocation(ofRunThatLeft: request.model.model) else {
+      throw UsageError("no data: name the folder or the data.yaml that the model was trained on")
+    }
+    var model = request.model
+    var copy: URL?
+    defer { if let copy { try? FileManager.default.removeItem(at: copy) } }
+    if request.task != nil || request.labels != nil {
+      let folder = FileManager.default.temporaryDirectory.appending(
+        path: "otx-\(UUID().uuidString)",
+        directoryHint: .isDirectory
+      )
+      copy = folder
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      let described = folder.appending(path: model.model.lastPathComponent)
+      try Engine.describe(
+        model.model,
+        task: request.task,
+        labels: request.labels,
+        to: described
+      )
+      model.model = described
+    }
+    let engine = try engine(model, data: data)
+    for event in engine.dataEvents { observers.tell(event) }
+    return try await engine.optimize(
+      to: request.directory,
+      options: request.options,
+      observers: observers
+    )
+  }
+
   func libraries() -> [NativeLibraryReport] {
     [
       report("libtorch", "libotx_torch.so", "libtorch_cpu.so") { try Torch.version() },

@@ -5,7 +5,7 @@ package import OTXCore
 /// A model in OpenVINO's own form: converted from a graph or read from a file, not yet compiled.
 final class ConvertedModel {
   let library: OpenVINOLibrary
-  private let handle: OpaquePointer
+  let handle: OpaquePointer
 
   /// Converts a recorded graph.
   ///
@@ -43,7 +43,36 @@ final class ConvertedModel {
     handle = try made.orThrow("reading the model")
   }
 
+  private init(library: OpenVINOLibrary, handle: OpaquePointer) {
+    self.library = library
+    self.handle = handle
+  }
+
   deinit { library.table.modelFree(handle) }
+
+  /// A copy that shares the weights.
+  func clone() throws -> ConvertedModel {
+    var made: OpaquePointer?
+    try library.check("copying the model", library.table.modelClone(handle, &made))
+    return ConvertedModel(library: library, handle: try made.orThrow("copying the model"))
+  }
+
+  /// Folds what can be computed beforehand: normalisation into the weights before it, shapes.
+  func simplify() throws {
+    try library.check("simplifying the model", library.table.modelSimplify(handle))
+  }
+
+  /// One entry of the model's `rt_info`.
+  func runtimeInfo(at path: [String]) throws -> String? {
+    try withCStrings(path) { keys in
+      var text: UnsafeMutablePointer<CChar>?
+      try library.check(
+        "reading \(path.joined(separator: "/"))",
+        library.table.modelInfo(handle, keys, path.count, &text)
+      )
+      return text == nil ? nil : library.take(text)
+    }
+  }
 
   /// Writes `url` and the `.bin` beside it.
   func save(to url: URL, halfPrecision: Bool) throws {

@@ -5,8 +5,9 @@ public import OTXCore
 ///
 /// Pictures go in as bytes; the compiled model normalises them. Everything runs on a thread of the
 /// engine's own, beside the threads that OpenVINO computes on.
-public actor OpenVINOEngine<Kind: VisionTask>: SubEngine {
+public actor OpenVINOEngine<Kind: VisionTask>: SubEngine, OptimizableEngine {
   public let info: ModelInfo
+  public nonisolated let modelFile: URL
   private let thread: ComputeThread
   private let model: OpenVINOModel
 
@@ -33,6 +34,7 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine {
     compileOptions.precision = options.precision
     compileOptions.threads = options.threads
     self.info = info
+    modelFile = url
     thread = try ComputeThread(name: "otx.openvino")
     model = try OpenVINOModel(
       reading: url,

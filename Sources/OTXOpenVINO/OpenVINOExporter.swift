@@ -45,8 +45,8 @@ public struct OpenVINOExporter: Sendable {
     return try exported.moved(from: aside, to: directory)
   }
 
-  /// The files that OTX 1 leaves beside a model.
-  private func writeCompanions(of info: ModelInfo, to directory: URL) throws {
+  /// Writes the files that OTX 1 leaves beside a model.
+  package func writeCompanions(of info: ModelInfo, to directory: URL) throws {
     let schema = LabelSchema(labels: info.labels, task: info.task)
     try schema.write(to: directory.appending(path: "label_schema.json"))
     let threshold = info.effectiveConfidenceThreshold

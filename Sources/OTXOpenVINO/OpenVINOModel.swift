@@ -20,6 +20,8 @@ package final class OpenVINOModel {
     package var hasManyRequests = false
     /// Runs at once that the device's threads are shared by; 0: as OpenVINO finds best.
     package var streams = 0
+    /// Keeps each layer's time.
+    package var countsTime = false
     package init() {}
   }
 
@@ -179,6 +181,7 @@ extension OpenVINOModel.Options {
     case .fp16: properties.append(("INFERENCE_PRECISION_HINT", "f16"))
     }
     if streams > 0 { properties.append(("NUM_STREAMS", String(streams))) }
+    if countsTime { properties.append(("PERF_COUNT", "YES")) }
     if threads > 0 { properties.append(("INFERENCE_NUM_THREADS", String(threads))) }
     if let cacheDirectory { properties.append(("CACHE_DIR", cacheDirectory.path)) }
     return properties
@@ -220,6 +223,13 @@ final class InferenceRequest {
   func infer() throws { try library.check("inference", library.table.requestInfer(handle)) }
   func start() throws { try library.check("inference", library.table.requestStart(handle)) }
   func wait() throws { try library.check("inference", library.table.requestWait(handle)) }
+
+  /// One line a layer of the last run: name, type, kernel, microseconds.
+  func profileText() throws -> String {
+    var text: UnsafeMutablePointer<CChar>?
+    try library.check("reading times", library.table.requestProfile(handle, &text))
+    return library.take(text)
+  }
 
   func outputs(named names: [String]) throws -> [String: ModelOutput] {
     var outputs: [String: ModelOutput] = [:]

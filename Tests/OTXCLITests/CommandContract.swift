@@ -24,6 +24,7 @@ import Testing
     ("build --recipe atss_mobilenetv2 --model ssd_mobilenetv2 -o @/b.yaml", "path"),
     ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
     ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
+    ("optimize @/model/openvino.xml / --force", "xml"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("run atss_mobilenetv2 --data-cfg / --output-path @/out", "checkpoint"),
     ("run atss_mobilenetv2 --mode eval --model-ckpt @/model/weights.pth --data-cfg /", "metrics"),
@@ -36,7 +37,7 @@ import Testing
 
   @Test(arguments: lines) func printsOneObjectAndNothingElse(line: String, key: String) async throws
   {
-    let place = try Playground(["model/weights.pth", "one.jpg", "cache/precision.json"])
+    let place = try Playground(["model/weights.pth", "model/openvino.xml", "one.jpg", "cache/precision.json"])
     defer { place.remove() }
     let words = line.split(separator: " ").map {
       $0.replacingOccurrences(of: "@", with: place.root.path)

@@ -263,6 +263,32 @@ final class FakeJobs: Jobs {
     }
   }
 
+  func optimize(
+    _ request: OptimizeRequest,
+    observers: [any TrainingObserver]
+  ) async throws -> OptimizationResult {
+    var result = OptimizationResult(
+      model: ExportedModel(
+        xml: request.directory.appending(path: "openvino.xml"),
+        bin: request.directory.appending(path: "openvino.bin"),
+        info: FakeJobs.info
+      ),
+      type: request.options.type,
+      metric: "f-measure",
+      calibrationItemCount: request.options.subsetSize,
+      validationItemCount: 73,
+      quantizedOperationCount: 52,
+      byteCountBefore: 9_800_000,
+      byteCountAfter: 2_900_000
+    )
+    (result.before, result.after) = (0.8315, 0.8302)
+    result.revertedForScore = ["head.conv"]
+    result.latencies = [
+      ModelLatency(name: "fp32", milliseconds: 12.5), ModelLatency(name: "int8", milliseconds: 5),
+    ]
+    return result
+  }
+
   func export(_ request: ExportRequest) async throws -> ExportOutcome {
     ExportOutcome(
       xml: URL(filePath: "/runs/1/openvino/openvino.xml"),

@@ -20,12 +20,13 @@ extern "C" {
 #pragma clang assume_nonnull begin
 
 /// Raised whenever the table or the meaning of one of its functions changes.
-#define OTX_OPENVINO_ABI 1
+#define OTX_OPENVINO_ABI 2
 
 typedef struct OTXGraphHandle OTXGraphHandle;
 typedef struct OTXModelHandle OTXModelHandle;
 typedef struct OTXCompiledHandle OTXCompiledHandle;
 typedef struct OTXRequestHandle OTXRequestHandle;
+typedef struct OTXNodesHandle OTXNodesHandle;
 
 /// The type of an array's elements.
 typedef enum {
@@ -77,6 +78,37 @@ typedef struct {
   int64_t shape[OTX_MAXIMUM_RANK];
   size_t elementCount;
 } OTXOutputShape;
+
+/// An operation of a model; its texts live as long as the nodes they were asked of.
+typedef struct {
+  /// `Convolution`, `Constant`, `Parameter`, `Result`.
+  const char *_Nullable type;
+  const char *_Nullable name;
+  size_t inputCount;
+  size_t outputCount;
+} OTXNode;
+
+/// Where a value of a model flows: into an input of a node, or out of an output to all that take it.
+typedef struct {
+  size_t node;
+  size_t port;
+  /// 1: the input `port`; 0: the output `port`.
+  int32_t isInput;
+} OTXPlace;
+
+/// What is kept of a value.
+typedef enum {
+  OTX_REDUCE_MINIMUM = 0,
+  OTX_REDUCE_MAXIMUM,
+  OTX_REDUCE_ABSOLUTE_MAXIMUM,
+  OTX_REDUCE_MEAN,
+} OTXReduction;
+
+/// Arithmetic with a constant.
+typedef enum {
+  OTX_ARITHMETIC_ADD = 0,
+  OTX_ARITHMETIC_MULTIPLY,
+} OTXArithmetic;
 
 typedef struct {
   int32_t abi;
@@ -134,6 +166,62 @@ typedef struct {
       OTXModelHandle *model, int64_t height, int64_t width, const float *mean, const float *scale,
       size_t channelCount);
 
+  /// The value of the model's `rt_info` at the path `keys`; NULL where there is none.
+  char *_Nullable (*_Nonnull modelInfo)(
+      OTXModelHandle *model, const char *_Nonnull const *_Nullable keys, size_t keyCount,
+      char *_Nullable *_Nonnull text);
+  char *_Nullable (*_Nonnull modelClone)(
+      OTXModelHandle *model, OTXModelHandle *_Nullable *_Nonnull clone);
+  /// Folds what can be computed beforehand (normalisation into the weights before it, arithmetic
+  /// with ones, shapes), as OpenVINO's own converter does with models of other frameworks.
+  char *_Nullable (*_Nonnull modelSimplify)(OTXModelHandle *model);
+
+  // Walking and editing. Nodes are numbered from 0, each after those it takes values of, and keep
+  // their numbers whatever is inserted; what is inserted has none.
+  char *_Nullable (*_Nonnull nodesMake)(
+      OTXModelHandle *model, OTXNodesHandle *_Nullable *_Nonnull nodes);
+  void (*nodesFree)(OTXNodesHandle *nodes);
+  size_t (*nodesCount)(OTXNodesHandle *nodes);
+  char *_Nullable (*_Nonnull nodeDescribe)(OTXNodesHandle *nodes, size_t node, OTXNode *described);
+  /// Which node's output an input takes; `SIZE_MAX` where it was inserted.
+  char *_Nullable (*_Nonnull nodeSource)(
+      OTXNodesHandle *nodes, size_t node, size_t input, size_t *source, size_t *port);
+  char *_Nullable (*_Nonnull nodeOutput)(
+      OTXNodesHandle *nodes, size_t node, size_t output, OTXPort *port);
+  /// The attributes, one a line: `strides=1,1`.
+  char *_Nullable (*_Nonnull nodeAttributes)(
+      OTXNodesHandle *nodes, size_t node, char *_Nullable *_Nonnull text);
+  /// Copies a constant's elements, whatever they are, as floats.
+  char *_Nullable (*_Nonnull nodeConstant)(
+      OTXNodesHandle *nodes, size_t node, float *values, size_t count);
+  /// Inserts a FakeQuantize; `low` and `high` are its input's and its output's range.
+  char *_Nullable (*_Nonnull nodeInsertFakeQuantize)(
+      OTXNodesHandle *nodes, OTXPlace place, const char *name, size_t levels, const float *low,
+      const float *high, const int64_t *shape, size_t rank);
+  /// Inserts arithmetic with a constant of `shape`.
+  char *_Nullable (*_Nonnull nodeInsertArithmetic)(
+      OTXNodesHandle *nodes, OTXPlace place, OTXArithmetic operation, const char *name,
+      const float *values, const int64_t *shape, size_t rank);
+  /// Gives an input a constant of floats instead of what it takes.
+  char *_Nullable (*_Nonnull nodeSetConstant)(
+      OTXNodesHandle *nodes, size_t node, size_t input, const char *name, const float *values,
+      const int64_t *shape, size_t rank);
+  /// Gives an input a constant of `int8` with one scale for each entry of `scaleShape`, as the
+  /// product of both.
+  char *_Nullable (*_Nonnull nodeSetScaledConstant)(
+      OTXNodesHandle *nodes, size_t node, size_t input, const char *name, const int8_t *values,
+      const int64_t *shape, size_t rank, const float *scales, const int64_t *scaleShape);
+  /// Gives an input what another input takes.
+  char *_Nullable (*_Nonnull nodeShareInput)(
+      OTXNodesHandle *nodes, size_t node, size_t input, size_t otherNode, size_t otherInput);
+  /// Makes a reduction of a value over `axes` an output of the model, called `name`.
+  char *_Nullable (*_Nonnull nodeAddStatistic)(
+      OTXNodesHandle *nodes, OTXPlace place, OTXReduction reduction, const int64_t *axes,
+      size_t axisCount, const char *name);
+  /// Makes a value itself an output of the model, called `name`.
+  char *_Nullable (*_Nonnull nodeAddOutput)(
+      OTXNodesHandle *nodes, OTXPlace place, const char *name);
+
   // Inference.
   /// `keys` and `values` are OpenVINO's own properties (`INFERENCE_PRECISION_HINT`: `f32`).
   char *_Nullable (*_Nonnull modelCompile)(
@@ -161,6 +249,11 @@ typedef struct {
   /// Copies an output, whatever its elements are, as floats.
   char *_Nullable (*_Nonnull requestCopyOutput)(
       OTXRequestHandle *request, size_t index, float *values, size_t count);
+
+  /// What a request's last run spent, one line a layer of the compiled model, parts separated by
+  /// tabs: name, type, kernel, microseconds. The model is compiled with `PERF_COUNT` `YES`.
+  char *_Nullable (*_Nonnull requestProfile)(
+      OTXRequestHandle *request, char *_Nullable *_Nonnull text);
 
   /// The devices that this machine has, one a line: `CPU`, `GPU.0`.
   char *_Nullable (*_Nonnull devices)(char *_Nullable *_Nonnull text);

@@ -64,6 +64,8 @@ public enum ModelError: Error, Equatable, Sendable {
   /// The checkpoint is another model's, or of other labels.
   case mismatch(String)
   case exportFailed(String)
+  /// A model of whole numbers, where one of real numbers is needed.
+  case alreadyQuantized(file: String, reason: String)
 }
 
 extension ModelError: LocalizedError, CustomStringConvertible {
@@ -81,6 +83,8 @@ extension ModelError: LocalizedError, CustomStringConvertible {
     case .unreadableCheckpoint(let file, let reason): "\(file): \(reason)"
     case .mismatch(let text): text
     case .exportFailed(let text): "export failed: \(text)"
+    case .alreadyQuantized(let file, let reason):
+      "\(file): already quantised (\(reason)); optimise the model that it was made of"
     }
   }
 }

@@ -20,6 +20,11 @@ package enum SystemMemory {
     return ([machineBytes(root).map { $0 + own }] + limits).compactMap { $0 }.min()
   }
 
+  /// The most bytes that this process ever had resident; 0 where the system does not say.
+  package static func peakBytes(root: URL = URL(filePath: "/")) -> Int {
+    kilobytes("VmHWM:", in: text(root, "proc/self/status")) ?? 0
+  }
+
   private static func machineBytes(_ root: URL) -> Int? {
     kilobytes("MemAvailable:", in: text(root, "proc/meminfo"))
   }

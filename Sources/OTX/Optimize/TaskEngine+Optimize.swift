@@ -1,0 +1,77 @@
+public import Foundation
+public import OTXCore
+import OTXData
+import OTXOpenVINO
+
+extension TaskEngine {
+  /// Makes an exported model smaller and quicker, and shows that it still finds what it found.
+  ///
+  /// Ranges come from training pictures without augmentation; the score is compared on the
+  /// validation subset, in fp32. Where quantisation costs more than `options.maxDrop`, the layers
+  /// that cost most go back to real numbers until it does not.
+  ///
+  /// - Parameters:
+  ///   - directory: Where `openvino.xml` and what belongs to it go; written aside and renamed.
+  ///   - options: What is made of it.
+  ///   - observers: Told what happens.
+  /// - Returns: The model, its score before and after, and its speed.
+  /// - Throws: ``EngineError/jobNotSupported(_:by:)`` when the engine's model is no exported one,
+  ///   ``ModelError/alreadyQuantized(file:reason:)``,
+  ///   ``ModelError/exportFailed(_:)`` when the score drops further; nothing is left in `directory`
+  ///   then. ``DataError``, ``FileError``.
+  @concurrent
+  public func optimize(
+    to directory: URL,
+    options: OptimizeOptions = OptimizeOptions(),
+    observers: [any TrainingObserver] = []
+  ) async throws -> OptimizationResult {
+    try options.validate()
+    guard let source = sub as? any OptimizableEngine<Kind> else {
+      throw EngineError.jobNotSupported("optimise a model that is not exported", by: backend)
+    }
+    let job = OptimizationJob<Kind>(
+      engine: self,
+      source: source.modelFile,
+      info: await sub.info,
+      options: options,
+      observers: observers
+    )
+    return try await job.run(to: directory)
+  }
+
+  /// This engine's data and recipe with another exported model.
+  func sibling(for model: URL, precision: Precision, threads: Int) throws -> TaskEngine<Kind> {
+    var options = EngineOptions()
+    options.precision = precision
+    options.threads = threads
+    let engine = try OpenVINOBackend().makeEngine(Kind.self, from: .ir(model), options: options)
+    return TaskEngine<Kind>(sub: engine, backend: backend, dataset: dataset, recipe: recipe)
+  }
+
+  /// Training pictures to take ranges from, one a batch, spread over the subset.
+  func calibrationData(
+    count: Int,
+    onProblem: @escaping @Sendable (DatasetProblem) -> Void
+  ) async throws -> (data: DataModule<Kind>, subset: Subset) {
+    guard let dataset else {
+      throw ConfigurationError.invalid(
+        "quantisation needs data: name the folder or data.yaml that the model was trained on"
+      )
+    }
+    let subset = [Subset.train, .unlabeled, .val, .test].first {
+      dataset.items[$0]?.isEmpty == false
+    }
+    guard let subset, let items = dataset.items[subset] else {
+      throw DataError.emptySubset(.train, reason: "there is no picture to take ranges from")
+    }
+    var part = dataset
+    if items.count > count {
+      part.items[subset] = (0..<count).map { items[$0 * items.count / count] }
+    }
+    let data = try await dataModule(batchSize: 1, dataset: part, onProblem: onProblem)
+    guard data.itemCount(subset) > 0 else {
+      throw DataError.emptySubset(subset, reason: "there is no picture to take ranges from")
+    }
+    return (data, subset)
+  }
+}

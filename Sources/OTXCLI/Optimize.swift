@@ -1,0 +1,277 @@
+import ArgumentParser
+import Foundation
+import OTX
+import OTXCore
+import OTXRecipe
+
+struct Optimize: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "optimize",
+    abstract: "Make an exported model smaller and quicker.",
+    usage: "otx optimize [MODEL.xml] [TYPE] [DATA] [options]",
+    discussion: """
+      TYPE is one of
+        ptq    weights and activations as whole numbers of 8 bits, the ranges taken from training
+               pictures (post-training quantisation); the default
+        int8   only the stored weights as whole numbers of 8 bits: a quarter of the size
+        fp16   only the stored weights as numbers of 16 bits: half the size
+
+      The score is compared on the validation subset. A model that lost more than --max-drop is not
+      written; of ptq, the layers that cost most stay in real numbers until it loses less.
+      The model goes to the folder 'int8' (ptq), 'int8-weights' or 'fp16' beside the one it is made
+      of, or to --save-model-to.
+      """
+  )
+
+  @Argument(
+    help: .init("The exported model, the type, and the data.", valueName: "model|type|data")
+  )
+  var inputs: [String] = []
+
+  @OptionGroup(title: "Model") var model: ModelArguments
+  @OptionGroup(title: "Data") var data: DataArguments
+  @OptionGroup(title: "Optimisation") var optimisation: OptimizationArguments
+  @OptionGroup(title: "Computing") var compute: ComputeArguments
+  @OptionGroup(title: "Results") var workspace: WorkspaceArguments
+  @OptionGroup(title: "Results") var models: ModelOutputArguments
+  @Option(help: .init("Write the score to a JSON file.", valueName: "file"))
+  var savePerformance: String?
+  @OptionGroup(title: "Output") var output: OutputArguments
+
+  func request() throws -> OptimizeRequest {
+    let library = RecipeLibrary(userDirectory: workspace.recipes)
+    let words = inputs.filter { OptimizationType(rawValue: $0.lowercased()) != nil }
+    guard words.count <= 1 else {
+      throw UsageError("two types: '\(words[0])' and '\(words[1])'; name one")
+    }
+    let inputs = try Inputs(
+      inputs.filter { !words.contains($0) },
+      library: library,
+      takesModel: true
+    )
+    guard inputs.images.isEmpty else {
+      throw UsageError("'\(inputs.images[0])' is a picture; name the folder of a dataset")
+    }
+    var modelRequest = try model.request(
+      inputs,
+      library: library,
+      compute: compute,
+      workspace: workspace
+    )
+    modelRequest.model = try exported(modelRequest.model)
+    var options = try optimisation.options()
+    options.type = words.first.flatMap { OptimizationType(rawValue: $0.lowercased()) } ?? .ptq
+    options.threads = modelRequest.engine.threads
+    return OptimizeRequest(
+      model: modelRequest,
+      data: try data.location(positional: inputs.data),
+      directory: models.url ?? Optimize.folder(for: options.type, of: modelRequest.model),
+      options: options,
+      task: try optimisation.task.map(TaskType.init(named:)),
+      labels: try optimisation.labelNames()
+    )
+  }
+
+  /// The exported model that is meant: a run's checkpoint has one beside it, once it is exported.
+  private func exported(_ url: URL) throws -> URL {
+    if !url.isDirectory, url.pathExtension.lowercased() == "xml" { return url }
+    let folder = url.isDirectory ? url : url.deletingLastPathComponent()
+    let candidates = ["openvino.xml", "openvino/openvino.xml"].map { folder.appending(path: $0) }
+    guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) })
+    else {
+      throw UsageError(
+        "'\(url.relativePath)' is a checkpoint; this version optimises exported models: "
+          + "otx export \(url.relativePath), then otx optimize \(candidates[1].relativePath) DATA"
+      )
+    }
+    return found
+  }
+
+  private static func folder(for type: OptimizationType, of model: URL) -> URL {
+    let name =
+      switch type {
+      case .ptq: "int8"
+      case .int8: "int8-weights"
+      case .fp16: "fp16"
+      }
+    // Beside the folder 'openvino' that an export makes, else beside the model.
+    let folder = model.deletingLastPathComponent()
+    let parent = folder.lastPathComponent == "openvino" ? folder.deletingLastPathComponent() : folder
+    return parent.appending(path: name, directoryHint: .isDirectory)
+  }
+
+  func run() async throws {
+    let request = try UsageError.unless { try self.request() }
+    if let savePerformance { try ResultFile.check(savePerformance) }
+    let log = ProgressReporter(console: .current, level: output.level)
+    for warning in compute.warnings { log.observe(.warning(warning)) }
+    let result = try await CurrentJobs.value.optimize(request, observers: [log])
+    log.end()
+    for note in result.notes { log.observe(.warning(note)) }
+    log.log("Optimising completed")
+    if let file = savePerformance, let after = result.after {
+      let text = JSONText.members([(result.metric, .number(after))]).text
+      try ResultFile.write(text + "\n", to: file)
+    }
+    if output.json {
+      Console.current.print(json(result))
+    } else {
+      Console.current.print(
+        TextTable(columns: ["RESULT", "VALUE"], rows: rows(result))
+          .rendered(width: Console.current.outputWidth)
+      )
+    }
+  }
+
+  private func json(_ result: OptimizationResult) -> JSONText {
+    func number(_ value: Double?) -> JSONText { value.map { .number($0) } ?? .null }
+    let drop = result.drop
+    let relative = result.before.flatMap { before in
+      before != 0 ? drop.map { $0 / before } : nil
+    }
+    return .object([
+      "xml": .string(result.model.xml.path), "bin": .string(result.model.bin.path),
+      "type": .string(result.type.rawValue), "metric": .string(result.metric),
+      "before": number(result.before), "after": number(result.after), "drop": number(drop),
+      "relativeDrop": number(relative),
+      "quantizedOperationCount": .integer(result.quantizedOperationCount),
+      "revertedForScore": .array(result.revertedForScore.map { .string($0) }),
+      "revertedForSpeed": .array(result.revertedForSpeed.map { .string($0) }),
+      "latencyMilliseconds": .members(
+        result.latencies.map { ($0.name, .number($0.milliseconds)) }
+      ),
+      "quantizationSeconds": .number(result.quantizationSeconds),
+      "peakMemoryBytes": .integer(result.peakMemoryBytes),
+      "calibrationItemCount": .integer(result.calibrationItemCount),
+      "validationItemCount": .integer(result.validationItemCount),
+      "bytesBefore": .integer(result.byteCountBefore),
+      "bytesAfter": .integer(result.byteCountAfter),
+      "notes": .array(result.notes.map { .string($0) }),
+    ])
+  }
+
+  private func rows(_ result: OptimizationResult) -> [[String]] {
+    func score(_ value: Double?) -> String {
+      value.map { String(format: "%.4f", $0) } ?? "not checked"
+    }
+    var rows = [
+      ["model", result.model.xml.relativePath],
+      ["\(result.metric) before", score(result.before)],
+      ["\(result.metric) after", score(result.after)],
+    ]
+    if let drop = result.drop {
+      let allowed = String(format: "%g", optimisation.maxDrop)
+      rows.append(["drop", String(format: "%.4f (allowed %@)", drop, allowed)])
+    }
+    if result.type != .fp16 {
+      rows.append(["quantised operations", "\(result.quantizedOperationCount)"])
+    }
+    for (what, names) in [
+      ("left for the score", result.revertedForScore),
+      ("left for speed", result.revertedForSpeed),
+    ] where !names.isEmpty {
+      rows.append([what, names.joined(separator: ", ")])
+    }
+    for latency in result.latencies {
+      rows.append(["latency \(latency.name)", String(format: "%.2f ms", latency.milliseconds)])
+    }
+    let size = [result.byteCountBefore, result.byteCountAfter].map {
+      String(format: "%.1f MB", Double($0) / 1e6)
+    }
+    rows.append(["size", "\(size[0]) → \(size[1])"])
+    return rows
+  }
+}
+
+/// How a model is optimised.
+struct OptimizationArguments: ParsableArguments {
+  @Option(help: .init("Training pictures to take ranges from.", valueName: "count"))
+  var subsetSize = 300
+
+  @Option(
+    help: .init(
+      "Ranges of activations: performance (around zero) or mixed (as they are).",
+      valueName: "name"
+    ),
+    completion: .list(QuantizationPreset.allCases.map(\.rawValue))
+  )
+  var preset = "auto"
+
+  @Option(
+    name: .customLong("ignored-scope"),
+    help: .init(
+      "Leave operations in real numbers: a name, type:NAME, or pattern:EXPRESSION. May be repeated.",
+      valueName: "scope"
+    )
+  )
+  var ignoredScope: [String] = []
+
+  @Option(
+    help: .init("transformer: leave in real numbers what attention needs so.", valueName: "name"),
+    completion: .list(["convolutional", "transformer"])
+  )
+  var modelType = "auto"
+
+  @Option(help: .init("The most that the score may drop.", valueName: "number"))
+  var maxDrop = 0.01
+
+  @Flag(help: "Write the model even if it lost more, or if nobody knows.")
+  var force = false
+
+  @Flag(help: "Also quantise layers that take longer for it on this machine.")
+  var allLayers = false
+
+  @Option(
+    help: .init("The task of a model of another program that does not say it.", valueName: "task"),
+    completion: .tasks
+  )
+  var task: String?
+
+  @Option(
+    help: .init("The labels of such a model, in order, separated by commas.", valueName: "names")
+  )
+  var labels: String?
+
+  func options() throws -> OptimizeOptions {
+    var options = OptimizeOptions()
+    options.subsetSize = subsetSize
+    options.maxDrop = maxDrop
+    options.force = force
+    options.keepsSpeed = !allLayers
+    options.preset = try choice(preset, "--preset")
+    options.modelType = try choice(modelType, "--model-type")
+    for scope in ignoredScope {
+      let parts = scope.split(separator: ":", maxSplits: 1).map(String.init)
+      switch parts.count == 2 ? parts[0] : "" {
+      case "type": options.ignoredScope.types.append(parts[1])
+      case "pattern": options.ignoredScope.patterns.append(parts[1])
+      default: options.ignoredScope.names.append(scope)
+      }
+    }
+    try options.validate()
+    return options
+  }
+
+  func labelNames() throws -> [String]? {
+    guard let labels else { return nil }
+    let names = labels.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    guard !names.isEmpty, !names.contains(""), Set(names).count == names.count else {
+      throw UsageError("--labels: '\(labels)' is no list of different names: A,B,C")
+    }
+    return names
+  }
+
+  private func choice<Value: RawRepresentable & CaseIterable>(
+    _ word: String,
+    _ option: String
+  ) throws -> Value where Value.RawValue == String {
+    guard let value = Value(rawValue: word.lowercased()) else {
+      throw ConfigurationError.unknownName(
+        word,
+        kind: "value of \(option)",
+        known: Value.allCases.map(\.rawValue)
+      )
+    }
+    return value
+  }
+}
