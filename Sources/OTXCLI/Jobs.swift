@@ -1,6 +1,7 @@
 import Foundation
 import OTX
 import OTXCore
+import OTXInference
 import OTXRecipe
 
 /// The work that commands ask for; the library does it, tests stand in for it.
@@ -42,6 +43,17 @@ protocol Jobs: Sendable {
   ) async throws
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome
+
+  /// Packs models with everything that running them takes.
+  func deploy(_ request: DeployRequest) async throws -> DeploymentPackage
+
+  /// Runs models on pictures, videos, cameras; hands results out in order.
+  func demo(
+    _ request: DemoRequest,
+    log: @escaping @Sendable (String) -> Void,
+    onDamage: @escaping @Sendable (SourceEvent) throws -> Void,
+    onResult: @escaping @Sendable (FrameResult) throws -> Void
+  ) async throws -> RunSummary
 
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
@@ -173,4 +185,21 @@ struct ExportOutcome: Sendable {
   var metricDifference: Double?
   /// Everything that was compared, as JSON.
   var parity: Data
+}
+
+struct DeployRequest: Sendable, Equatable {
+  /// The first looks at pictures, each further one at what the one before it found.
+  var models: [ModelRequest]
+  /// `nil`: the data the first model was trained on.
+  var data: DataLocation?
+  var archive: URL
+  var sample: URL?
+  var halfPrecision: Bool
+}
+
+struct DemoRequest: Sendable, Equatable {
+  /// The first looks at pictures, each further one at what the one before it found.
+  var models: [ModelRequest]
+  /// Inputs and outputs; the models in it are filled in when they are exported or unpacked.
+  var options: RunOptions
 }
