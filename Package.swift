@@ -91,7 +91,8 @@ let package = Package(
     module("OTXOpenVINO", ["COpenVINO", "OTXCore"]),
 
     // What runs deployed models: no libtorch, no datasets. `otx-run` opens the library, which C programs use, too.
-    module("OTXInference", ["OTXCore", "OTXImage", "OTXOpenVINO"]),
+    .target(name: "CVideo4Linux"),
+    module("OTXInference", ["CVideo4Linux", "OTXCore", "OTXImage", "OTXOpenVINO"]),
     .systemLibrary(name: "COTXRun"),
     module("OTXRunnerC", ["COTXRun", "OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
     .executableTarget(name: "OTXDeployRunner"),

@@ -19,7 +19,7 @@ struct Deploy: AsyncParsableCommand {
       """
   )
 
-  @Argument(
+  @ArgumentParser.Argument(
     help: .init(
       "The checkpoint or .xml; otherwise the newest run's. Further ones look at what it finds.",
       valueName: "model"
@@ -108,7 +108,12 @@ struct Deploy: AsyncParsableCommand {
     let rows = [
       ["archive", package.archive.relativePath],
       [
-        "size", "\(ByteCount(package.byteCount)), \(ByteCount(package.unpackedByteCount)) unpacked",
+        "size",
+        String(
+          format: "%.1f MB, %.1f MB unpacked",
+          Double(package.byteCount) / 1e6,
+          Double(package.unpackedByteCount) / 1e6
+        ),
       ],
       ["to run it", "unzip \(package.archive.lastPathComponent) && ./\(name)/otx-run pictures/"],
     ]

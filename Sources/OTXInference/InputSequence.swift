@@ -74,7 +74,9 @@ package final class InputSequence: FrameSource, @unchecked Sendable {
           )
         }
       case .camera(let device):
-        current = try FFmpegSource(camera: device, searchPath: searchPath)
+        current =
+          try CameraSource(device)
+          ?? FFmpegSource(camera: device, searchPath: searchPath)
       case .stream(let address):
         current = try FFmpegSource(stream: address, searchPath: searchPath)
       }

@@ -1,5 +1,4 @@
 public import Foundation
-public import OTXCore
 
 /// How a model is packed for machines that have nothing of this package.
 public struct DeployOptions: Sendable, Equatable {
@@ -18,4 +17,11 @@ public struct DeploymentPackage: Codable, Sendable, Equatable {
   public var unpackedByteCount: Int
   /// The files in it, below the one folder that it unpacks to.
   public var files: [String]
+
+  package init(archive: URL, byteCount: Int, unpackedByteCount: Int, files: [String]) {
+    self.archive = archive
+    self.byteCount = byteCount
+    self.unpackedByteCount = unpackedByteCount
+    self.files = files
+  }
 }

@@ -10,12 +10,15 @@ struct ELFFile {
   /// The name that others need it by.
   private(set) var name: String?
   private(set) var needed: [String] = []
+  /// The newest version of the C library that it asks for, as its part behind `2.`; 0: none.
+  private(set) var newestLibraryVersion = 0
   /// Where its folders to look in stand, as offsets into ``bytes``.
   private var searchPaths: [Int] = []
 
   private enum Tag {
     static let needed = 1
     static let stringTable = 5
+    static let stringCount = 10
     static let name = 14
     static let searchPath = 15
     static let runPath = 29
@@ -32,8 +35,8 @@ struct ELFFile {
     }
     var loaded: [(address: Int, offset: Int, count: Int)] = []
     var dynamic: Range<Int>?
-    let (start, size, count) = (bytes.little(32, 8), bytes.little(54, 2), bytes.little(56, 2))
-    for index in 0..<count {
+    let (start, size, headerCount) = (bytes.little(32, 8), bytes.little(54, 2), bytes.little(56, 2))
+    for index in 0..<headerCount {
       let header = start + index * size
       guard start >= 0, size >= 56, header + 56 <= bytes.count else { break }
       let (offset, address) = (bytes.little(header + 8, 8), bytes.little(header + 16, 8))
@@ -64,6 +67,15 @@ struct ELFFile {
       throw FileError.cannotRead(file, reason: "it is damaged: its names cannot be found")
     }
     let strings = table - segment.address + segment.offset
+    let count = entries.first { $0.tag == Tag.stringCount }?.value ?? 0
+    let end = min(strings + min(max(count, 0), segment.count), bytes.count)
+    newestLibraryVersion =
+      bytes[strings..<max(end, strings)].split(separator: 0)
+      .filter { $0.starts(with: "GLIBC_2.".utf8) }
+      .compactMap { text in
+        Int(String(decoding: text.dropFirst(8), as: UTF8.self).prefix { $0.isNumber })
+      }
+      .max() ?? 0
     for entry in entries {
       let place = strings.addingReportingOverflow(entry.value)
       guard !place.overflow, place.partialValue >= 0, place.partialValue < bytes.count else {

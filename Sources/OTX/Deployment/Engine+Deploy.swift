@@ -1,5 +1,5 @@
 public import Foundation
-public import OTXCore
+import OTXCore
 import OTXImage
 
 extension Engine {
@@ -58,6 +58,7 @@ extension Engine {
     let readme = PackageReadme(
       name: name,
       models: models.map(\.info),
+      libraryVersion: contents.libraryVersion,
       sample: sample.map { "sample.\($0.pathExtension.lowercased())" }
     )
     contents.add("README.md", Data(readme.text.utf8))

@@ -14,6 +14,10 @@ struct PackageContents {
 
   private var entries: [Entry] = []
   private let runner: RunnerFiles
+  private var newestLibraryVersion = 0
+
+  /// The oldest version of the C library that all files run with.
+  var libraryVersion: String { "2.\(newestLibraryVersion)" }
 
   init(runner: RunnerFiles) { self.runner = runner }
 
@@ -22,6 +26,8 @@ struct PackageContents {
     let files = try runner.files(running: models.map(\.xml))
     let names = Set(files.map { URL(filePath: $0.place).lastPathComponent })
     for file in files {
+      let library = try ELFFile(ReadableFile(file.source).allBytes(), file: file.source.path)
+      newestLibraryVersion = max(newestLibraryVersion, library.newestLibraryVersion)
       entries.append(
         Entry(place: file.place, isProgram: file.isProgram) {
           try RunnerFiles.contents(of: file, names: names)

@@ -5,6 +5,8 @@ import OTXCore
 struct PackageReadme {
   var name: String
   var models: [ModelInfo]
+  /// The oldest version of the C library that its files run with: `2.36`.
+  var libraryVersion: String
   /// The sample picture's name in the package, if it has one.
   var sample: String?
 
@@ -14,7 +16,7 @@ struct PackageReadme {
       # \(name)
 
       A deployed model with everything that running it takes. It needs a Linux of the same processor
-      kind with glibc \(PackageReadme.libraryVersion) or newer, and nothing else: no Python, no Swift, no OpenVINO.
+      kind with glibc \(libraryVersion) or newer, and nothing else: no Python, no Swift, no OpenVINO.
 
       \(models.map(row).joined(separator: "\n"))
 
@@ -66,8 +68,4 @@ struct PackageReadme {
     return "- **\(info.model)** for \(info.task.kind.title), input "
       + "\(info.preprocessing.inputSize), \(labels.count) labels: \(shown)"
   }
-
-  /// The C library's version on this machine, which is what the programs ask for at most.
-  private static let libraryVersion: String =
-    gnu_get_libc_version().map { String(cString: $0) } ?? "2.36"
 }
