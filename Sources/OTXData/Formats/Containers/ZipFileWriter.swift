@@ -37,6 +37,7 @@ package struct ZipFileWriter {
   ///   - contents: Its bytes.
   ///   - mode: Rights as Unix has them (`0o755`); `nil`: none are said.
   ///   - packs: Whether the bytes are worth packing.
+  /// - Throws: ``DataError/unreadable(file:reason:)``, also for what a zip archive cannot hold.
   package mutating func add(
     _ name: String,
     _ contents: [UInt8],
