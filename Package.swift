@@ -39,6 +39,8 @@ let package = Package(
     .library(name: "OTXCLI", targets: ["OTXCLI"]),
     .library(name: "OTXTuning", targets: ["OTXTuning"]),
     .executable(name: "otx", targets: ["OTXMain"]),
+    .executable(name: "otx-run", targets: ["OTXDeployRunner"]),
+    .library(name: "otx_run", type: .dynamic, targets: ["OTXRunnerC"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -86,24 +88,36 @@ let package = Package(
 
     // OpenVINO, reached in the same way.
     .target(name: "COpenVINO"),
-    module("OTXOpenVINO", ["COpenVINO", "OTXCore", "OTXData"]),
+    module("OTXOpenVINO", ["COpenVINO", "OTXCore"]),
+
+    // What runs deployed models: no libtorch, no datasets. `otx-run` opens the library, which C programs use, too.
+    .target(name: "CVideo4Linux"),
+    module("OTXInference", ["CVideo4Linux", "OTXCore", "OTXImage", "OTXOpenVINO"]),
+    .systemLibrary(name: "COTXRun"),
+    module("OTXRunnerC", ["COTXRun", "OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
+    .executableTarget(name: "OTXDeployRunner"),
 
     // Published weights, and HTTP by the system's libcurl, which is loaded at the first download.
     .target(name: "CCurl"),
     module("OTXWeights", ["CCurl", "OTXCore"]),
 
     // Everything together.
-    module(
-      "OTX",
-      [
+    .target(
+      name: "OTX",
+      dependencies: [
         "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
         "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
-      ]
+      ],
+      resources: [
+        .embedInCode("Deployment/otx_run.h"), .embedInCode("Deployment/example_c.txt"),
+      ],
+      swiftSettings: settings
     ),
     module(
       "OTXCLI",
       [
-        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXOpenVINO", "OTXRecipe", "OTXTensor",
+        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXInference", "OTXOpenVINO", "OTXRecipe",
+        "OTXTensor",
         "OTXTuning", "OTXWeights", argumentParser, logging,
       ]
     ),
@@ -150,7 +164,8 @@ let package = Package(
     tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
-    tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
+    tests("OTXOpenVINOTests", ["OTXCore", "OTXOpenVINO", "OTXTensor"]),
+    tests("OTXInferenceTests", ["OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
     tests(
       "OTXTests",
       [
@@ -160,7 +175,10 @@ let package = Package(
     ),
     tests(
       "OTXCLITests",
-      ["OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXRecipe", "OTXTuning", "OTXWeights"]
+      [
+        "OTX", "OTXCLI", "OTXCore", "OTXData", "OTXImage", "OTXInference", "OTXRecipe", "OTXTuning",
+        "OTXWeights",
+      ]
     ),
   ],
   cxxLanguageStandard: .cxx20

@@ -30,6 +30,8 @@ public final class Engine: Sendable {
   /// What the registry's backends build by name.
   let models: [ModelDescriptor]
   let job: any EngineJobs
+  /// What the model is made of.
+  let source: ModelSource
 
   /// An engine for a folder of pictures: format, task, model and settings are found.
   ///
@@ -290,6 +292,7 @@ public final class Engine: Sendable {
     self.stoppedRun = stoppedRun
     self.memoryLimit = memoryLimit
     models = registry.models
+    self.source = source
     job = try Engine.open(
       task,
       source: source,

@@ -2,6 +2,7 @@
 // model of one's own is made of.
 @_exported public import OTXCore
 @_exported public import OTXData
+@_exported public import OTXImage
 @_exported public import OTXModels
 @_exported public import OTXNN
 @_exported public import OTXRecipe

@@ -17,7 +17,7 @@ struct ArgumentNormalizer {
 
   /// Commands of the contract that this version does not have.
   static let laterCommands = [
-    "build", "optimize", "explain", "deploy", "demo", "weights", "benchmark",
+    "build", "optimize", "explain", "weights", "benchmark",
   ]
 
   /// Options of the contract that this version does not have.
@@ -31,6 +31,9 @@ struct ArgumentNormalizer {
     "find": ["task": "", "recipe": "", "model": "", "backbone": ""],
     "train": ["deterministic": "true", "resume": ""],
   ]
+
+  /// Options of two values, which become one.
+  private static let pairs: Set<String> = ["fit-to-size"]
 
   func normalize(_ arguments: [String]) throws(UsageError) -> [String] {
     var result: [String] = []
@@ -60,6 +63,13 @@ struct ArgumentNormalizer {
           rest.removeFirst()
         }
         result += assignments.flatMap { ["--set", $0] }
+        continue
+      }
+      if value == nil, ArgumentNormalizer.pairs.contains(name), rest.count > 1,
+        rest.prefix(2).allSatisfy({ Int($0) != nil })
+      {
+        result.append("--\(name)=\(rest.prefix(2).joined(separator: " "))")
+        rest.removeFirst(2)
         continue
       }
       if value == nil, let next = rest.first, ArgumentNormalizer.isNegativeNumber(next) {

@@ -1,6 +1,7 @@
 import Foundation
 import OTX
 import OTXCore
+import OTXInference
 import OTXRecipe
 
 /// The work that commands ask for; the library does it, tests stand in for it.
@@ -54,6 +55,17 @@ protocol Jobs: Sendable {
     _ request: OptimizeRequest,
     observers: [any TrainingObserver]
   ) async throws -> OptimizationResult
+
+  /// Packs models with everything that running them takes.
+  func deploy(_ request: DeployRequest) async throws -> DeploymentPackage
+
+  /// Runs models on pictures, videos, cameras; hands results out in order.
+  func demo(
+    _ request: DemoRequest,
+    log: @escaping @Sendable (String) -> Void,
+    onDamage: @escaping @Sendable (SourceEvent) throws -> Void,
+    onResult: @escaping @Sendable (FrameResult) throws -> Void
+  ) async throws -> RunSummary
 
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
@@ -201,4 +213,21 @@ struct OptimizeRequest: Sendable, Equatable {
   /// Of a model of another program that does not say it.
   var task: TaskType?
   var labels: [String]?
+}
+
+struct DeployRequest: Sendable, Equatable {
+  /// The first looks at pictures, each further one at what the one before it found.
+  var models: [ModelRequest]
+  /// `nil`: the data the first model was trained on.
+  var data: DataLocation?
+  var archive: URL
+  var sample: URL?
+  var halfPrecision: Bool
+}
+
+struct DemoRequest: Sendable, Equatable {
+  /// The first looks at pictures, each further one at what the one before it found.
+  var models: [ModelRequest]
+  /// Inputs and outputs; the models in it are filled in when they are exported or unpacked.
+  var options: RunOptions
 }

@@ -17,8 +17,8 @@ public struct OTXCommand: AsyncParsableCommand {
       """,
     version: OTXVersion.current,
     subcommands: [
-      Find.self, Build.self, Train.self, Eval.self, Export.self, Optimize.self,
-      BenchmarkCommand.self, Report.self, DataCommand.self,
+      Find.self, Build.self, Train.self, Eval.self, Export.self, Optimize.self, Deploy.self,
+      Demo.self, BenchmarkCommand.self, Report.self, DataCommand.self,
       RecipeCommand.self, RunCommand.self, WeightsCommand.self, HPOCommand.self, Doctor.self,
       CacheCommand.self,
     ]

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import OTX
 public import OTXCore
+import OTXInference
 
 /// The program `otx`, as a function of its arguments.
 public enum Program {
@@ -119,6 +120,8 @@ public enum Program {
     case let code as ExitCode: return ("", code.rawValue)
     case let error as UsageError:
       return ("error: \(error.message)", ExitCode.validationFailure.rawValue)
+    case InferenceError.usage(let text):
+      return ("error: \(text)", ExitCode.validationFailure.rawValue)
     case let error as ConfigurationError:
       let isUsage = if case .invalid = error { false } else { true }
       return ("error: \(error)", isUsage ? ExitCode.validationFailure.rawValue : 1)

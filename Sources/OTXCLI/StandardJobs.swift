@@ -273,7 +273,7 @@ struct StandardJobs: Jobs {
     try Engine.writeReport(ofRun: run, to: file)
   }
 
-  private func engine(
+  func engine(
     _ request: ModelRequest,
     data: DataLocation? = nil,
     overrides: [RecipeOverride] = []

@@ -8,19 +8,28 @@ public enum OverlayRenderer {
   /// Lines and text are scaled to the picture. Captions stay inside the picture and keep clear of
   /// each other where there is room.
   public static func draw(_ marks: [OverlayMark], on image: Image) throws -> Image {
+    try draw(marks, on: image, color: Color.label)
+  }
+
+  /// The picture with marks drawn on it, in colours of one's own: of a mark's `colorIndex`.
+  package static func draw(
+    _ marks: [OverlayMark],
+    on image: Image,
+    color: (Int) -> Color
+  ) throws -> Image {
     guard image.height > 0, image.width > 0 else { return image }
     var canvas = Canvas(image)
     for mark in marks.reversed() {
       if case .box(let box, _, let colorIndex) = mark {
-        try canvas.outline(box, .label(colorIndex))
+        try canvas.outline(box, color(colorIndex))
       }
     }
     for mark in marks {
       switch mark {
       case .box(let box, let caption, let colorIndex):
-        try canvas.place(caption, .label(colorIndex), at: box)
+        try canvas.place(caption, color(colorIndex), at: box)
       case .caption(let caption, let colorIndex):
-        try canvas.placeLine(caption, .label(colorIndex))
+        try canvas.placeLine(caption, color(colorIndex))
       }
     }
     try canvas.drawLabels()

@@ -41,12 +41,12 @@ public struct OpenVINOExporter: Sendable {
     // OpenVINO does not notice a full disk while it writes; reading back does.
     _ = try ConvertedModel(reading: xml)
     for file in [exported.xml, exported.bin] { try synchronize(file) }
-    try writeCompanions(of: info, to: aside)
+    try OpenVINOExporter.writeCompanions(of: info, to: aside)
     return try exported.moved(from: aside, to: directory)
   }
 
   /// Writes the files that OTX 1 leaves beside a model.
-  package func writeCompanions(of info: ModelInfo, to directory: URL) throws {
+  package static func writeCompanions(of info: ModelInfo, to directory: URL) throws {
     let schema = LabelSchema(labels: info.labels, task: info.task)
     try schema.write(to: directory.appending(path: "label_schema.json"))
     let threshold = info.effectiveConfidenceThreshold

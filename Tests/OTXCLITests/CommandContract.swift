@@ -25,6 +25,8 @@ import Testing
     ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
     ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
     ("optimize @/model/openvino.xml / --force", "xml"),
+    ("deploy @/model/weights.pth -o @/a.zip", "archive"),
+    ("demo -i @/one.jpg @/model/weights.pth", "imagesPerSecond"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("run atss_mobilenetv2 --data-cfg / --output-path @/out", "checkpoint"),
     ("run atss_mobilenetv2 --mode eval --model-ckpt @/model/weights.pth --data-cfg /", "metrics"),

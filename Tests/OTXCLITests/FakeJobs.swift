@@ -1,6 +1,7 @@
 import Foundation
 @testable import OTX
 import OTXCore
+import OTXInference
 import OTXRecipe
 import Synchronization
 
@@ -287,6 +288,36 @@ final class FakeJobs: Jobs {
       ModelLatency(name: "fp32", milliseconds: 12.5), ModelLatency(name: "int8", milliseconds: 5),
     ]
     return result
+  }
+
+  func deploy(_ request: DeployRequest) async throws -> DeploymentPackage {
+    DeploymentPackage(
+      archive: request.archive,
+      byteCount: 70_000_000,
+      unpackedByteCount: 180_000_000,
+      files: ["otx-run", "model/openvino.xml"]
+    )
+  }
+
+  func demo(
+    _ request: DemoRequest,
+    log: @escaping @Sendable (String) -> Void,
+    onDamage: @escaping @Sendable (SourceEvent) throws -> Void,
+    onResult: @escaping @Sendable (FrameResult) throws -> Void
+  ) async throws -> RunSummary {
+    let origin = FrameOrigin(kind: .image, name: "one.jpg")
+    let box = BoundingBox(x1: 1, y1: 2, x2: 11, y2: 12)
+    let findings = PictureFindings(
+      findings: [Finding(label: "RBC", score: 0.9, box: box)],
+      marks: [.box(box, caption: "RBC 90%", colorIndex: 0)],
+      summary: "1 RBC"
+    )
+    let image = Image(size: ImageSize(height: 20, width: 30))
+    let frame = SourceFrame(origin: origin, image: image)
+    try onResult(FrameResult(frame: frame, findings: findings, seconds: 0.0125))
+    var summary = RunSummary()
+    (summary.frameCount, summary.seconds, summary.latencies) = (1, 0.02, [0.0125])
+    return summary
   }
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome {

@@ -23,7 +23,7 @@ struct OptimizationJob<Kind: VisionTask> {
     case .int8, .fp16: result = try await compress(in: aside, scoredOn: subset)
     }
     try Task.checkCancellation()
-    try OpenVINOExporter().writeCompanions(of: info, to: aside)
+    try OpenVINOExporter.writeCompanions(of: info, to: aside)
     result.byteCountBefore = byteCount(of: source)
     result.byteCountAfter = byteCount(of: result.model.xml)
     try AtomicFile.write(

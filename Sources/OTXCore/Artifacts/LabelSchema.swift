@@ -10,9 +10,15 @@ public struct LabelSchema: Sendable, Equatable {
   public var domain: String
   /// Labels of which one applies.
   public var groups: [LabelGroup]
+  /// The colours of the labels, by name.
+  public var colors: [String: Color]
 
   public init(labels: LabelInfo, task: TaskType) {
     self.labels = labels
+    colors = Dictionary(
+      labels.names.enumerated().map { ($1, LabelPalette.color($0)) },
+      uniquingKeysWith: { first, _ in first }
+    )
     groups = task.kind.labelGroups(labels)
     domain = task.kind.exportedTaskName.uppercased()
   }
@@ -57,6 +63,14 @@ public struct LabelSchema: Sendable, Equatable {
       if !members.isEmpty { groups.append(LabelGroup(name: group.name, labels: members)) }
     }
     self.groups = groups
+    colors = [:]
+    for label in file.allLabels.values where !label.isEmpty {
+      colors[label.name] = Color(
+        red: UInt8(clamping: label.color.red),
+        green: UInt8(clamping: label.color.green),
+        blue: UInt8(clamping: label.color.blue)
+      )
+    }
     guard Set(names).count == names.count else {
       throw DataError.unreadable(file: url.path, reason: "two labels have the same name")
     }
@@ -97,7 +111,7 @@ public struct LabelSchema: Sendable, Equatable {
     let ids = labels.names.indices.map(LabelSchema.id)
     var all: [String: LabelSchemaFile.Label] = [:]
     for (index, name) in labels.names.enumerated() {
-      let color = LabelPalette.color(index)
+      let color = colors[name] ?? LabelPalette.color(index)
       all[ids[index]] = LabelSchemaFile.Label(
         id: ids[index],
         name: name,

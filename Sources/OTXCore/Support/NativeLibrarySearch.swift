@@ -12,15 +12,15 @@ package struct NativeLibrarySearch: Sendable {
 
   /// Looks where the set-up script and an installed program put the libraries.
   ///
-  /// The folders are, in order: `OTX_SHIM_DIRECTORY`; the executable's; `../lib/otx` beside it, where
-  /// `make install` puts them; `../lib`;
-  /// `.sdk/shims` of the checkout that the executable was built in; the user's cache. The set-up
+  /// The folders are, in order: `OTX_SHIM_DIRECTORY`; that of the file this code stands in, which is
+  /// the executable or a shared library; `../lib/otx` beside it, where `make install` puts them;
+  /// `../lib`; `.sdk/shims` of the checkout that it was built in; the user's cache. The set-up
   /// script fills the last two: the checkout's are built from its own sources, the cache's are the
   /// latest of all.
   package init(
     fileName: String,
     environment: [String: String] = ProcessInfo.processInfo.environment,
-    executable: URL? = Bundle.main.executableURL
+    executable: URL? = NativeLibrarySearch.ownFile ?? Bundle.main.executableURL
   ) {
     self.fileName = fileName
     directories = []
@@ -42,6 +42,12 @@ package struct NativeLibrarySearch: Sendable {
     } else if let home = environment["HOME"], !home.isEmpty {
       directories.append(URL(filePath: home).appending(path: ".cache/otx/shims/latest"))
     }
+  }
+
+  /// The file that this code was loaded from.
+  private static var ownFile: URL? {
+    let own = UInt(bitPattern: #dsohandle)
+    return MappedFile.all().first { $0.addresses.contains(own) }?.url
   }
 
   /// The checkout that a program was built in: its `.build` folder holds the program.

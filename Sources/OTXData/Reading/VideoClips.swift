@@ -1,5 +1,6 @@
 import Foundation
 import OTXCore
+import OTXImage
 
 /// Tells by their names which pictures are frames of one video clip.
 ///

@@ -84,14 +84,19 @@ enum Deflate {
   /// Packs bytes with gzip's wrapping, without a time: the same bytes become the same file.
   ///
   /// - Throws: ``DataError/unreadable(file:reason:)`` when zlib has no memory.
-  static func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
+  static func gzip(_ bytes: [UInt8]) throws -> [UInt8] { try pack(bytes, .gzip) }
+
+  /// Packs bytes; without a wrapping, as zip archives have them.
+  ///
+  /// - Throws: ``DataError/unreadable(file:reason:)`` when zlib has no memory.
+  static func pack(_ bytes: [UInt8], _ wrapping: Wrapping = .none) throws -> [UInt8] {
     var stream = z_stream()
     guard
       deflateInit2_(
         &stream,
         Z_DEFAULT_COMPRESSION,
         Z_DEFLATED,
-        Wrapping.gzip.rawValue,
+        wrapping.rawValue,
         8,
         Z_DEFAULT_STRATEGY,
         ZLIB_VERSION,

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import OTXCore
 import OTXImage
 
@@ -7,25 +7,25 @@ import OTXImage
 /// An archive that could do harm is refused as a whole: names that lead out of a folder, links, entries
 /// that overlap, and contents that are far larger than the file. Nothing is kept in memory but the
 /// directory; entries are checked against their stated size and their checksum.
-final class ZipArchive: Sendable {
-  struct Entry: Sendable, Equatable {
+package final class ZipArchive: Sendable {
+  package struct Entry: Sendable, Equatable {
     /// Relative, with `/` between folders.
-    var name: String
-    var isFolder: Bool
-    var size: Int
+    package var name: String
+    package var isFolder: Bool
+    package var size: Int
     fileprivate var packedSize: Int
     fileprivate var method: UInt16
     fileprivate var checksum: UInt32
     fileprivate var headerOffset: Int
   }
 
-  let url: URL
-  let entries: [Entry]
+  package let url: URL
+  package let entries: [Entry]
   private let places: [String: Int]
   private static let largestDirectory = 1 << 28
 
   /// - Throws: ``DataError/unreadable(file:reason:)``.
-  init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     self.url = url
     let file = try ReadableFile(url)
     var entries = try ZipArchive.readDirectory(file)
@@ -53,7 +53,7 @@ final class ZipArchive: Sendable {
   /// The contents of an entry.
   ///
   /// - Throws: ``DataError/unreadable(file:reason:)``.
-  func contents(of entry: Entry) throws -> [UInt8] {
+  package func contents(of entry: Entry) throws -> [UInt8] {
     let file = try ReadableFile(url)
     let name = "\(url.path): \(entry.name)"
     func failure(_ reason: String) -> DataError { .unreadable(file: name, reason: reason) }
@@ -213,14 +213,6 @@ final class ZipArchive: Sendable {
 }
 
 extension [UInt8] {
-  /// The little-endian number of `count` bytes at `offset`; 0 beyond the end, -1 for one too large.
-  func little(_ offset: Int, _ count: Int) -> Int {
-    guard offset >= 0, offset + count <= self.count else { return 0 }
-    var value: UInt64 = 0
-    for index in (0..<count).reversed() { value = value << 8 | UInt64(self[offset + index]) }
-    return Int(exactly: value) ?? -1
-  }
-
   /// The big-endian number of four bytes at `offset`; 0 beyond the end.
   func big32(_ offset: Int) -> Int {
     guard offset >= 0, offset + 4 <= count else { return 0 }

@@ -1,10 +1,11 @@
-import Foundation
+package import Foundation
 import OTXCore
 
-/// Writes a zip archive of stored entries: pictures are packed already.
+/// Writes a zip archive: of stored entries, since pictures are packed already, or packed ones.
 ///
-/// Written beside its place and renamed at the end; without zip64, so up to 4 GiB and 65,535 entries.
-struct ZipFileWriter {
+/// Written beside its place, synced and renamed at the end; without zip64, so up to 4 GiB and 65,535
+/// entries.
+package struct ZipFileWriter {
   private let target: URL
   private let partial: URL
   private let handle: FileHandle
@@ -14,7 +15,7 @@ struct ZipFileWriter {
   private var names: Set<String> = []
 
   /// - Throws: ``DataError/unreadable(file:reason:)``.
-  init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     target = url
     partial = url.appendingPathExtension("partial")
     guard FileManager.default.createFile(atPath: partial.path, contents: nil),
@@ -23,8 +24,26 @@ struct ZipFileWriter {
     self.handle = handle
   }
 
+  /// Removes what was written, for an archive that is not to be finished.
+  package func discard() {
+    try? handle.close()
+    try? FileManager.default.removeItem(at: partial)
+  }
+
   /// Appends an entry; a name that is there already gets a number.
-  mutating func add(_ name: String, _ contents: [UInt8]) throws {
+  ///
+  /// - Parameters:
+  ///   - name: Its name, with `/` between folders.
+  ///   - contents: Its bytes.
+  ///   - mode: Rights as Unix has them (`0o755`); `nil`: none are said.
+  ///   - packs: Whether the bytes are worth packing.
+  /// - Throws: ``DataError/unreadable(file:reason:)``, also for what a zip archive cannot hold.
+  package mutating func add(
+    _ name: String,
+    _ contents: [UInt8],
+    mode: UInt16? = nil,
+    packs: Bool = false
+  ) throws {
     let file = URL(filePath: name)
     var (unique, number) = (name, 2)
     while !names.insert(unique).inserted {
@@ -32,28 +51,35 @@ struct ZipFileWriter {
       number += 1
     }
     let bytes = Array(unique.utf8)
-    guard offset + contents.count < 0xFFFF_0000, count < 0xFFFE, bytes.count < 0xFFFF else {
+    let packed = packs ? try Deflate.pack(contents) : contents
+    guard contents.count < 0xFFFF_0000, offset + packed.count < 0xFFFF_0000, count < 0xFFFE,
+      bytes.count < 0xFFFF
+    else {
       throw DataError.unreadable(
         file: target.path,
         reason: "would be a zip archive of more than 4 GiB or 65,534 pictures: write image_dir"
       )
     }
-    // Version, UTF-8 names, stored, 1 January 1980, checksum, sizes, length of the name.
+    // Version, UTF-8 names, deflated or stored, 1 January 1980, checksum, sizes, length of the name.
     let shared =
-      ZipFileWriter.number(20, 2) + ZipFileWriter.number(0x800, 2) + ZipFileWriter.number(0, 2)
+      ZipFileWriter.number(20, 2) + ZipFileWriter.number(0x800, 2)
+      + ZipFileWriter.number(packs ? 8 : 0, 2)
       + ZipFileWriter.number(0, 2) + ZipFileWriter.number(0x21, 2)
       + ZipFileWriter.number(Int(Deflate.checksum(contents)), 4)
-      + ZipFileWriter.number(contents.count, 4) + ZipFileWriter.number(contents.count, 4)
+      + ZipFileWriter.number(packed.count, 4) + ZipFileWriter.number(contents.count, 4)
       + ZipFileWriter.number(bytes.count, 2) + ZipFileWriter.number(0, 2)
-    directory += [0x50, 0x4B, 1, 2] + ZipFileWriter.number(20, 2) + shared
-    directory += ZipFileWriter.number(0, 10) + ZipFileWriter.number(offset, 4) + bytes
+    // Rights are read where the entry says that a Unix wrote it (3): a regular file's.
+    directory += [0x50, 0x4B, 1, 2, 20, mode == nil ? 0 : 3] + shared
+    directory += ZipFileWriter.number(0, 6)
+    directory += ZipFileWriter.number(mode.map { (0o100000 | Int($0)) << 16 } ?? 0, 4)
+    directory += ZipFileWriter.number(offset, 4) + bytes
     try write([0x50, 0x4B, 3, 4] + shared + bytes)
-    try write(contents)
+    try write(packed)
     count += 1
   }
 
   /// Writes the directory and gives the file its name.
-  mutating func finish() throws {
+  package mutating func finish() throws {
     let start = offset
     try write(directory)
     try write(
@@ -62,13 +88,16 @@ struct ZipFileWriter {
         + ZipFileWriter.number(start, 4) + ZipFileWriter.number(0, 2)
     )
     do {
+      try handle.synchronize()
       try handle.close()
-      if FileManager.default.fileExists(atPath: target.path) {
-        try FileManager.default.removeItem(at: target)
-      }
-      try FileManager.default.moveItem(at: partial, to: target)
     } catch {
       throw DataError.unreadable(file: target.path, reason: "cannot be written: \(error.reason)")
+    }
+    guard rename(partial.path, target.path) == 0 else {
+      throw DataError.unreadable(
+        file: target.path,
+        reason: "cannot be written: \(String(cString: strerror(errno)))"
+      )
     }
   }
 

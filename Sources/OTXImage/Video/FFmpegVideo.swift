@@ -1,6 +1,5 @@
-import Foundation
+package import Foundation
 import OTXCore
-import OTXImage
 
 /// A video that FFmpeg's programs read: `ffprobe` says what it holds, `ffmpeg` hands out its frames.
 ///
@@ -190,16 +189,16 @@ private final class FramePipe {
 }
 
 /// Programs that are no part of this package.
-enum ExternalProgram {
+package enum ExternalProgram {
   /// The program of a name in a list of folders with `:` between them.
-  static func find(_ name: String, in searchPath: String) -> URL? {
+  package static func find(_ name: String, in searchPath: String) -> URL? {
     searchPath.split(separator: ":").lazy
       .map { URL(filePath: String($0)).appending(path: name) }
       .first { FileManager.default.isExecutableFile(atPath: $0.path) }
   }
 
   /// What a program writes; `nil` where it ends with an error.
-  static func output(of program: URL, _ arguments: [String]) throws -> String? {
+  package static func output(of program: URL, _ arguments: [String]) throws -> String? {
     let process = Process()
     let output = Pipe()
     process.executableURL = program

@@ -1,17 +1,16 @@
 public import OTXCore
-import OTXImage
 
 /// Where a picture comes to lie in a network's input.
-struct Placement: Equatable {
+package struct Placement: Equatable {
   /// Size of the picture after resizing, without bars.
-  var size: ImageSize
-  var x = 0
-  var y = 0
+  package var size: ImageSize
+  package var x = 0
+  package var y = 0
 
   /// Where `preprocessing` puts a picture of `original` size.
   ///
   /// With the aspect ratio kept, sides are rounded to whole pixels, as openvino-model-api does.
-  init(_ original: ImageSize, _ preprocessing: Preprocessing) {
+  package init(_ original: ImageSize, _ preprocessing: Preprocessing) {
     let input = preprocessing.inputSize
     guard preprocessing.resize != .standard else {
       size = input
@@ -32,7 +31,7 @@ struct Placement: Equatable {
   }
 
   /// The transform of a picture of `original` size.
-  func transform(of original: ImageSize, into input: ImageSize) -> SpatialTransform {
+  package func transform(of original: ImageSize, into input: ImageSize) -> SpatialTransform {
     SpatialTransform(
       scaleX: Float(size.width) / Float(original.width),
       scaleY: Float(size.height) / Float(original.height),

@@ -1,17 +1,16 @@
-import Foundation
-import OTXCore
-import OTXImage
+package import Foundation
+package import OTXCore
 
 /// A video as pictures, frame by frame.
 ///
 /// AVI files of Motion JPEG are read here; all others by the programs `ffprobe` and `ffmpeg` of the
 /// FFmpeg project, where they are on the path.
-final class VideoFile: EmbeddedPictureReader {
-  let url: URL
-  let size: ImageSize
-  let frameCount: Int
+package final class VideoFile: EmbeddedPictureReader {
+  package let url: URL
+  package let size: ImageSize
+  package let frameCount: Int
   /// Frames a second, on average.
-  let frameRate: Double
+  package let frameRate: Double
   private let frames: any VideoFrames
 
   /// - Parameters:
@@ -19,7 +18,7 @@ final class VideoFile: EmbeddedPictureReader {
   ///   - searchPath: Where programs are looked for, folders with `:` between them.
   /// - Throws: ``DataError/unreadable(file:reason:)`` for what is no video, and where a program is
   ///   missing that could read it.
-  init(
+  package init(
     _ url: URL,
     searchPath: String = ProcessInfo.processInfo.environment["PATH"] ?? ""
   ) throws {
@@ -40,21 +39,21 @@ final class VideoFile: EmbeddedPictureReader {
   }
 
   /// Seconds from its beginning to its end.
-  var duration: Double { Double(frameCount) / frameRate }
+  package var duration: Double { Double(frameCount) / frameRate }
 
   /// The frame of a number, from 0.
-  func frame(_ index: Int) -> ImageSource {
+  package func frame(_ index: Int) -> ImageSource {
     .embedded(EmbeddedPicture(url: url, name: "\(index)", reader: self))
   }
 
-  func size(of name: String) throws -> ImageSize {
+  package func size(of name: String) throws -> ImageSize {
     _ = try index(of: name)
     return size
   }
 
-  func image(of name: String) throws -> Image { try frames.image(at: index(of: name)) }
+  package func image(of name: String) throws -> Image { try frames.image(at: index(of: name)) }
 
-  func encodedBytes(of name: String) throws -> [UInt8]? {
+  package func encodedBytes(of name: String) throws -> [UInt8]? {
     try frames.encodedBytes(at: index(of: name))
   }
 
@@ -69,27 +68,29 @@ final class VideoFile: EmbeddedPictureReader {
   }
 
   /// Endings of video files, lower case.
-  static let fileExtensions: Set<String> = [
+  package static let fileExtensions: Set<String> = [
     "3g2", "3gp", "asf", "avi", "divx", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg",
     "mpg", "mts",
     "mxf", "ogg", "ogv", "ts", "vob", "webm", "wmv",
   ]
 
-  static func isVideoName(_ url: URL) -> Bool {
+  package static func isVideoName(_ url: URL) -> Bool {
     fileExtensions.contains(url.pathExtension.lowercased())
   }
 }
 
 /// What is known of a video, and how its frames are read.
-struct VideoContent {
-  var size: ImageSize
-  var frameCount: Int
-  var frameRate: Double
-  var frames: any VideoFrames
+package struct VideoContent {
+  package var size: ImageSize
+  package var frameCount: Int
+  package var frameRate: Double
+  package var frames: any VideoFrames
+  /// Whether the file says that it is longer than it is.
+  package var isCutShort = false
 }
 
 /// Reads frames by number; called on any thread.
-protocol VideoFrames: Sendable {
+package protocol VideoFrames: Sendable {
   func image(at index: Int) throws -> Image
   /// The bytes of the frame's picture file; `nil` where it is no file of its own.
   func encodedBytes(at index: Int) throws -> [UInt8]?

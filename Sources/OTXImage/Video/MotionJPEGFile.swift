@@ -1,19 +1,18 @@
-import Foundation
-import OTXCore
-import OTXImage
+package import Foundation
+package import OTXCore
 
 /// An AVI file whose frames are JPEGs.
 ///
 /// Microsoft's "AVI RIFF File Reference" and, for files beyond 1 GiB, the OpenDML extensions: lists of
 /// chunks, of which those of the video stream in `movi` lists are the frames. Its index is not used:
 /// the chunks say where they begin, also in a file whose end is missing.
-struct MotionJPEGFile: VideoFrames {
+package struct MotionJPEGFile: VideoFrames {
   private let url: URL
   private let places: [Range<Int>]
 
   /// - Returns: `nil` for a file that is no AVI, or an AVI of another kind.
   /// - Throws: ``DataError/unreadable(file:reason:)``.
-  static func read(_ url: URL) throws -> VideoContent? {
+  package static func read(_ url: URL) throws -> VideoContent? {
     let file = try ReadableFile(url)
     var walk = AVIWalk(file: file)
     guard try walk.run() else { return nil }
@@ -28,16 +27,17 @@ struct MotionJPEGFile: VideoFrames {
       size: header.storedSize,
       frameCount: places.count,
       frameRate: walk.frameRate,
-      frames: MotionJPEGFile(url: url, places: places)
+      frames: MotionJPEGFile(url: url, places: places),
+      isCutShort: walk.isCutShort
     )
   }
 
-  func image(at index: Int) throws -> Image {
+  package func image(at index: Int) throws -> Image {
     let bytes = try bytes(at: index)
     return try ImageFile.decode(bytes, name: "\(url.path): frame \(index)", orientation: .ignored)
   }
 
-  func encodedBytes(at index: Int) throws -> [UInt8]? { try bytes(at: index) }
+  package func encodedBytes(at index: Int) throws -> [UInt8]? { try bytes(at: index) }
 
   private func bytes(at index: Int) throws -> [UInt8] {
     guard places.indices.contains(index) else {
@@ -53,6 +53,8 @@ private struct AVIWalk {
   let file: ReadableFile
   private(set) var places: [Range<Int>] = []
   private(set) var frameRate = 25.0
+  /// Whether a chunk ends beyond the file.
+  private(set) var isCutShort = false
   private var streamCount = 0
   /// The first video stream's two digits, as its chunks begin.
   private var stream: [UInt8] = []
@@ -78,6 +80,7 @@ private struct AVIWalk {
       let size = head.little(4, 4)
       let start = position + 8
       let end = min(start + size, part.upperBound)
+      isCutShort = isCutShort || start + size > file.byteCount
       switch String(decoding: head[..<4], as: UTF8.self) {
       case "RIFF", "LIST":
         if head.count == 12, depth < 5, end - start >= 4 {

@@ -1,20 +1,19 @@
-import OTXCore
-import OTXImage
+package import OTXCore
 
 /// The tiles of one picture, row by row, and the whole picture after them where that is wanted.
 ///
 /// Tiles begin a stride apart (the tile less its overlap); the last ones of a row and of a column are
 /// moved inside the picture, so that all are of one size. A picture that is smaller than a tile in
 /// one direction has tiles of its own length there; one that is no larger than a tile is one tile.
-struct TileGrid: Sendable, Equatable {
-  let pictureSize: ImageSize
+package struct TileGrid: Sendable, Equatable {
+  package let pictureSize: ImageSize
   private let tile: ImageSize
   private let stride: ImageSize
-  let rowCount: Int
-  let columnCount: Int
+  package let rowCount: Int
+  package let columnCount: Int
   private let hasFullImage: Bool
 
-  init(_ size: ImageSize, _ tiling: Tiling) {
+  package init(_ size: ImageSize, _ tiling: Tiling) {
     pictureSize = size
     tile = ImageSize(
       height: min(tiling.tileSize.height, size.height),
@@ -26,12 +25,12 @@ struct TileGrid: Sendable, Equatable {
   }
 
   /// Tiles of the picture, the whole picture included where it is one of them.
-  var count: Int { rowCount * columnCount + (hasFullImage ? 1 : 0) }
+  package var count: Int { rowCount * columnCount + (hasFullImage ? 1 : 0) }
 
   /// Whether the tile at `index` is the whole picture.
-  func isWhole(_ index: Int) -> Bool { index == rowCount * columnCount || count == 1 }
+  package func isWhole(_ index: Int) -> Bool { index == rowCount * columnCount || count == 1 }
 
-  subscript(index: Int) -> PixelRegion {
+  package subscript(index: Int) -> PixelRegion {
     guard !isWhole(index) else { return PixelRegion(pictureSize) }
     return self[index / columnCount, index % columnCount]
   }
@@ -46,10 +45,10 @@ struct TileGrid: Sendable, Equatable {
   }
 
   /// The row of tiles that a tile stands in; the whole picture is none's.
-  func row(of index: Int) -> Int { index / columnCount }
+  package func row(of index: Int) -> Int { index / columnCount }
 
   /// Indices of the tiles that touch a box.
-  func tiles(touching box: BoundingBox) -> [Int] {
+  package func tiles(touching box: BoundingBox) -> [Int] {
     let box = box.clipped(to: pictureSize)
     guard box.isFinite, box.x2 > box.x1, box.y2 > box.y1 else { return [] }
     let rows = range(box.y1, box.y2, tile.height, stride.height, rowCount)
@@ -83,7 +82,7 @@ struct TileGrid: Sendable, Equatable {
   /// Half of the object's area, as in Python OTX. An object of which no tile shows half, because it
   /// is larger than the tiles' overlap, is taught to the tiles that have its centre, so that none is
   /// lost. Of a crowd any part counts, and the whole picture has everything.
-  func shows(_ box: BoundingBox, isCrowd: Bool, in index: Int) -> Bool {
+  package func shows(_ box: BoundingBox, isCrowd: Bool, in index: Int) -> Bool {
     guard !isWhole(index) else { return true }
     let box = box.clipped(to: pictureSize)
     let region = self[index]
@@ -99,21 +98,21 @@ struct TileGrid: Sendable, Equatable {
   }
 
   /// The share of an object that a tile must show; Python OTX has the same (`threshold_drop_ann`).
-  static let leastShare: Float = 0.5
+  package static let leastShare: Float = 0.5
 }
 
 extension PixelRegion {
-  var box: BoundingBox {
+  package var box: BoundingBox {
     BoundingBox(x1: Float(x), y1: Float(y), x2: Float(x + width), y2: Float(y + height))
   }
 
-  func overlaps(_ other: BoundingBox) -> Bool {
+  package func overlaps(_ other: BoundingBox) -> Bool {
     let own = box
     return own.x1 < other.x2 && other.x1 < own.x2 && own.y1 < other.y2 && other.y1 < own.y2
   }
 
   /// The share of a box's area that lies in the region.
-  func share(of other: BoundingBox) -> Float {
+  package func share(of other: BoundingBox) -> Float {
     let own = box
     let width = min(own.x2, other.x2) - max(own.x1, other.x1)
     let height = min(own.y2, other.y2) - max(own.y1, other.y1)

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Builds what runs deployed models, in release mode: .build/release/otx-run, the library .build/release/libotx_run.so
+# that it opens, and the licences of what is linked into it: .build/release/otx-run-licenses.
+#
+# Swift's runtime and the image libraries are linked into the library, so that a deployed package has few files, starts
+# fast and needs nothing installed. Only the functions of otx_run.h can be seen from outside: a program that has a
+# Swift runtime or image libraries of its own does not meet ours.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+swift="${SWIFT:-swift}"
+# The same flags as those of build.sh: others would compile everything again.
+flags=(-c release --static-swift-stdlib -Xswiftc -static-stdlib "$@")
+folder="$("$swift" build "${flags[@]}" --show-bin-path)"
+mkdir -p "$folder"
+
+# The linker takes the first library of a name that it finds, and looks into this folder first: the static ones stand
+# there while the runner is linked, and only then.
+static=(opencv_core opencv_imgproc turbojpeg png16 tiff webp webpdemux Lerc jbig jpeg deflate lzma zstd z)
+links=()
+work="$(mktemp -d "${TMPDIR:-/tmp}/otx-runner.XXXXXX")"
+clean() { rm -rf "$work" "${links[@]}"; }
+trap clean EXIT
+for name in "${static[@]}"; do
+  for place in "/usr/lib/$(uname -m)-linux-gnu" /usr/lib64 /usr/lib /usr/local/lib; do
+    if [ -f "$place/lib$name.a" ]; then
+      ln -sf "$place/lib$name.a" "$folder/lib$name.a"
+      links+=("$folder/lib$name.a")
+      break
+    fi
+  done
+done
+
+printf '{ global: otx_run_*; local: *; };\n' >"$work/exports"
+options=(-Xlinker "--version-script=$work/exports" -Xlinker -s)
+# What the static libraries need, after them.
+for name in webp Lerc jbig jpeg deflate lzma zstd z; do options+=(-Xlinker "-l$name"); done
+# OpenCV and OpenVINO share oneTBB: OpenVINO's, which stands in this folder of a package, and here in the set-up's.
+options+=(-Xlinker -rpath -Xlinker '$ORIGIN/openvino/libs')
+if [ -d .sdk/openvino/libs ]; then
+  libraries="$(cd .sdk/openvino/libs && pwd -P)"
+  options+=(-Xlinker -rpath -Xlinker "$libraries" -Xlinker "$libraries/libtbb.so.12")
+fi
+rm -f "$folder/libotx_run.so" "$folder/otx-run"
+"$swift" build "${flags[@]}" --product otx_run "${options[@]}"
+"$swift" build "${flags[@]}" --product otx-run -Xlinker -s
+
+# The licences of what was linked in, where the system has them.
+licenses="$folder/otx-run-licenses"
+rm -rf "$licenses"
+mkdir -p "$licenses"
+for package in libopencv-core-dev libopencv-imgproc-dev libturbojpeg0-dev libpng-dev libtiff-dev libwebp-dev liblerc-dev \
+  libjbig-dev libjpeg62-turbo-dev libjpeg-turbo8-dev libdeflate-dev liblzma-dev libzstd-dev zlib1g-dev; do
+  if [ -f "/usr/share/doc/$package/copyright" ]; then cp "/usr/share/doc/$package/copyright" "$licenses/$package.txt"; fi
+done
+toolchain="$(dirname "$(dirname "$(readlink -f "$(command -v "$swift")")")")"
+if [ -f "$toolchain/share/swift/LICENSE.txt" ]; then cp "$toolchain/share/swift/LICENSE.txt" "$licenses/swift.txt"; fi
+cp LICENSE "$licenses/otx.txt"

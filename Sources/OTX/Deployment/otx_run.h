@@ -1,0 +1,1 @@
+../../COTXRun/otx_run.h

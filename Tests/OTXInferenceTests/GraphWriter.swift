@@ -1,0 +1,1 @@
+../OTXOpenVINOTests/GraphWriter.swift
