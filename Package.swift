@@ -88,6 +88,8 @@ let package = Package(
     .target(name: "COpenVINO"),
     module("OTXOpenVINO", ["COpenVINO", "OTXCore", "OTXData"]),
 
+    module("OTXONNX", ["OTXCore"]),
+
     // Published weights, and HTTP by the system's libcurl, which is loaded at the first download.
     .target(name: "CCurl"),
     module("OTXWeights", ["CCurl", "OTXCore"]),
@@ -96,8 +98,8 @@ let package = Package(
     module(
       "OTX",
       [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXONNX", "OTXOpenVINO",
+        "OTXRecipe", "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
       ]
     ),
     module(
@@ -148,8 +150,12 @@ let package = Package(
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
     tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
-    tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
+    tests(
+      "OTXModelsTests",
+      ["OTXCore", "OTXModels", "OTXNN", "OTXONNX", "OTXOpenVINO", "OTXTensor"]
+    ),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
+    tests("OTXONNXTests", ["OTXCore", "OTXONNX", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests(
       "OTXTests",

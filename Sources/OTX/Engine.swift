@@ -400,4 +400,12 @@ protocol EngineJobs: Sendable {
     body: (PicturePrediction) throws -> Void
   ) async throws
   func export(to directory: URL, options: ExportOptions) async throws -> ExportResult
+  func exportONNX(to directory: URL, options: ExportOptions) async throws -> ONNXExport
+  func exportPyTorch(to directory: URL) async throws -> (program: URL, weights: URL)
+  func explain(
+    _ images: [URL],
+    options: ExplainOptions,
+    onDamage: (@Sendable (DatasetProblem) -> Void)?,
+    body: (PictureExplanation) throws -> Void
+  ) async throws
 }

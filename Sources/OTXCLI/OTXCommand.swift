@@ -11,12 +11,14 @@ public struct OTXCommand: AsyncParsableCommand {
       otx eval CHECKPOINT FOLDER        score it on the test subset
       otx eval CHECKPOINT PICTURE       predict
       otx export CHECKPOINT             write it as an OpenVINO model
+      otx explain CHECKPOINT PICTURE    show what it looks at
       otx find                          list what can be trained
       otx build                         make a recipe: another backbone, the best for your data
       """,
     version: OTXVersion.current,
     subcommands: [
-      Find.self, Build.self, Train.self, Eval.self, Export.self, Report.self, DataCommand.self,
+      Find.self, Build.self, Train.self, Eval.self, Export.self, Explain.self,
+      Report.self, DataCommand.self,
       RecipeCommand.self, RunCommand.self, WeightsCommand.self, HPOCommand.self, Doctor.self,
       CacheCommand.self,
     ]

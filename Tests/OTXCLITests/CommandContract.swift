@@ -24,6 +24,7 @@ import Testing
     ("build --recipe atss_mobilenetv2 --model ssd_mobilenetv2 -o @/b.yaml", "path"),
     ("train / ", "checkpoint"), ("eval @/model/weights.pth /", "metrics"),
     ("eval @/model/weights.pth @/one.jpg", "predictions"), ("export @/model/weights.pth", "xml"),
+    ("export @/model/weights.pth --format onnx", "onnx"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("run atss_mobilenetv2 --data-cfg / --output-path @/out", "checkpoint"),
     ("run atss_mobilenetv2 --mode eval --model-ckpt @/model/weights.pth --data-cfg /", "metrics"),
