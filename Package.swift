@@ -97,6 +97,8 @@ let package = Package(
     module("OTXRunnerC", ["COTXRun", "OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
     .executableTarget(name: "OTXDeployRunner"),
 
+    module("OTXONNX", ["OTXCore"]),
+
     // Published weights, and HTTP by the system's libcurl, which is loaded at the first download.
     .target(name: "CCurl"),
     module("OTXWeights", ["CCurl", "OTXCore"]),
@@ -105,8 +107,8 @@ let package = Package(
     .target(
       name: "OTX",
       dependencies: [
-        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXRecipe",
-        "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
+        "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXNN", "OTXONNX", "OTXOpenVINO",
+        "OTXRecipe", "OTXReport", "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights", logging,
       ],
       resources: [
         .embedInCode("Deployment/otx_run.h"), .embedInCode("Deployment/example_c.txt"),
@@ -162,9 +164,13 @@ let package = Package(
     tests("OTXDataTests", ["OTXCore", "OTXData", "OTXImage"]),
     tests("OTXTensorTests", ["OTXCore", "OTXTensor"]),
     tests("OTXNNTests", ["OTXCore", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
-    tests("OTXModelsTests", ["OTXCore", "OTXModels", "OTXNN", "OTXOpenVINO", "OTXTensor"]),
+    tests(
+      "OTXModelsTests",
+      ["OTXCore", "OTXModels", "OTXNN", "OTXONNX", "OTXOpenVINO", "OTXTensor"]
+    ),
     tests("OTXTorchTests", ["OTXCore", "OTXData", "OTXModels", "OTXNN", "OTXTensor", "OTXTorch"]),
-    tests("OTXOpenVINOTests", ["OTXCore", "OTXOpenVINO", "OTXTensor"]),
+    tests("OTXONNXTests", ["OTXCore", "OTXONNX", "OTXOpenVINO", "OTXTensor"]),
+    tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXInferenceTests", ["OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
     tests(
       "OTXTests",

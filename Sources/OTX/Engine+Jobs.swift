@@ -56,6 +56,32 @@ extension Engine {
     )
   }
 
+  /// Finds out what the model looks at in picture files, handing the maps over one file after the
+  /// other.
+  ///
+  /// ```swift
+  /// try await engine.explain([picture]) { explanation in
+  ///   for map in explanation.maps { print(map.label ?? "", map.size) }
+  /// }
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - images: The files.
+  ///   - options: Which maps.
+  ///   - onDamage: Told of each file that cannot be read, which is left out then; `nil` makes it an
+  ///     error. Called on a thread of the loader.
+  ///   - body: Gets the maps of each file.
+  /// - Throws: ``ModelError/mismatch(_:)`` for a model that has no maps, ``DataError`` naming the file
+  ///   that cannot be read, unless `onDamage` takes it.
+  public func explain(
+    _ images: [URL],
+    options: ExplainOptions = ExplainOptions(),
+    onDamage: (@Sendable (DatasetProblem) -> Void)? = nil,
+    body: (PictureExplanation) throws -> Void
+  ) async throws {
+    try await job.explain(images, options: options, onDamage: onDamage, body: body)
+  }
+
   /// Writes the model as OpenVINO IR and compares it with the checkpoint.
   ///
   /// - Throws: ``ModelError/exportFailed(_:)`` when the two disagree by more than
@@ -89,6 +115,30 @@ extension Engine {
     observers: [any TrainingObserver] = []
   ) async throws -> OptimizationResult {
     try await job.optimize(to: directory, options: options, observers: observers)
+  }
+
+  /// Writes the model as ONNX and compares it with the checkpoint.
+  ///
+  /// - Returns: The files, `model.onnx` first, and how far they are from the checkpoint.
+  /// - Throws: ``ModelError/exportFailed(_:)`` when the two disagree by more than
+  ///   ``ExportOptions/tolerance``; nothing is left in `directory` then.
+  @discardableResult
+  public func exportONNX(
+    to directory: URL,
+    options: ExportOptions = ExportOptions()
+  ) async throws -> ONNXExport {
+    try await job.exportONNX(to: directory, options: options)
+  }
+
+  /// Writes the model as a Python program that needs PyTorch alone: `model.py` and `weights.pth`.
+  ///
+  /// `python model.py PICTURE` prints what ``predict(_:confidenceThreshold:onDamage:body:)`` finds.
+  ///
+  /// - Returns: The two files.
+  /// - Throws: ``ModelError/exportFailed(_:)`` for a model that cannot be printed, ``FileError``.
+  @discardableResult
+  public func exportPyTorch(to directory: URL) async throws -> (program: URL, weights: URL) {
+    try await job.exportPyTorch(to: directory)
   }
 }
 

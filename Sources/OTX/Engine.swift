@@ -408,4 +408,12 @@ protocol EngineJobs: Sendable {
     options: OptimizeOptions,
     observers: [any TrainingObserver]
   ) async throws -> OptimizationResult
+  func exportONNX(to directory: URL, options: ExportOptions) async throws -> ONNXExport
+  func exportPyTorch(to directory: URL) async throws -> (program: URL, weights: URL)
+  func explain(
+    _ images: [URL],
+    options: ExplainOptions,
+    onDamage: (@Sendable (DatasetProblem) -> Void)?,
+    body: (PictureExplanation) throws -> Void
+  ) async throws
 }

@@ -9,10 +9,14 @@ public struct ExportOptions: Codable, Sendable, Equatable {
   public var halfPrecision = false
   /// The most that raw outputs may differ from the checkpoint's, relative to their largest.
   public var tolerance = 1e-4
+  /// The same of an ONNX model whose weights are fp16: a rounded weight moves every output.
+  public var halfPrecisionTolerance = 5e-2
   /// The most that the score may differ.
   public var metricTolerance = 1e-3
   /// Pictures the score is compared on, where there is data.
   public var sampleCount = 64
+  /// Whether the model says what it looks at, too: the outputs of ``ExplainOutput``.
+  public var explains = false
   public init() {}
 }
 
@@ -43,21 +47,29 @@ extension TaskEngine {
     try Folder.make(aside)
     defer { try? FileManager.default.removeItem(at: aside) }
 
-    var parity = try await compareRawOutputs(recorder, info: info)
-    guard parity.maxRelativeDifference <= options.tolerance else {
-      throw ModelError.exportFailed(
-        "the OpenVINO model's outputs differ from the checkpoint's by \(parity.maxRelativeDifference) (relative; allowed \(options.tolerance))"
-      )
+    let raw = try await recorder.recordRawGraph()
+    var parity = try await compareRawOutputs(recorder, allowing: options.tolerance) {
+      try OpenVINOModel(compiling: raw, info: info, precision: $0)
     }
     try Task.checkCancellation()
     var exported = try OpenVINOExporter().export(
-      graph: try await recorder.recordGraph(),
+      graph: try await exportedGraph(recorder, options),
       info: info,
       to: aside,
       halfPrecision: options.halfPrecision
     )
     try Task.checkCancellation()
-    try await compareScores(of: exported, into: &parity, options: options)
+    let file = exported.xml
+    if options.explains {
+      let allowed = options.halfPrecision ? options.halfPrecisionTolerance : options.tolerance
+      try await compareExplanations(
+        of: OpenVINOEngine<Kind>(reading: file, options: .exact),
+        allowing: allowed
+      )
+    }
+    try await compareScores(into: &parity, options: options) {
+      try OpenVINOBackend().makeEngine(Kind.self, from: .ir(file), options: $0)
+    }
     try Task.checkCancellation()
     try AtomicFile.write(
       try JSONEncoder.pretty.encode(parity),
@@ -68,26 +80,37 @@ extension TaskEngine {
   }
 
   /// Runs the same pictures through both frameworks, at two batch sizes.
-  private func compareRawOutputs(
+  ///
+  /// - Parameters:
+  ///   - recorder: The checkpoint's engine.
+  ///   - tolerance: The most that they may differ, relative to the largest number of an output.
+  ///   - compile: Gives the other framework's model at a precision.
+  /// - Returns: How far they are apart.
+  /// - Throws: ``ModelError/exportFailed(_:)`` when they differ by more.
+  func compareRawOutputs(
     _ recorder: any GraphRecordingEngine<Kind>,
-    info: ModelInfo
+    allowing tolerance: Double,
+    _ compile: (Precision) throws -> OpenVINOModel
   ) async throws -> ParityReport {
-    let graph = try await recorder.recordRawGraph()
-    let compiled = try OpenVINOModel(compiling: graph, info: info)
-    let native = try OpenVINOModel(compiling: graph, info: info, precision: .auto)
+    let (compiled, native) = (try compile(.fp32), try compile(.auto))
     var report = ParityReport()
-    let pictures = try samplePictures(info: info, count: 3)
+    let pictures = try samplePictures(info: await sub.info, count: 3)
     for count in [1, 3] {
       let batch = try Kind.Batch(collating: Array(pictures.prefix(count)))
       let expected = try await recorder.rawOutputs(batch)
       try report.compare(try compiled.outputs(for: batch.images), with: expected)
       try report.compareDeviceDefault(try native.outputs(for: batch.images), with: expected)
     }
+    guard report.maxRelativeDifference <= tolerance else {
+      throw ModelError.exportFailed(
+        "the exported model's outputs differ from the checkpoint's by \(report.maxRelativeDifference) (relative; allowed \(tolerance))"
+      )
+    }
     return report
   }
 
   /// Pictures to compare frameworks on: of the dataset where there is one, else drawn by a formula.
-  private func samplePictures(info: ModelInfo, count: Int) throws -> [Kind.Entity] {
+  func samplePictures(info: ModelInfo, count: Int) throws -> [Kind.Entity] {
     let size = info.preprocessing.inputSize
     return (0..<count).map { index in
       var generator = CounterGenerator(seed: 0, UInt64(index))
@@ -113,21 +136,21 @@ extension TaskEngine {
   }
 
   /// Compares the score of the written file with the checkpoint's on some pictures of the data.
-  private func compareScores(
-    of exported: ExportedModel,
+  ///
+  /// `open` gives an engine that runs the file, at the options' precision.
+  func compareScores(
     into parity: inout ParityReport,
-    options: ExportOptions
+    options: ExportOptions,
+    _ open: (EngineOptions) throws -> any SubEngine<Kind>
   ) async throws {
     guard dataset != nil else { return }
     let data = try await dataModule()
     let subset: Subset = data.itemCount(.val) > 0 ? .val : .test
     guard data.itemCount(subset) > 0 else { return }
+    let exact = try open(.exact)
     var engineOptions = EngineOptions()
-    engineOptions.precision = .fp32
-    let openvino = OpenVINOBackend()
-    let exact = try openvino.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
     engineOptions.precision = .auto
-    let native = try openvino.makeEngine(Kind.self, from: .ir(exported.xml), options: engineOptions)
+    let native = try open(engineOptions)
 
     let info = await sub.info
     var scores = [Kind.Score](repeating: Kind.Score(labels: info.labels), count: 3)
@@ -152,8 +175,17 @@ extension TaskEngine {
     parity.deviceDefaultMetricDifference = abs(values[2] - values[0])
     guard abs(values[1] - values[0]) <= options.metricTolerance else {
       throw ModelError.exportFailed(
-        "the OpenVINO model scores \(values[1]) where the checkpoint scores \(values[0]) (\(name) on \(seen) pictures)"
+        "the exported model scores \(values[1]) where the checkpoint scores \(values[0]) (\(name) on \(seen) pictures)"
       )
     }
+  }
+}
+
+extension EngineOptions {
+  /// Arithmetic in 32 bits, to compare by.
+  static var exact: EngineOptions {
+    var options = EngineOptions()
+    options.precision = .fp32
+    return options
   }
 }

@@ -199,15 +199,9 @@ struct Eval: AsyncParsableCommand {
       )
     }
     if output.json {
-      let leftOut = damaged.problems.map { problem in
-        // As the user named it.
-        let image = request.images.first { $0.path == problem.location }?.relativePath
-        return JSONText.members([
-          ("image", .string(image ?? problem.location)), ("reason", .string(problem.message)),
-        ])
-      }
+      let leftOut = JSONText.array(damaged.json(of: request.images))
       Console.current.print(
-        JSONText.object(["predictions": .array(predictions), "leftOut": .array(leftOut)])
+        JSONText.object(["predictions": .array(predictions), "leftOut": leftOut])
       )
     } else {
       let table = TextTable(columns: ["PICTURE", "PREDICTION"], rows: rows)
@@ -217,7 +211,7 @@ struct Eval: AsyncParsableCommand {
 }
 
 /// Pictures that could not be read, in the order of their names.
-private final class DamagedPictures: @unchecked Sendable {
+final class DamagedPictures: @unchecked Sendable {
   // Guarded by `lock`, hence the unchecked conformance: threads of the loader add to it.
   private let lock = NSLock()
   private var found: [DatasetProblem] = []
@@ -225,6 +219,16 @@ private final class DamagedPictures: @unchecked Sendable {
   var problems: [DatasetProblem] { lock.withLock { found.sorted { $0.location < $1.location } } }
 
   func add(_ problem: DatasetProblem) { lock.withLock { found.append(problem) } }
+
+  /// Each with the reason, named as the user named it.
+  func json(of images: [URL]) -> [JSONText] {
+    problems.map { problem in
+      let image = images.first { $0.path == problem.location }?.relativePath
+      return JSONText.members([
+        ("image", .string(image ?? problem.location)), ("reason", .string(problem.message)),
+      ])
+    }
+  }
 }
 
 /// Names of files in one folder, none given twice.

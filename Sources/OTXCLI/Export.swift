@@ -6,11 +6,12 @@ import OTXRecipe
 struct Export: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write a trained model as an OpenVINO model.",
+    abstract: "Write a trained model for OpenVINO, as ONNX or as a PyTorch program.",
     usage: "otx export [CHECKPOINT] [--save-model-to FOLDER] [options]",
     discussion: """
-      The model goes to the folder 'openvino' beside the checkpoint, or to --save-model-to. It is
-      run and compared with the checkpoint; one that differs is not kept.
+      The model goes to a folder named like the format beside the checkpoint, or to
+      --save-model-to. It is run and compared with the checkpoint; one that differs is not kept.
+      'pytorch' writes model.py and weights.pth, which need PyTorch alone and are not run.
       """
   )
 
@@ -25,7 +26,8 @@ struct Export: AsyncParsableCommand {
 
   @Option(
     name: [.customLong("format"), .customLong("export-type")],
-    help: .init("The format: openvino.", valueName: "name")
+    help: .init("The format: openvino, onnx or pytorch.", valueName: "name"),
+    completion: .list(ExportFormat.allCases.map(\.rawValue))
   )
   var format = "openvino"
 
@@ -35,16 +37,24 @@ struct Export: AsyncParsableCommand {
   )
   var half = false
 
+  @Flag(
+    name: [.customLong("explain"), .customLong("dump-features")],
+    help: "Add saliency maps and features to the model's outputs."
+  )
+  var explain = false
+
   @OptionGroup(title: "Output") var output: OutputArguments
 
   func request() throws -> ExportRequest {
-    guard format.lowercased() == "openvino" else {
+    let names = ExportFormat.allCases.map(\.rawValue)
+    guard let format = ExportFormat(rawValue: format.lowercased()) else {
       throw UsageError(
-        format.lowercased() == "onnx"
-          ? "this version does not write ONNX yet; leave --format out for OpenVINO"
-          : "unknown format '\(format)'\(Suggestion.phrase(for: format, among: ["openvino", "onnx"])); "
-            + "there is: openvino"
+        "unknown format '\(format)'\(Suggestion.phrase(for: format, among: names)); "
+          + "there are: \(names.joined(separator: ", "))"
       )
+    }
+    guard format != .pytorch || (!half && !explain) else {
+      throw UsageError("a PyTorch program has no \(half ? "--half" : "--explain")")
     }
     let library = RecipeLibrary(userDirectory: workspace.recipes)
     let inputs = try Inputs(self.inputs, library: library, takesModel: true)
@@ -63,8 +73,10 @@ struct Export: AsyncParsableCommand {
     return ExportRequest(
       model: modelRequest,
       data: try data.location(positional: inputs.data),
-      directory: models.url ?? beside.appending(path: "openvino", directoryHint: .isDirectory),
-      halfPrecision: half
+      directory: models.url ?? beside.appending(path: format.rawValue, directoryHint: .isDirectory),
+      format: format,
+      halfPrecision: half,
+      explains: explain
     )
   }
 
@@ -75,23 +87,23 @@ struct Export: AsyncParsableCommand {
     let outcome = try await CurrentJobs.value.export(request)
     log.log("Exporting completed")
     if output.json {
-      let parity = JSONText.object([
-        "maxAbsoluteDifference": .number(outcome.maxAbsoluteDifference),
-        "metricDifference": outcome.metricDifference.map { .number($0) } ?? .null,
-      ])
-      Console.current.print(
-        JSONText.object([
-          "xml": .string(outcome.xml.path), "bin": .string(outcome.bin.path), "parity": parity,
+      var members: [(String, JSONText)] = outcome.files.map { ($0.key, .string($0.url.path)) }
+      if let difference = outcome.maxAbsoluteDifference {
+        let parity = JSONText.object([
+          "maxAbsoluteDifference": .number(difference),
+          "metricDifference": outcome.metricDifference.map { .number($0) } ?? .null,
         ])
-      )
+        members.append(("parity", parity))
+      }
+      Console.current.print(JSONText.members(members))
     } else {
-      var rows = [
-        ["model", outcome.xml.relativePath], ["weights", outcome.bin.relativePath],
-        [
+      var rows = outcome.files.map { [$0.title, $0.url.relativePath] }
+      if let difference = outcome.maxAbsoluteDifference {
+        rows.append([
           "difference to the checkpoint",
-          String(format: "%.1e at most in raw outputs", outcome.maxAbsoluteDifference),
-        ],
-      ]
+          String(format: "%.1e at most in raw outputs", difference),
+        ])
+      }
       if let difference = outcome.metricDifference {
         rows.append(["difference of the score", String(format: "%.1e", difference)])
       }

@@ -67,6 +67,14 @@ protocol Jobs: Sendable {
     onResult: @escaping @Sendable (FrameResult) throws -> Void
   ) async throws -> RunSummary
 
+  /// Finds out what a model looks at; damaged pictures are left out and told of, unless the request
+  /// is strict.
+  func explain(
+    _ request: ExplainRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
+    body: (PictureExplanation) throws -> Void
+  ) async throws
+
   /// Opens libtorch and OpenVINO, and says what was found.
   func libraries() -> [NativeLibraryReport]
 
@@ -192,16 +200,38 @@ struct ExportRequest: Sendable, Equatable {
   var model: ModelRequest
   var data: DataLocation?
   var directory: URL
+  var format = ExportFormat.openvino
   var halfPrecision: Bool
+  /// Whether saliency maps and features are outputs, too.
+  var explains = false
+}
+
+struct ExplainRequest: Sendable, Equatable {
+  var model: ModelRequest
+  var images: [URL]
+  var options: ExplainOptions
+  var isStrict: Bool
+}
+
+/// What a model can be exported as.
+enum ExportFormat: String, Sendable, CaseIterable {
+  case openvino, onnx, pytorch
 }
 
 struct ExportOutcome: Sendable {
-  var xml: URL
-  var bin: URL
-  var maxAbsoluteDifference: Double
+  /// A file, by its key in the JSON result and its name in the table.
+  struct File: Sendable {
+    var key: String
+    var title: String
+    var url: URL
+  }
+
+  var files: [File]
+  /// `nil` for what is not run before it is handed over.
+  var maxAbsoluteDifference: Double?
   var metricDifference: Double?
   /// Everything that was compared, as JSON.
-  var parity: Data
+  var parity: Data?
 }
 
 struct OptimizeRequest: Sendable, Equatable {

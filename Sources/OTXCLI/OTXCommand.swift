@@ -12,13 +12,14 @@ public struct OTXCommand: AsyncParsableCommand {
       otx eval CHECKPOINT PICTURE       predict
       otx export CHECKPOINT             write it as an OpenVINO model
       otx optimize MODEL.xml FOLDER     quantise it, its score checked
+      otx explain CHECKPOINT PICTURE    show what it looks at
       otx find                          list what can be trained
       otx build                         make a recipe: another backbone, the best for your data
       """,
     version: OTXVersion.current,
     subcommands: [
       Find.self, Build.self, Train.self, Eval.self, Export.self, Optimize.self, Deploy.self,
-      Demo.self, BenchmarkCommand.self, Report.self, DataCommand.self,
+      Demo.self, Explain.self, BenchmarkCommand.self, Report.self, DataCommand.self,
       RecipeCommand.self, RunCommand.self, WeightsCommand.self, HPOCommand.self, Doctor.self,
       CacheCommand.self,
     ]

@@ -185,14 +185,41 @@ struct StandardJobs: Jobs {
     let data = request.data ?? Engine.dataLocation(ofRunThatLeft: request.model.model)
     var options = ExportOptions()
     options.halfPrecision = request.halfPrecision
-    let result = try await engine(request.model, data: data)
-      .export(to: request.directory, options: options)
-    return ExportOutcome(
-      xml: result.model.xml,
-      bin: result.model.bin,
-      maxAbsoluteDifference: result.parity.maxAbsoluteDifference,
-      metricDifference: result.parity.metricDifference,
-      parity: try JSONEncoder().encode(result.parity)
+    options.explains = request.explains
+    let engine = try engine(request.model, data: data)
+    switch request.format {
+    case .openvino:
+      let result = try await engine.export(to: request.directory, options: options)
+      return ExportOutcome(
+        [("xml", "model", result.model.xml), ("bin", "weights", result.model.bin)],
+        try result.parity.described()
+      )
+    case .onnx:
+      let result = try await engine.exportONNX(to: request.directory, options: options)
+      let names = [("onnx", "model"), ("data", "weights")]
+      return ExportOutcome(
+        zip(names, result.files).map { ($0.0, $0.1, $1) },
+        try result.parity.described()
+      )
+    case .pytorch:
+      let files = try await engine.exportPyTorch(to: request.directory)
+      return ExportOutcome(files: [
+        .init(key: "program", title: "program", url: files.program),
+        .init(key: "weights", title: "weights", url: files.weights),
+      ])
+    }
+  }
+
+  func explain(
+    _ request: ExplainRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
+    body: (PictureExplanation) throws -> Void
+  ) async throws {
+    try await engine(request.model).explain(
+      request.images,
+      options: request.options,
+      onDamage: request.isStrict ? nil : onDamage,
+      body: body
     )
   }
 
@@ -292,5 +319,25 @@ struct StandardJobs: Jobs {
       )
     }
     return engine
+  }
+}
+
+extension ExportOutcome {
+  fileprivate init(
+    _ files: [(key: String, title: String, url: URL)],
+    _ parity: (report: ParityReport, json: Data)
+  ) {
+    self.init(
+      files: files.map { File(key: $0.key, title: $0.title, url: $0.url) },
+      maxAbsoluteDifference: parity.report.maxAbsoluteDifference,
+      metricDifference: parity.report.metricDifference,
+      parity: parity.json
+    )
+  }
+}
+
+extension ParityReport {
+  fileprivate func described() throws -> (report: ParityReport, json: Data) {
+    (self, try JSONEncoder().encode(self))
   }
 }

@@ -17,12 +17,16 @@ final class ConvertedModel {
     handle = try builder.convert(name: name)
   }
 
-  /// Reads an `.xml` with its `.bin` beside it.
+  /// Reads an `.xml` with its `.bin` beside it, or an `.onnx`.
   ///
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   init(reading url: URL) throws {
-    let weights = url.deletingPathExtension().appendingPathExtension("bin")
-    for (file, what) in [(url, "the model"), (weights, "the model's weights")] {
+    var files = [(url, "the model")]
+    if url.pathExtension != "onnx" {
+      let weights = url.deletingPathExtension().appendingPathExtension("bin")
+      files.append((weights, "the model's weights"))
+    }
+    for (file, what) in files {
       guard FileManager.default.isReadableFile(atPath: file.path) else {
         throw ModelError.unreadableCheckpoint(
           file: file.path,

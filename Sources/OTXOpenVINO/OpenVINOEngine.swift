@@ -23,7 +23,11 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine, OptimizableEngine {
   /// - Throws: ``ModelError`` when the files cannot be used or hold a model of another task,
   ///   ``OpenVINOError`` when OpenVINO cannot run it.
   public init(reading url: URL, options: EngineOptions) throws {
-    let info = try ModelInfo(readingIR: url)
+    try self.init(reading: url, info: ModelInfo(readingIR: url), options: options)
+  }
+
+  /// The same for a file whose description is known, as an `.onnx` that was just written.
+  package init(reading url: URL, info: ModelInfo, options: EngineOptions) throws {
     guard info.task == Kind.taskType else {
       throw ModelError.mismatch(
         "\(url.path) is a model for \(info.task.kind.title), not for \(Kind.title)"
@@ -73,5 +77,27 @@ public actor OpenVINOEngine<Kind: VisionTask>: SubEngine, OptimizableEngine {
   /// The outputs of the model for `batch`, by name.
   public func outputs(_ batch: Kind.Batch) throws -> [String: ModelOutput] {
     try model.outputs(for: batch.images)
+  }
+}
+
+extension OpenVINOEngine: ExplainingEngine {
+  /// - Throws: ``ModelError/mismatch(_:)`` for a model that was exported without explanations, or with
+  ///   others than `method`.
+  public func explain(
+    _ batch: Kind.Batch,
+    method: ExplainMethod
+  ) throws -> [String: ModelOutput] {
+    let outputs = try outputs(batch)
+    guard let maps = outputs[ExplainOutput.saliencyMap] else {
+      throw ModelError.mismatch(
+        "the model has no output '\(ExplainOutput.saliencyMap)'; explain its checkpoint, or export it with --explain"
+      )
+    }
+    if method == .activationMap, maps.shape.count != 3 {
+      throw ModelError.mismatch(
+        "the model was exported with one map a label; for activation maps explain its checkpoint"
+      )
+    }
+    return outputs
   }
 }

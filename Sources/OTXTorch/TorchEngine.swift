@@ -265,10 +265,10 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     return sizes.count
   }
 
-  private func input() throws -> InputNormalizer { try InputNormalizer(info.preprocessing) }
+  func input() throws -> InputNormalizer { try InputNormalizer(info.preprocessing) }
 
   /// The model in evaluation mode.
-  private func evaluated() throws -> any TaskModel<Kind> {
+  func evaluated() throws -> any TaskModel<Kind> {
     let model = try model().model
     model.module.setTraining(false)
     return model
@@ -293,7 +293,7 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     return new
   }
 
-  private func record(
+  func record(
     _ forward: (any TaskModel<Kind>, Tensor) throws -> [NamedTensor]
   ) throws -> OperatorGraph {
     let model = try evaluated()

@@ -27,6 +27,7 @@ import Testing
     ("optimize @/model/openvino.xml / --force", "xml"),
     ("deploy @/model/weights.pth -o @/a.zip", "archive"),
     ("demo -i @/one.jpg @/model/weights.pth", "imagesPerSecond"),
+    ("export @/model/weights.pth --format onnx", "onnx"),
     ("data draw @/drawn --train-count 2 --val-count 1", "itemCount"),
     ("run atss_mobilenetv2 --data-cfg / --output-path @/out", "checkpoint"),
     ("run atss_mobilenetv2 --mode eval --model-ckpt @/model/weights.pth --data-cfg /", "metrics"),

@@ -225,6 +225,28 @@ final class FakeJobs: Jobs {
     }
   }
 
+  func explain(
+    _ request: ExplainRequest,
+    onDamage: @escaping @Sendable (DatasetProblem) -> Void,
+    body: (PictureExplanation) throws -> Void
+  ) async throws {
+    for image in request.images {
+      let size = try ImageFile.read(image).size
+      let frame = ImageFrame(itemID: "", originalSize: size)
+      let map = SaliencyMap(
+        label: request.options.target == .image ? nil : "red/cell",
+        score: 0.75,
+        size: ImageSize(height: 1, width: 2),
+        values: [0, 255],
+        judgement: request.options.judges
+          ? SaliencyJudgement(deletion: 0.25, insertion: 0.5) : nil,
+        frame: frame,
+        inputSize: size
+      )
+      try body(PictureExplanation(image: image, size: size, maps: [map], featureVector: [1, 2]))
+    }
+  }
+
   func weightShapes(
     ofNetwork name: String,
     labelCount: Int
@@ -321,9 +343,16 @@ final class FakeJobs: Jobs {
   }
 
   func export(_ request: ExportRequest) async throws -> ExportOutcome {
-    ExportOutcome(
-      xml: URL(filePath: "/runs/1/openvino/openvino.xml"),
-      bin: URL(filePath: "/runs/1/openvino/openvino.bin"),
+    let files =
+      switch request.format {
+      case .openvino: [("xml", "openvino.xml"), ("bin", "openvino.bin")]
+      case .onnx: [("onnx", "model.onnx")]
+      case .pytorch: [("program", "model.py"), ("weights", "weights.pth")]
+      }
+    return ExportOutcome(
+      files: files.map {
+        ExportOutcome.File(key: $0, title: $0, url: URL(filePath: "/runs/1/\($1)"))
+      },
       maxAbsoluteDifference: 1e-6,
       metricDifference: 0,
       parity: Data("{}".utf8)

@@ -68,7 +68,7 @@ import Testing
     ("train / params --learning_parameters.batch_size", "needs a value"),
     ("eval /nowhere.pth", "there is no model at '/nowhere.pth'"),
     ("eval --work-dir /nowhere", "no model: name a checkpoint, or train one first"),
-    ("export --format onnx", "does not write ONNX yet"),
+    ("export --format tflite", "there are: openvino, onnx, pytorch"),
     ("data inof /", "unknown command 'data inof', did you mean 'info'?"),
   ]) func saysWhatWasMeant(line: String, message: String) async {
     let result = await otx(line)

@@ -242,6 +242,9 @@ import Testing
     #expect(plain.directory.path == playground.path("outputs/openvino"))
     #expect(!plain.halfPrecision)
     #expect(try request([weights, "--half"]).halfPrecision)
+    let onnx = try request([weights, "--export-type", "ONNX"])
+    #expect(onnx.format == .onnx)
+    #expect(onnx.directory.path == playground.path("outputs/onnx"))
   }
 
   @Test func withoutAModelTheNewestRunIsTaken() throws {

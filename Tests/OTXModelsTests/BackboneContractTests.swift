@@ -1,6 +1,7 @@
 import Foundation
 import OTXCore
 import OTXNN
+import OTXONNX
 import OTXOpenVINO
 import OTXTensor
 import OTXTesting
@@ -115,10 +116,10 @@ extension Models {
           golden.expectStructure(of: network)
         }
         if let network = try entry.makeClassifier(labelCount: 3, for: size) {
-          try golden.expectNumbers(of: network)
+          try golden.expectNumbers(of: network, name)
         } else {
           let network = try LinearClassifier(backbone: entry.make(for: size), labelCount: 3)
-          try golden.expectNumbers(of: network)
+          try golden.expectNumbers(of: network, name)
         }
       }
     }
@@ -140,7 +141,7 @@ extension BackboneGolden {
     #expect(difference(of: network.stateDictionary().map { ($0.name, $0.value.shape) }) == nil)
   }
 
-  func expectNumbers(of network: any ImageClassifierNetwork) throws {
+  func expectNumbers(of network: any ImageClassifierNetwork, _ name: String) throws {
     guard let numbers else { return }
     let model = ImageClassifier(network: network)
     let state = network.stateDictionary()
@@ -165,16 +166,30 @@ extension BackboneGolden {
         try model.outputs(images).map { ($0.name, $0.value) }
       }
     }
-    let found = try OpenVINOModel(compiling: graph).run([images.contiguous().arrayBuffer()])
-    expectClose(
-      try #require(found["logits"]).values.map(Double.init),
-      try outputs["logits"].doubles,
-      rtol: 1e-4,
-      atol: 2e-4 * scale,
-      "OpenVINO's logits"
-    )
-
     let imageSize = ImageSize(height: size[0], width: size[1])
+    let folder = try TemporaryFolder()
+    let info = modelInfo(
+      LinearClassifier.descriptor(for: .multiClassClassification),
+      labelCount: 3,
+      size: imageSize
+    )
+    let files = try ONNXExporter().export(graph: graph, info: info, to: folder.url)
+    try keepONNX(name, files, images: images, outputs: outputs)
+    let models = [
+      ("OpenVINO", try OpenVINOModel(compiling: graph)),
+      ("ONNX", try OpenVINOModel(reading: files[0])),
+    ]
+    for (format, model) in models {
+      let found = try model.run([images.contiguous().arrayBuffer()])
+      expectClose(
+        try #require(found["logits"]).values.map(Double.init),
+        try outputs["logits"].doubles,
+        rtol: 1e-4,
+        atol: 2e-4 * scale,
+        "the logits in \(format)"
+      )
+    }
+
     let batch = try classificationBatch([1, 2], size: imageSize)
     let loss = try model.loss(images, batch).total()
     expectClose(try loss.item(), numbers.loss, rtol: 1e-4, atol: 1e-6, "loss")

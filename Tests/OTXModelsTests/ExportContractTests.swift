@@ -1,5 +1,7 @@
+import Foundation
 import OTXCore
 import OTXNN
+import OTXONNX
 import OTXOpenVINO
 import OTXTensor
 import OTXTesting
@@ -8,29 +10,37 @@ import Testing
 @testable import OTXModels
 
 extension Models {
-  /// Every model of the zoo gives the same in OpenVINO, whatever the batch size.
+  /// Every model of the zoo gives the same in OpenVINO and as ONNX, whatever the batch size.
   @Suite struct ExportContract {
     @Test(arguments: ModelContract.names) func openVINOAgrees(name: String) throws {
       let subject = try Subject(name)
       try subject.use(labelCount: 2) { model in
         try subject.tellApart(model)
         model.module.setTraining(false)
-        let compiled = try OpenVINOModel(compiling: recorded(model))
+        let graph = try recorded(model)
+        let compiled = try OpenVINOModel(compiling: graph)
+        let folder = try TemporaryFolder()
+        let info = modelInfo(subject.descriptor, labelCount: 2, size: ModelContract.size)
+        let files = try ONNXExporter().export(graph: graph, info: info, to: folder.url)
+        let onnx = try OpenVINOModel(reading: files[0])
         for batch in [1, 2, 3] {
           let shape = [batch, 3, ModelContract.size.height, ModelContract.size.width]
           let images = try Tensor(Formula.input(shape, k: 1000 + batch), shape: shape)
           let expected = try noGrad { try model.outputs(images) + self.raw(model, images) }
-          let found = try compiled.run([images.arrayBuffer()])
-          for output in expected {
-            let actual = try #require(found[output.name])
-            #expect(actual.shape == output.value.shape)
-            expectClose(
-              actual.values.map(Double.init),
-              try output.doubles,
-              rtol: 1e-4,
-              atol: 1e-3,
-              "\(output.name) of \(batch)"
-            )
+          if batch == 3 { try keepONNX(name, files, images: images, outputs: expected) }
+          for (format, model) in [("OpenVINO", compiled), ("ONNX", onnx)] {
+            let found = try model.run([images.arrayBuffer()])
+            for output in expected {
+              let actual = try #require(found[output.name])
+              #expect(actual.shape == output.value.shape)
+              expectClose(
+                actual.values.map(Double.init),
+                try output.doubles,
+                rtol: 1e-4,
+                atol: 1e-3,
+                "\(output.name) of \(batch) in \(format)"
+              )
+            }
           }
         }
       }

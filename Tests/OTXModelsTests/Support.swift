@@ -155,3 +155,32 @@ func modelInfo(
     preprocessing: preprocessing
   )
 }
+
+/// Keeps an ONNX model, a batch and what libtorch makes of it for `Tools/interop/onnx_models.py`,
+/// where `OTX_KEEP_ONNX` names a folder.
+func keepONNX(
+  _ name: String,
+  _ files: [URL],
+  images: Tensor,
+  outputs: [NamedTensor]
+) throws {
+  guard let root = ProcessInfo.processInfo.environment["OTX_KEEP_ONNX"] else { return }
+  let folder = URL(filePath: root).appending(path: name.replacingOccurrences(of: " ", with: "_"))
+  try? FileManager.default.removeItem(at: folder)
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  for file in files {
+    try FileManager.default.copyItem(at: file, to: folder.appending(path: file.lastPathComponent))
+  }
+  func entry(_ file: String, _ tensor: Tensor) throws -> [String: Any] {
+    let array = try tensor.to(.float32).contiguous().arrayBuffer()
+    try Data(array.bytes).write(to: folder.appending(path: file))
+    return ["file": file, "shape": array.shape]
+  }
+  var entries: [String: Any] = [:]
+  for output in outputs {
+    entries[output.name] = try entry("\(output.name).f32", output.value)
+  }
+  let reference: [String: Any] = ["input": try entry("input.f32", images), "outputs": entries]
+  try JSONSerialization.data(withJSONObject: reference)
+    .write(to: folder.appending(path: "reference.json"))
+}

@@ -6,7 +6,7 @@ public import OTXTensor
 ///
 /// Names, initialisation and numbers are torchvision's `convnext_tiny` and its kin; checked against
 /// them.
-public final class ConvNeXt: Backbone, ImageClassifierNetwork {
+public final class ConvNeXt: PooledClassifier {
   /// The stem, then stages with a step down between each two.
   public let features: [any Layer]
   /// Layer normalisation and a linear layer; `nil` in a backbone.
@@ -81,9 +81,9 @@ public final class ConvNeXt: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let classifier, let last = try self(images).last else { throw ModelError.noClassifier }
-    return try classifier(last.adaptiveAvgPool2d(1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let classifier else { throw ModelError.noClassifier }
+    return try classifier(means)
   }
 
   /// A wide depthwise convolution and two linear layers over the channels, on a scaled branch.

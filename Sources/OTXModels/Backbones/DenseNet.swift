@@ -6,7 +6,7 @@ public import OTXTensor
 ///
 /// Names, initialisation and numbers are torchvision's `densenet121`; checked against it. The levels
 /// are the outputs of the dense blocks, the last one normalised and activated.
-public final class DenseNet: Backbone, ImageClassifierNetwork {
+public final class DenseNet: PooledClassifier {
   /// `conv0`, `denseblock1`, `transition1` and so on.
   public let features: NamedSequential
   /// `nil` in a backbone.
@@ -107,11 +107,9 @@ public final class DenseNet: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let classifier, let features = try self(images).last else {
-      throw ModelError.noClassifier
-    }
-    return try classifier(features.adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let classifier else { throw ModelError.noClassifier }
+    return try classifier(means.flatten(startDim: 1))
   }
 
   /// Layers that each see the input and what all before them made.

@@ -10,7 +10,7 @@ public import OTXTensor
 ///
 /// The published input sizes of B1, B3 and B4 (240, 300 and 380) are no multiples of 32. Each
 /// halving rounds up, so that a level of stride `s` has `ceil(H / s)` rows: 300 gives 75, 38, 19, 10.
-public final class EfficientNet: Backbone, ImageClassifierNetwork {
+public final class EfficientNet: PooledClassifier {
   public let features: [any Layer]
   /// Dropout and a linear layer; `nil` in a backbone.
   public let classifier: Sequential?
@@ -115,11 +115,15 @@ public final class EfficientNet: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let classifier else { throw ModelError.noClassifier }
+  public func lastFeatures(_ images: Tensor) throws -> Tensor {
     var x = images
     for layer in features { x = try layer(x) }
-    return try classifier(x.adaptiveAvgPool2d(1).flatten(startDim: 1))
+    return x
+  }
+
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let classifier else { throw ModelError.noClassifier }
+    return try classifier(means.flatten(startDim: 1))
   }
 
   /// An inverted residual with a gate, or a fused one.

@@ -7,7 +7,7 @@ public import OTXTensor
 /// Names, initialisation and numbers are torchvision's `mobilenet_v2`; checked against it. Without
 /// a classifier it ends with the last inverted residual: the 1,280 channels after it serve
 /// classification only.
-public final class MobileNetV2: Backbone, ImageClassifierNetwork {
+public final class MobileNetV2: PooledClassifier {
   public let features: [any Layer]
   /// Dropout and a linear layer; `nil` in a backbone.
   public let classifier: Sequential?
@@ -66,11 +66,15 @@ public final class MobileNetV2: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let classifier else { throw ModelError.noClassifier }
+  public func lastFeatures(_ images: Tensor) throws -> Tensor {
     var x = images
     for layer in features { x = try layer(x) }
-    return try classifier(x.adaptiveAvgPool2d(1).flatten(startDim: 1))
+    return x
+  }
+
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let classifier else { throw ModelError.noClassifier }
+    return try classifier(means.flatten(startDim: 1))
   }
 
   /// A wide depthwise convolution between two narrow ends, the second without an activation.

@@ -7,7 +7,7 @@ public import OTXTensor
 /// Names, initialisation and numbers are torchvision's `mobilenet_v3_large` and
 /// `mobilenet_v3_small`; checked against them. Without a classifier it ends with the last inverted
 /// residual: the wide layer after it serves classification only.
-public final class MobileNetV3: Backbone, ImageClassifierNetwork {
+public final class MobileNetV3: PooledClassifier {
   public let features: [any Layer]
   /// Two linear layers, hard swish and dropout between them; `nil` in a backbone.
   public let classifier: Sequential?
@@ -161,11 +161,15 @@ public final class MobileNetV3: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let classifier else { throw ModelError.noClassifier }
+  public func lastFeatures(_ images: Tensor) throws -> Tensor {
     var x = images
     for layer in features { x = try layer(x) }
-    return try classifier(x.adaptiveAvgPool2d(1).flatten(startDim: 1))
+    return x
+  }
+
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let classifier else { throw ModelError.noClassifier }
+    return try classifier(means.flatten(startDim: 1))
   }
 
   private final class InvertedResidual: Layer {

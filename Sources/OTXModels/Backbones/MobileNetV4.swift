@@ -8,7 +8,7 @@ public import OTXTensor
 /// a classifier it ends with the last inverted bottleneck: the wide layers after it serve
 /// classification only. Its last normalisation sees one value a picture and channel, so that training
 /// the classifier needs batches of two and more.
-public final class MobileNetV4: Backbone, ImageClassifierNetwork {
+public final class MobileNetV4: PooledClassifier {
   public static let weightNames = [
     "stem": "conv_stem", "norm": "bn1", "head": "conv_head", "headNorm": "norm_head",
   ]
@@ -143,11 +143,14 @@ public final class MobileNetV4: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let head, let headNorm, let classifier, let features = try stages(images).last else {
-      throw ModelError.noClassifier
-    }
-    let x = try headNorm(head(features.adaptiveAvgPool2d(1)), then: .relu)
+  public func lastFeatures(_ images: Tensor) throws -> Tensor {
+    guard let last = try stages(images).last else { throw ModelError.noClassifier }
+    return last
+  }
+
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let head, let headNorm, let classifier else { throw ModelError.noClassifier }
+    let x = try headNorm(head(means), then: .relu)
     return try classifier(x.flatten(startDim: 1))
   }
 

@@ -8,7 +8,7 @@ public import OTXTensor
 /// Names and initialisation are those of the published checkpoints (torchreid's `osnet_x1_0`).
 /// Checked against a plain PyTorch twin (`Tools/goldens/backbones_reference.py`). Levels are taken
 /// where the map is next made smaller.
-public final class OSNet: Backbone, ImageClassifierNetwork {
+public final class OSNet: PooledClassifier {
   let conv1: ConvNorm
   let conv2: [any Layer]
   let conv3: [any Layer]
@@ -71,11 +71,9 @@ public final class OSNet: Backbone, ImageClassifierNetwork {
     return [level4, level8, try conv5(x)]
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let fc, let classifier, let last = try self(images).last else {
-      throw ModelError.noClassifier
-    }
-    return try classifier(fc(last.adaptiveAvgPool2d(1).flatten(startDim: 1)))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let fc, let classifier else { throw ModelError.noClassifier }
+    return try classifier(fc(means.flatten(startDim: 1)))
   }
 
   /// A 1×1 convolution, a depthwise 3×3 convolution, batch normalisation and ReLU.

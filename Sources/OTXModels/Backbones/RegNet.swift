@@ -6,7 +6,7 @@ public import OTXTensor
 ///
 /// Names, initialisation and numbers are torchvision's `regnet_y_400mf` and `regnet_y_1_6gf`;
 /// checked against them.
-public final class RegNet: Backbone, ImageClassifierNetwork {
+public final class RegNet: PooledClassifier {
   public static let weightNames = ["trunk": "trunk_output"]
   public let stem: Sequential
   /// `block1` to `block4`, each of them blocks `block1-0`, `block1-1` and so on.
@@ -78,9 +78,9 @@ public final class RegNet: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let fc, let features = try self(images).last else { throw ModelError.noClassifier }
-    return try fc(features.adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let fc else { throw ModelError.noClassifier }
+    return try fc(means.flatten(startDim: 1))
   }
 
   /// Two 1×1 convolutions, between them one in groups and a gate; a shortcut around them all.

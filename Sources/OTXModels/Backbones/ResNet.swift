@@ -8,7 +8,7 @@ public import OTXTensor
 /// Names, initialisation and numbers are torchvision's `resnet18` to `resnet152`, `resnext…` and
 /// `wide_resnet…`; checked against them. As there, a bottleneck halves the picture in its 3×3
 /// convolution, not in the first.
-public final class ResNet: Backbone, ImageClassifierNetwork {
+public final class ResNet: PooledClassifier {
   public let conv1: Conv2d
   public let bn1: BatchNorm2d
   public let layer1: [any Layer]
@@ -112,9 +112,9 @@ public final class ResNet: Backbone, ImageClassifierNetwork {
     return features
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let fc, let features = try self(images).last else { throw ModelError.noClassifier }
-    return try fc(features.adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let fc else { throw ModelError.noClassifier }
+    return try fc(means.flatten(startDim: 1))
   }
 
   /// A convolution without bias that keeps the size where `stride` is 1.

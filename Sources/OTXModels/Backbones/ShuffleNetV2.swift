@@ -7,7 +7,7 @@ public import OTXTensor
 /// Names, initialisation and numbers are torchvision's `shufflenet_v2_x0_5` to
 /// `shufflenet_v2_x2_0`; checked against them. Without a classifier it ends with the last stage: the
 /// wide layer after it serves classification only. The level of stride 4 is the stem's.
-public final class ShuffleNetV2: Backbone, ImageClassifierNetwork {
+public final class ShuffleNetV2: PooledClassifier {
   public let conv1: Sequential
   public let stage2: Sequential
   public let stage3: Sequential
@@ -93,11 +93,14 @@ public final class ShuffleNetV2: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let conv5, let fc, let features = try self(images).last else {
-      throw ModelError.noClassifier
-    }
-    return try fc(conv5(features).adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func lastFeatures(_ images: Tensor) throws -> Tensor {
+    guard let conv5, let features = try self(images).last else { throw ModelError.noClassifier }
+    return try conv5(features)
+  }
+
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let fc else { throw ModelError.noClassifier }
+    return try fc(means.flatten(startDim: 1))
   }
 
   /// Two branches, of which the first is the input's first half itself unless the picture gets

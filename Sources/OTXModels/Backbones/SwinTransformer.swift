@@ -7,7 +7,7 @@ public import OTXTensor
 ///
 /// Names, initialisation and numbers are torchvision's `swin_t` and `swin_s`; checked against them.
 /// The last level is normalised, as the classifier reads it.
-public final class SwinTransformer: Backbone, ImageClassifierNetwork {
+public final class SwinTransformer: PooledClassifier {
   public static let weightNames = ["normalization": "norm"]
   /// The patches' embedding, then stages with a merging of 2×2 cells between each two.
   ///
@@ -91,9 +91,9 @@ public final class SwinTransformer: Backbone, ImageClassifierNetwork {
     return found
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let head, let last = try self(images).last else { throw ModelError.noClassifier }
-    return try head(last.adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    guard let head else { throw ModelError.noClassifier }
+    return try head(means.flatten(startDim: 1))
   }
 }
 

@@ -111,8 +111,8 @@ public final class VisionTransformer: Backbone, ImageClassifierNetwork {
     }
   }
 
-  /// All tokens after the last block: the class token, registers, patches.
-  private func tokens(_ images: Tensor) throws(TensorError) -> Tensor {
+  /// All tokens after some blocks, unless given all: the class token, registers, patches.
+  func tokens(_ images: Tensor, blockCount: Int? = nil) throws(TensorError) -> Tensor {
     guard images.size(2) == inputSize.height, images.size(3) == inputSize.width else {
       throw .failed(
         operation: "VisionTransformer",
@@ -128,7 +128,7 @@ public final class VisionTransformer: Backbone, ImageClassifierNetwork {
     } else {
       x = try .cat([repeated(classToken.value, like: patches), patches], dim: 1) + positions.value
     }
-    for block in blocks { x = try block(x) }
+    for block in blocks.prefix(blockCount ?? blocks.count) { x = try block(x) }
     return x
   }
 
@@ -209,7 +209,7 @@ public final class TransformerBlock: Layer {
     static let weightNames = ["output": "proj"]
     let qkv: Linear
     let output: Linear
-    private let headCount: Int
+    let headCount: Int
 
     init(_ features: Int, headCount: Int) throws(TensorError) {
       self.headCount = headCount

@@ -62,7 +62,7 @@ public final class HierarchicalClassifier: ClassifierModel {
     return LossTerms(terms)
   }
 
-  public func outputs(_ images: Tensor) throws -> [NamedTensor] {
-    [NamedTensor(HierarchicalClassification.Output.logits, try network.logits(images))]
+  public func outputs(ofLogits logits: Tensor) throws -> [NamedTensor] {
+    [NamedTensor(HierarchicalClassification.Output.logits, logits)]
   }
 }

@@ -44,7 +44,7 @@ public final class ImageClassifier: ClassifierModel, LossConfigurable {
     return try Tensor(shares, shape: [batch.count, labelCount])
   }
 
-  public func outputs(_ images: Tensor) throws -> [NamedTensor] {
-    [NamedTensor(MultiClassClassification.Output.logits, try network.logits(images))]
+  public func outputs(ofLogits logits: Tensor) throws -> [NamedTensor] {
+    [NamedTensor(MultiClassClassification.Output.logits, logits)]
   }
 }

@@ -13,12 +13,17 @@ public protocol ImageClassifierNetwork: Backbone {
 /// A model that is a network with a classifier and what a task makes of its outputs.
 ///
 /// The checkpoint is the network's own tree, so that it loads into torchvision's model as it is.
-public protocol ClassifierModel<Kind>: LogitsTrainable, LabelScoring, SendableMetatype {
+public protocol ClassifierModel<Kind>: LogitsTrainable, LabelScoring, ExplainableModel,
+  SendableMetatype
+{
   var network: any ImageClassifierNetwork { get }
   init(network: any ImageClassifierNetwork, info: ModelInfo) throws
 
   /// The classifier's outputs for a model that `info` describes.
   static func outputCount(_ info: ModelInfo) -> Int
+
+  /// What the exported graph computes, of the network's logits `[N, K]`.
+  func outputs(ofLogits logits: Tensor) throws -> [NamedTensor]
 }
 
 extension ClassifierModel {

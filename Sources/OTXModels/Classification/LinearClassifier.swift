@@ -5,7 +5,7 @@ public import OTXTensor
 /// The means of a backbone's last level and one linear layer: a classifier on any backbone.
 ///
 /// Weights are `backbone.…`, `head.weight` and `head.bias`.
-public final class LinearClassifier: ImageClassifierNetwork {
+public final class LinearClassifier: PooledClassifier {
   public let backbone: any Backbone
   public let head: Linear
   public var levels: [FeatureLevel] { backbone.levels }
@@ -28,9 +28,8 @@ public final class LinearClassifier: ImageClassifierNetwork {
     try backbone(images)
   }
 
-  public func logits(_ images: Tensor) throws -> Tensor {
-    guard let features = try backbone(images).last else { throw ModelError.noClassifier }
-    return try head(features.adaptiveAvgPool2d(1).flatten(startDim: 1))
+  public func logits(ofMeans means: Tensor) throws -> Tensor {
+    try head(means.flatten(startDim: 1))
   }
 }
 

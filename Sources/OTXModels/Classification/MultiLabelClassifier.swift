@@ -22,8 +22,8 @@ public final class MultiLabelClassifier: ClassifierModel {
     return LossTerms([NamedTensor("loss_cls", try loss / Double(batch.count))])
   }
 
-  public func outputs(_ images: Tensor) throws -> [NamedTensor] {
-    [NamedTensor(MultiLabelClassification.Output.logits, try network.logits(images))]
+  public func outputs(ofLogits logits: Tensor) throws -> [NamedTensor] {
+    [NamedTensor(MultiLabelClassification.Output.logits, logits)]
   }
 }
 

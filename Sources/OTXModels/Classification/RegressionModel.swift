@@ -31,9 +31,9 @@ public final class RegressionModel: ClassifierModel {
     return LossTerms([NamedTensor("loss_reg", try sum / Double(max(count, 1)))])
   }
 
-  public func outputs(_ images: Tensor) throws -> [NamedTensor] {
-    let (means, deviations) = try statistics(images.device)
-    let values = try network.logits(images).to(.float32) * deviations + means
+  public func outputs(ofLogits logits: Tensor) throws -> [NamedTensor] {
+    let (means, deviations) = try statistics(logits.device)
+    let values = try logits.to(.float32) * deviations + means
     return [NamedTensor(Regression.Output.values, values)]
   }
 

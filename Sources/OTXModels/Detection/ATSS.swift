@@ -115,7 +115,7 @@ public final class ATSS: AdaptedModel {
 
   public func rawOutputs(of output: Output) throws -> [NamedTensor] { try decoded(output).all }
 
-  private func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
+  func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
     let offsets = try output.offsets.to(.float32)
     let boxes = try BoxCoder.decode(
       offsets,
@@ -138,6 +138,8 @@ extension ATSS {
     /// `[N, A]`, before the sigmoid.
     public var centerness: Tensor
     let grid: AnchorGrid
+    /// What the head saw, level by level.
+    let features: [Tensor]
   }
 
   public final class Network: Module {
@@ -257,7 +259,8 @@ extension ATSS {
         scores: try .cat(scores, dim: 1),
         offsets: try .cat(offsets, dim: 1),
         centerness: try .cat(centerness, dim: 1).squeeze(-1),
-        grid: grid
+        grid: grid,
+        features: levels
       )
     }
   }

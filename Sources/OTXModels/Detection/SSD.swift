@@ -124,7 +124,7 @@ public final class SSD: AdaptedModel, AnchorAdapting {
 
   public func rawOutputs(of output: Output) throws -> [NamedTensor] { try decoded(output).all }
 
-  private func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
+  func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
     let boxes = try BoxCoder.decode(
       output.offsets.to(.float32),
       centers: output.grid.centers,
@@ -151,6 +151,8 @@ extension SSD {
     /// `[N, A, 4]`, encoded.
     public var offsets: Tensor
     let grid: AnchorGrid
+    /// What the head saw, level by level.
+    let features: [Tensor]
   }
 
   public final class Network: Module {
@@ -277,7 +279,8 @@ extension SSD {
       return Output(
         scores: try .cat(scores, dim: 1),
         offsets: try .cat(offsets, dim: 1),
-        grid: anchors
+        grid: anchors,
+        features: levels
       )
     }
   }

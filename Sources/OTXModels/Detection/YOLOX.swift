@@ -135,7 +135,7 @@ public final class YOLOX: AdaptedModel, FinalPhaseAware {
 
   public func rawOutputs(of output: Output) throws -> [NamedTensor] { try decoded(output).all }
 
-  private func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
+  func decoded(_ output: Output) throws(TensorError) -> AnchorPredictions {
     let output = try output.inFullPrecision()
     return try AnchorPredictions(
       output.boxes(),
@@ -157,6 +157,8 @@ extension YOLOX {
     public var objectness: Tensor
     /// The cells: their top left corners and sides.
     let grid: AnchorGrid
+    /// What the head saw, level by level.
+    let features: [Tensor]
 
     /// Beyond this a side's exponential helps nobody and overflows: 22,000 strides.
     private static let logarithmLimit = 10.0
@@ -166,7 +168,8 @@ extension YOLOX {
         scores: try scores.to(.float32),
         offsets: try offsets.to(.float32),
         objectness: try objectness.to(.float32),
-        grid: grid
+        grid: grid,
+        features: features
       )
     }
 
@@ -289,7 +292,8 @@ extension YOLOX {
         scores: try .cat(scores, dim: 1),
         offsets: try .cat(offsets, dim: 1),
         objectness: try .cat(objectness, dim: 1).squeeze(-1),
-        grid: grid
+        grid: grid,
+        features: levels
       )
     }
   }

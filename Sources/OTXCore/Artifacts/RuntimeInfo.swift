@@ -1,17 +1,16 @@
 import Foundation
-import OTXCore
 
-/// What stands in an IR's `rt_info/model_info`: text by key.
+/// What stands in an IR's `rt_info/model_info` and in an ONNX model's metadata: text by key.
 ///
 /// The keys are those that Python OTX 2.6 writes and that Intel's Model API (openvino-model-api
 /// 0.4.7) reads, so that it runs our models unchanged, and one of our own with everything.
-enum RuntimeInfo {
+package enum RuntimeInfo {
   /// The element that holds the entries.
-  static let element = "model_info"
+  package static let element = "model_info"
   /// Our own key: the whole ``ModelInfo`` as JSON.
-  static let ownKey = "otx_model_info"
+  package static let ownKey = "otx_model_info"
 
-  static func entries(for info: ModelInfo) throws -> [String: String] {
+  package static func entries(for info: ModelInfo) throws -> [String: String] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: some Encodable) throws -> String {
@@ -67,13 +66,13 @@ enum RuntimeInfo {
 }
 
 /// The entry `label_info`, as Python OTX 2.6 writes and reads it.
-struct ExportedLabels: Codable {
-  var names: [String]
+package struct ExportedLabels: Codable {
+  package var names: [String]
   var identifiers: [String]
   /// Of each group, one label applies.
   var groups: [[String]]
   /// Of hierarchical models.
-  var heads: HierarchicalHeads?
+  package var heads: HierarchicalHeads?
 
   enum CodingKeys: String, CodingKey {
     case names = "label_names"
@@ -81,7 +80,7 @@ struct ExportedLabels: Codable {
     case groups = "label_groups"
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(names, forKey: .names)
     try container.encode(identifiers, forKey: .identifiers)
@@ -96,7 +95,7 @@ struct ExportedLabels: Codable {
   }
 
   /// Ids and groups may be missing: only names matter to us.
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     names = try container.decode([String].self, forKey: .names)
     identifiers = try container.decodeIfPresent([String].self, forKey: .identifiers) ?? []

@@ -1,8 +1,6 @@
-import OTXCore
-
 /// How the outputs of a hierarchical model divide into heads, as Python OTX 2.6 writes it down and
 /// OpenVINO's Model API 0.4.7 reads it.
-struct HierarchicalHeads: Codable, Equatable {
+package struct HierarchicalHeads: Codable, Equatable {
   var exclusiveGroupCount: Int
   var singleLabelCount: Int
   /// Of each exclusive group, by its number: where its outputs begin and end.
@@ -29,7 +27,7 @@ struct HierarchicalHeads: Codable, Equatable {
     case emptyGroups = "empty_multiclass_head_indices"
   }
 
-  init(_ hierarchy: LabelHierarchy) {
+  package init(_ hierarchy: LabelHierarchy) {
     let exclusive = hierarchy.exclusiveGroupCount
     exclusiveGroupCount = exclusive
     singleLabelCount = hierarchy.groups.count - exclusive
@@ -51,7 +49,7 @@ struct HierarchicalHeads: Codable, Equatable {
   }
 
   /// The hierarchy that they are the heads of; `nil` for heads that make none.
-  var hierarchy: LabelHierarchy? {
+  package var hierarchy: LabelHierarchy? {
     let parents = edges.filter { $0.count == 2 }.map { ($0[0], $0[1]) }
     return try? LabelHierarchy(
       labels: groups.flatMap(\.self),
