@@ -1,5 +1,5 @@
 public import Foundation
-public import OTXCore
+import OTXCore
 
 extension TaskEngine {
   /// Writes the model as a Python program that needs PyTorch alone: `model.py` and `weights.pth`.

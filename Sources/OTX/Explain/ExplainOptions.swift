@@ -1,4 +1,4 @@
-public import OTXCore
+import OTXCore
 
 /// How pictures are explained.
 public struct ExplainOptions: Codable, Sendable, Equatable {

@@ -88,7 +88,7 @@ package struct ExportedLabels: Codable {
     try heads?.encode(to: encoder)
   }
 
-  init(names: [String], identifiers: [String], groups: [[String]]) {
+  package init(names: [String], identifiers: [String], groups: [[String]]) {
     self.names = names
     self.identifiers = identifiers
     self.groups = groups

@@ -3,7 +3,7 @@ extension [String: ModelOutput] {
   ///
   /// - Throws: ``ModelError/unknownOutput(_:found:)``,
   ///   ``ModelError/unexpectedOutputShape(_:shape:expected:)``.
-  func output(_ name: String) throws(ModelError) -> ModelOutput {
+  package func output(_ name: String) throws(ModelError) -> ModelOutput {
     guard let output = self[name] else {
       throw ModelError.unknownOutput(name, found: Array(keys))
     }
