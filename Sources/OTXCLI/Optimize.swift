@@ -96,7 +96,8 @@ struct Optimize: AsyncParsableCommand {
       }
     // Beside the folder 'openvino' that an export makes, else beside the model.
     let folder = model.deletingLastPathComponent()
-    let parent = folder.lastPathComponent == "openvino" ? folder.deletingLastPathComponent() : folder
+    let parent =
+      folder.lastPathComponent == "openvino" ? folder.deletingLastPathComponent() : folder
     return parent.appending(path: name, directoryHint: .isDirectory)
   }
 
