@@ -19,7 +19,7 @@ struct Demo: AsyncParsableCommand {
       """
   )
 
-  @Argument(
+  @ArgumentParser.Argument(
     help: .init(
       "A checkpoint, an .xml, a deployed package (.zip or folder); otherwise the newest run's.",
       valueName: "model"

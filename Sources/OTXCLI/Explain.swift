@@ -16,7 +16,7 @@ struct Explain: AsyncParsableCommand {
       """
   )
 
-  @Argument(
+  @ArgumentParser.Argument(
     help: .init("The checkpoint, and pictures or folders of them.", valueName: "checkpoint|picture")
   )
   var inputs: [String] = []

@@ -23,7 +23,7 @@ struct Optimize: AsyncParsableCommand {
       """
   )
 
-  @Argument(
+  @ArgumentParser.Argument(
     help: .init("The exported model, the type, and the data.", valueName: "model|type|data")
   )
   var inputs: [String] = []
@@ -96,7 +96,8 @@ struct Optimize: AsyncParsableCommand {
       }
     // Beside the folder 'openvino' that an export makes, else beside the model.
     let folder = model.deletingLastPathComponent()
-    let parent = folder.lastPathComponent == "openvino" ? folder.deletingLastPathComponent() : folder
+    let parent =
+      folder.lastPathComponent == "openvino" ? folder.deletingLastPathComponent() : folder
     return parent.appending(path: name, directoryHint: .isDirectory)
   }
 

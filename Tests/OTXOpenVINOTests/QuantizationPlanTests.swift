@@ -31,7 +31,11 @@ struct QuantizationPlanTests {
 
     /// A convolution with weights and a bias.
     mutating func convolution(_ name: String, _ input: Int, depthwise: Bool = false) -> Int {
-      let weights = add("Constant", "\(name).w", shape: depthwise ? [8, 1, 1, 3, 3] : [8, 8, 3, 3])
+      let weights = add(
+        "Constant",
+        "\(name).w",
+        shape: depthwise ? [8, 1, 1, 3, 3] : [8, 8, 3, 3]
+      )
       let made = add(depthwise ? "GroupConvolution" : "Convolution", name, [input, weights])
       let bias = add("Constant", "\(name).b", shape: [1, 8, 1, 1])
       return add("Add", "\(name).add", [made, bias])

@@ -91,13 +91,13 @@ struct QuantizerRangeTests {
 
   @Test func channelsAreNumberedInOrder() {
     var seen: [Int] = []
-    ChannelIndex(shape: [2, 2, 3], channels: [0, 2]).forEach { index, channel in
+    ChannelIndex(shape: [2, 2, 3], channels: [0, 2]).visit { index, channel in
       #expect(index == seen.count)
       seen.append(channel)
     }
     #expect(seen == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5])
     var scalar: [Int] = []
-    ChannelIndex(shape: [], channels: []).forEach { _, channel in scalar.append(channel) }
+    ChannelIndex(shape: [], channels: []).visit { _, channel in scalar.append(channel) }
     #expect(scalar == [0])
   }
 

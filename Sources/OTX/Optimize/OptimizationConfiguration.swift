@@ -18,8 +18,8 @@ struct OptimizationConfiguration: Equatable {
   /// Reads the entry of the model at `url`; one without is all defaults.
   init(of url: URL) throws {
     let path = ["model_info", "optimization_config"]
-    guard let text = try ModelFiles.runtimeInfo(of: url, at: path), !text.isEmpty else { return }
-    try self.init(json: text, source: url.path)
+    let text = try ModelFiles.runtimeInfo(of: url, at: path) ?? ""
+    try self.init(json: text.isEmpty ? "{}" : text, source: url.path)
   }
 
   /// - Throws: ``ConfigurationError/invalid(_:)`` for text that is no such configuration.

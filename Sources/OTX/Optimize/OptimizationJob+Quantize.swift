@@ -77,7 +77,8 @@ extension OptimizationJob {
   ///
   /// - Returns: Pictures that were looked at; 0 where nothing was to be known.
   @discardableResult
-  func calibrate(_ quantizer: PostTrainingQuantizer, without choices: [Layers]) async throws -> Int {
+  func calibrate(_ quantizer: PostTrainingQuantizer, without choices: [Layers]) async throws -> Int
+  {
     guard !quantizer.isCalibrated(without: choices) else { return 0 }
     let damage = Mutex<Set<String>>([])
     let (data, subset) = try await engine.calibrationData(count: options.subsetSize) { problem in

@@ -56,7 +56,8 @@ struct OptimizationJob<Kind: VisionTask> {
     guard options.force else {
       throw DataError.emptySubset(
         .val,
-        reason: "\(why), so nobody can say what the model loses; name data that has some, or --force"
+        reason:
+          "\(why), so nobody can say what the model loses; name data that has some, or --force"
       )
     }
     observers.tell(.warning("\(why): the score is not checked"))
@@ -75,7 +76,8 @@ struct OptimizationJob<Kind: VisionTask> {
     return (evaluation.performance, evaluation.itemCount)
   }
 
-  private func compress(in aside: URL, scoredOn subset: Subset?) async throws -> OptimizationResult {
+  private func compress(in aside: URL, scoredOn subset: Subset?) async throws -> OptimizationResult
+  {
     let xml = aside.appending(path: "openvino.xml")
     var count = 0
     if options.type == .fp16 {

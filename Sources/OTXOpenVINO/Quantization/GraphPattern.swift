@@ -48,8 +48,10 @@ struct ComputedGraph {
     for index in order {
       let pattern = patterns[index]
       for match in matches(of: pattern) where isStrict(match, pattern) {
-        let parts = match.indices.filter { pattern.nodes[$0].types != nil && pattern.nodes[$0].isPart }
-          .map { match[$0] }
+        let parts = match.indices.filter {
+          pattern.nodes[$0].types != nil && pattern.nodes[$0].isPart
+        }
+        .map { match[$0] }
         guard taken.isDisjoint(with: parts) else { continue }
         taken.formUnion(parts)
         result.append(parts.sorted())

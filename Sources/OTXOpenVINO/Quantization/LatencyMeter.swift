@@ -13,6 +13,7 @@ package struct LatencyMeter {
   ///   - preprocessing: What its pictures are like.
   ///   - precision: The arithmetic; `auto`: the device's own.
   ///   - threads: 0: as many as OpenVINO takes.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``, ``OpenVINOError``.
   package init(
     _ url: URL,
     preprocessing: Preprocessing,
@@ -44,6 +45,8 @@ package struct LatencyMeter {
   /// - Parameters:
   ///   - meters: What to measure.
   ///   - seconds: How long to measure, for all together.
+  /// - Returns: One for each.
+  /// - Throws: ``OpenVINOError``.
   package static func medians(_ meters: [LatencyMeter], seconds: Double = 3) throws -> [Double] {
     for meter in meters { for _ in 0..<2 { _ = try meter.run() } }
     var times = [[Double]](repeating: [], count: meters.count)

@@ -1,5 +1,5 @@
-package import Foundation
 import COpenVINO
+package import Foundation
 import OTXCore
 
 /// How long the layers of a compiled model take.
@@ -20,7 +20,9 @@ struct LayerTimes {
     options.threads = threads
     options.countsTime = true
     let model = try OpenVINOModel(reading: url, preprocessing: preprocessing, options: options)
-    let picture = try ImageBatch(stacking: [Image(size: preprocessing.inputSize, red: 90, green: 120, blue: 60)])
+    let picture = try ImageBatch(stacking: [
+      Image(size: preprocessing.inputSize, red: 90, green: 120, blue: 60)
+    ])
     var times: [String: [Double]] = [:]
     var found: [Layer] = []
     for run in 0..<(runCount + 2) {
@@ -59,6 +61,8 @@ extension PostTrainingQuantizer {
   ///   - quantized: The quantised model, everything quantised that is planned to be.
   ///   - original: The model that it was made of.
   ///   - threads: 0: as many as OpenVINO takes.
+  /// - Returns: None where all gain.
+  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``, ``OpenVINOError``.
   package func slowLayers(quantized: URL, original: URL, threads: Int) throws -> [Layer] {
     let after = try LayerTimes(quantized, preprocessing: preprocessing, threads: threads)
     let before = try LayerTimes(original, preprocessing: preprocessing, threads: threads)
@@ -73,7 +77,9 @@ extension PostTrainingQuantizer {
       // What runs as one with it may give it its name.
       var next = node
       while graph.takers[next].count == 1, let taker = graph.takers[next].first?.taker.node,
-        OperatorTraits.activations.union(OperatorTraits.arithmetic).contains(graph.nodes[taker].type)
+        OperatorTraits.activations.union(OperatorTraits.arithmetic).contains(
+          graph.nodes[taker].type
+        )
       {
         names.insert(graph.nodes[taker].name)
         next = taker

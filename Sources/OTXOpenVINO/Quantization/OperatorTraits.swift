@@ -113,7 +113,10 @@ extension OperationGraph {
 
   /// The inputs of a node that hold its weights.
   ///
-  /// - Parameter variable: ``variableNodes``.
+  /// - Parameters:
+  ///   - node: Which.
+  ///   - variable: ``variableNodes``.
+  /// - Returns: None for a node without weights.
   func weightInputs(of node: Int, variable: Set<Int>) -> [Int] {
     guard OperatorTraits.weighted.contains(kind(of: node)), variable.contains(node) else {
       return []

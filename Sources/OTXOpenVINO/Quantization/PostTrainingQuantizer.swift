@@ -97,6 +97,7 @@ package final class PostTrainingQuantizer {
   ///   - choices: Sets of layers, each of which is to be left out some time.
   ///   - pictures: Makes a new pass over the pictures: gives the next, and `nil` after the last.
   ///   - progress: Told how many pictures are done.
+  /// - Throws: What `pictures` and `progress` throw, and ``OpenVINOError``.
   package func calibrate(
     without choices: [Set<Layer>] = [[]],
     _ pictures: () throws -> () throws -> ImageBatch?,
@@ -155,6 +156,7 @@ package final class PostTrainingQuantizer {
   ///   - layers: What is left out.
   ///   - entries: What to add to its `rt_info`, by path.
   /// - Returns: The layers that are quantised.
+  /// - Throws: ``OpenVINOError``.
   @discardableResult
   package func write(
     to url: URL,

@@ -367,7 +367,8 @@ final class QuantizerPropagation {
     instead quantizers: [Quantizer]
   ) -> [Quantizer] {
     let spots =
-      graph.isSpot(branching) ? [branching] : graph.pathsUp(from: branching).map { $0.edges[0].from }
+      graph.isSpot(branching)
+      ? [branching] : graph.pathsUp(from: branching).map { $0.edges[0].from }
     var merged: [Quantizer] = []
     let groups = Set(quantizers.compactMap(\.scaleGroup))
     for spot in spots {

@@ -15,6 +15,7 @@ struct QuantizerRange: Equatable {
   /// - Parameters:
   ///   - largest: The largest magnitude of each channel.
   ///   - usesHalf: Uses only every second whole number.
+  /// - Returns: One range for each channel.
   static func weights(largest: [Float], usesHalf: Bool) -> QuantizerRange {
     let high = nonZero(largest)
     guard usesHalf else {
@@ -35,6 +36,7 @@ struct QuantizerRange: Equatable {
   ///   - minimum: Of each channel.
   ///   - maximum: Of each channel; around zero: the largest magnitude.
   ///   - isSymmetric: Around zero, or from zero on where nothing is below it.
+  /// - Returns: One range for each channel.
   static func activations(
     minimum: [Float],
     maximum: [Float],
@@ -93,14 +95,14 @@ struct QuantizedWeights: Equatable {
     scaleShape = shape.indices.map { channels.contains($0) ? shape[$0] : 1 }
     let channel = ChannelIndex(shape: shape, channels: channels)
     var largest = [Float](repeating: 0, count: channel.count)
-    channel.forEach { index, channel in
+    channel.visit { index, channel in
       largest[channel] = max(largest[channel], abs(weights[index]))
     }
     let range = QuantizerRange.weights(largest: largest, usesHalf: usesHalf)
     let scales = range.high.map { $0 / 127 }
     self.scales = scales
     values = [Int8](unsafeUninitializedCapacity: weights.count) { buffer, initialized in
-      channel.forEach { index, channel in
+      channel.visit { index, channel in
         let level = (weights[index] / scales[channel]).rounded(.toNearestOrEven)
         buffer[index] = Int8(min(max(level, -127), 127))
       }
@@ -115,7 +117,7 @@ struct QuantizedWeights: Equatable {
       channels: shape.indices.filter { scaleShape[$0] == shape[$0] && shape[$0] > 1 }
     )
     var restored = values.map(Float.init)
-    channel.forEach { index, channel in restored[index] *= scales[channel] }
+    channel.visit { index, channel in restored[index] *= scales[channel] }
     return restored
   }
 }
@@ -139,7 +141,7 @@ struct ChannelIndex {
   }
 
   /// Calls `body` with every element's place and channel, in order.
-  func forEach(_ body: (_ index: Int, _ channel: Int) -> Void) {
+  func visit(_ body: (_ index: Int, _ channel: Int) -> Void) {
     let total = shape.reduce(1, *)
     guard total > 0 else { return }
     guard let last = shape.indices.last else { return body(0, 0) }

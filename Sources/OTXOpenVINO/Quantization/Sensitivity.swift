@@ -11,6 +11,7 @@ extension PostTrainingQuantizer {
   ///   - leftOut: Layers that stay in real numbers in any case.
   ///   - progress: Told how many layers are done, and of how many.
   /// - Returns: The layers, those that cost most first, with their part of the error.
+  /// - Throws: What `progress` throws, and ``OpenVINOError``.
   package func sensitivities(
     on pictures: [ImageBatch],
     without leftOut: Set<Layer> = [],

@@ -1,7 +1,9 @@
 import Foundation
 
 /// Moves large values from activations into the weights they are multiplied with, so that both
-/// round well (Xiao et al. 2023, SmoothQuant), with NNCF 3.4's constants.
+/// round well.
+///
+/// SmoothQuant (Xiao and others, 2023), with NNCF 3.4's constants.
 struct SmoothQuantizer {
   let graph: OperationGraph
 
@@ -55,7 +57,10 @@ struct SmoothQuantizer {
 
   /// Smooths every group of `nodes`' model.
   ///
-  /// - Parameter statistics: ``Group/statistic`` of each group; one without is left as it is.
+  /// - Parameters:
+  ///   - nodes: Its operations are ``graph``'s.
+  ///   - statistics: ``Group/statistic`` of each group; one without is left as it is.
+  /// - Throws: ``OpenVINOError``.
   func apply(to nodes: ModelGraph, _ statistics: [StatisticKey: Statistic]) throws {
     for group in groups {
       guard let largest = statistics[group.statistic]?.maximum else { continue }
@@ -140,13 +145,13 @@ struct SmoothQuantizer {
       self.axis = axis
       let channel = ChannelIndex(shape: shape, channels: [axis])
       var largest = [Float](repeating: 0, count: channel.count)
-      channel.forEach { largest[$1] = max(largest[$1], abs(values[$0])) }
+      channel.visit { largest[$1] = max(largest[$1], abs(values[$0])) }
       self.largest = largest
     }
 
     func scaled(by scales: [Float]) -> [Float] {
       var result = values
-      ChannelIndex(shape: shape, channels: [axis]).forEach { result[$0] *= scales[$1] }
+      ChannelIndex(shape: shape, channels: [axis]).visit { result[$0] *= scales[$1] }
       return result
     }
   }

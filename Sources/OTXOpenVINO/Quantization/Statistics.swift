@@ -74,6 +74,8 @@ struct StatisticsCollector {
   ///   - keys: What to gather.
   ///   - next: The next picture; `nil` after the last.
   ///   - progress: Told how many pictures are done.
+  /// - Returns: Those of `keys` whose values have a known number of axes.
+  /// - Throws: What `next` and `progress` throw, and ``OpenVINOError``.
   func collect(
     _ keys: Set<StatisticKey>,
     _ next: () throws -> ImageBatch?,
@@ -102,7 +104,7 @@ struct StatisticsCollector {
     let compiled = try OpenVINOModel(copy, options: options, takesBytes: true)
     var statistics: [StatisticKey: Statistic] = [:]
     var done = 0
-    try compiled.run(next, images: { $0 }) { _, outputs in
+    func receive(_ picture: ImageBatch, _ outputs: [String: ModelOutput]) throws {
       for (name, key) in names {
         guard let output = outputs[name] else { continue }
         statistics[key, default: Statistic()].add(output.values)
@@ -110,6 +112,7 @@ struct StatisticsCollector {
       done += 1
       try progress(done)
     }
+    try compiled.run(next, images: { $0 }, receive)
     return statistics
   }
 }

@@ -9,7 +9,8 @@ extension OperationGraph {
     case "GroupConvolutionBackpropData": return [0, 2]
     case "MatMul":
       guard rank > 1 else { return [] }
-      let isTransposed = nodes[node].attributes[input == 0 ? "transpose_a" : "transpose_b"] == "true"
+      let isTransposed =
+        nodes[node].attributes[input == 0 ? "transpose_a" : "transpose_b"] == "true"
       let outputAxis = (input == 0) == isTransposed ? rank - 1 : rank - 2
       return Array(0..<(rank - 2)) + [outputAxis]
     default: return rank > 1 ? [1] : []
