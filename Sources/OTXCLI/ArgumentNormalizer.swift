@@ -15,11 +15,6 @@ struct ArgumentNormalizer {
   /// Second words, where the first takes one.
   var subcommands: [String: [String]] = [:]
 
-  /// Commands of the contract that this version does not have.
-  static let laterCommands = [
-    "build", "optimize", "explain", "weights", "benchmark",
-  ]
-
   /// Options of the contract that this version does not have.
   static let laterOptions = [
     "unlabeled-data-roots", "unlabeled-file-list", "explain", "dump-features", "rdzv-endpoint",
@@ -113,12 +108,6 @@ struct ArgumentNormalizer {
       )
     }
     if known.contains(word) { return word }
-    if ArgumentNormalizer.laterCommands.contains(word) {
-      throw UsageError(
-        "this version does not have the command '\(word)' yet. "
-          + "It has: \(commands.joined(separator: ", "))."
-      )
-    }
     let hint = Suggestion.phrase(for: word, among: known)
     throw UsageError(
       "unknown command '\(word)'\(hint)\nCommands: \(commands.joined(separator: ", "))"

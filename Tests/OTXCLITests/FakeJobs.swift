@@ -351,7 +351,7 @@ final class FakeJobs: Jobs {
       }
     return ExportOutcome(
       files: files.map {
-        ExportOutcome.File(key: $0, title: $0, url: URL(filePath: "/runs/1/\($1)"))
+        ExportOutcome.File(key: $0, title: $0, url: request.directory.appending(path: $1))
       },
       maxAbsoluteDifference: 1e-6,
       metricDifference: 0,

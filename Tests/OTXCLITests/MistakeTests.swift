@@ -8,7 +8,7 @@ import Testing
   @Test(arguments: [
     ("trian", "unknown command 'trian', did you mean 'train'?"),
     ("evla x", "did you mean 'eval'?"),
-    ("optimize x", "this version does not have the command 'optimize' yet"),
+    ("optimise x", "did you mean 'optimize'?"), ("optimize x", "there is nothing at 'x'"),
     ("find --tsk DETECTION", "Did you mean '--task'?"),
     ("find --task DETECTOIN", "unknown task 'DETECTOIN', did you mean 'DETECTION'?"),
     (

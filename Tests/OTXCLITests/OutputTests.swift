@@ -166,8 +166,8 @@ import Testing
     let playground = try Playground(["weights.pth"])
     defer { playground.remove() }
     let object = try json(await otx(["export", playground.path("weights.pth"), "--json"]).output)
-    #expect(object["xml"] as? String == "/runs/1/openvino/openvino.xml")
-    #expect(object["bin"] as? String == "/runs/1/openvino/openvino.bin")
+    #expect((object["xml"] as? String)?.hasSuffix("/openvino/openvino.xml") == true)
+    #expect((object["bin"] as? String)?.hasSuffix("/openvino/openvino.bin") == true)
     #expect((object["parity"] as? [String: Double])?["maxAbsoluteDifference"] == 1e-6)
   }
 
