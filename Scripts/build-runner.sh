@@ -13,19 +13,20 @@ flags=(-c release --static-swift-stdlib -Xswiftc -static-stdlib "$@")
 folder="$("$swift" build "${flags[@]}" --show-bin-path)"
 mkdir -p "$folder"
 
-# The linker takes the first library of a name that it finds, and looks into this folder first: the static ones stand
-# there while the runner is linked, and only then.
-static=(opencv_core opencv_imgproc turbojpeg png16 tiff webp webpdemux Lerc jbig jpeg deflate lzma zstd z)
-links=()
+# The linker takes the first library of a name that it finds. The package manager lets it look first where pkg-config
+# says that image libraries are: for this one link, in a folder of static ones. The others are not made for being part
+# of a shared library (on Debian).
+static=(opencv_core opencv_imgproc webp webpdemux)
 work="$(mktemp -d "${TMPDIR:-/tmp}/otx-runner.XXXXXX")"
-clean() { rm -rf "$work" "${links[@]}"; }
-trap clean EXIT
-for name in "${static[@]}"; do
-  for place in "/usr/lib/$(uname -m)-linux-gnu" /usr/lib64 /usr/lib /usr/local/lib; do
-    if [ -f "$place/lib$name.a" ]; then
-      ln -sf "$place/lib$name.a" "$folder/lib$name.a"
-      links+=("$folder/lib$name.a")
-      break
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/lib" "$work/pkgconfig"
+for place in "/usr/lib/$(uname -m)-linux-gnu" /usr/lib64 /usr/lib /usr/local/lib; do
+  for name in "${static[@]}"; do
+    if [ -f "$place/lib$name.a" ]; then ln -sf "$place/lib$name.a" "$work/lib/lib$name.a"; fi
+  done
+  for name in libturbojpeg libwebp libwebpdemux; do
+    if [ -f "$place/pkgconfig/$name.pc" ]; then
+      sed "s#^libdir=.*#libdir=$work/lib#" "$place/pkgconfig/$name.pc" >"$work/pkgconfig/$name.pc"
     fi
   done
 done
@@ -33,7 +34,9 @@ done
 printf '{ global: otx_run_*; local: *; };\n' >"$work/exports"
 options=(-Xlinker "--version-script=$work/exports" -Xlinker -s)
 # What the static libraries need, after them.
-for name in webp Lerc jbig jpeg deflate lzma zstd z; do options+=(-Xlinker "-l$name"); done
+options+=(-Xlinker -lz)
+# Its folders count for what its libraries need, too (DT_RPATH, not DT_RUNPATH).
+options+=(-Xlinker --disable-new-dtags)
 # OpenCV and OpenVINO share oneTBB: OpenVINO's, which stands in this folder of a package, and here in the set-up's.
 options+=(-Xlinker -rpath -Xlinker '$ORIGIN/openvino/libs')
 if [ -d .sdk/openvino/libs ]; then
@@ -41,7 +44,8 @@ if [ -d .sdk/openvino/libs ]; then
   options+=(-Xlinker -rpath -Xlinker "$libraries" -Xlinker "$libraries/libtbb.so.12")
 fi
 rm -f "$folder/libotx_run.so" "$folder/otx-run"
-"$swift" build "${flags[@]}" --product otx_run "${options[@]}"
+PKG_CONFIG_PATH="$work/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}" \
+  "$swift" build "${flags[@]}" --product otx_run "${options[@]}"
 "$swift" build "${flags[@]}" --product otx-run -Xlinker -s
 
 # The licences of what was linked in, where the system has them.
