@@ -20,6 +20,8 @@ extension OpenVINOModel {
   ///   - arrays: One an input.
   ///   - requestCount: Runs that are under way at once.
   ///   - seconds: No run starts later; at least three are made.
+  /// - Returns: What each run took, and all together.
+  /// - Throws: ``OpenVINOError``; nothing runs on then.
   package func timed(
     _ arrays: [ArrayBuffer],
     requestCount: Int,

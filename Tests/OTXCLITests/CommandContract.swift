@@ -40,7 +40,9 @@ import Testing
 
   @Test(arguments: lines) func printsOneObjectAndNothingElse(line: String, key: String) async throws
   {
-    let place = try Playground(["model/weights.pth", "model/openvino.xml", "one.jpg", "cache/precision.json"])
+    let place = try Playground([
+      "model/weights.pth", "model/openvino.xml", "one.jpg", "cache/precision.json",
+    ])
     defer { place.remove() }
     let words = line.split(separator: " ").map {
       $0.replacingOccurrences(of: "@", with: place.root.path)

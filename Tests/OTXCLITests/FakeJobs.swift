@@ -1,10 +1,10 @@
 import Foundation
-@testable import OTX
 import OTXCore
 import OTXInference
 import OTXRecipe
 import Synchronization
 
+@testable import OTX
 @testable import OTXCLI
 
 /// Stands in for the library: remembers what was asked and answers with made-up results.
