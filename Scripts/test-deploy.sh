@@ -85,6 +85,8 @@ run() {
 }
 where="a root with the C library alone"
 if ! run "/$name/otx-run" --version >"$work/version" 2>"$work/why"; then
+  # A root that works and a package that does not is what this is about.
+  if grep -q 'shared librar' "$work/why"; then fail "in a root with the C library alone: $(cat "$work/why")"; fi
   say "no root of its own can be made here ($(tail -n 1 "$work/why")); running in an empty environment"
   where="an empty environment"
   run() { env -i "$root$1" "${@:2}"; }
