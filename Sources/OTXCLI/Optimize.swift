@@ -7,8 +7,11 @@ import OTXRecipe
 struct Optimize: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "optimize",
-    abstract: "Make an exported model smaller and quicker.",
-    usage: "otx optimize [MODEL.xml] [TYPE] [DATA] [options]",
+    abstract: "Make a model smaller and quicker.",
+    usage: """
+      otx optimize [MODEL.xml] [TYPE] [DATA] [options]
+      otx optimize CHECKPOINT.pth [DATA] [options]
+      """,
     discussion: """
       TYPE is one of
         ptq    weights and activations as whole numbers of 8 bits, the ranges taken from training
@@ -18,8 +21,10 @@ struct Optimize: AsyncParsableCommand {
 
       The score is compared on the validation subset. A model that lost more than --max-drop is not
       written; of ptq, the layers that cost most stay in real numbers until it loses less.
-      The model goes to the folder 'int8' (ptq), 'int8-weights' or 'fp16' beside the one it is made
-      of, or to --save-model-to.
+      A checkpoint is fine-tuned for some epochs with layers rounded to 8 bits (quantisation-aware
+      training), exported and quantised; it needs no type.
+      The model goes to the folder 'qat' (of a checkpoint), 'int8' (ptq), 'int8-weights' or 'fp16'
+      beside the one it is made of, or to --save-model-to.
       """
   )
 
@@ -58,31 +63,40 @@ struct Optimize: AsyncParsableCommand {
       compute: compute,
       workspace: workspace
     )
-    modelRequest.model = try exported(modelRequest.model)
+    modelRequest.model = try meant(modelRequest.model)
+    let isExported = modelRequest.model.pathExtension.lowercased() == "xml"
+    if !isExported, let word = words.first {
+      throw UsageError(
+        "'\(word)' is for exported models; a checkpoint is fine-tuned for whole numbers: leave the type out, or otx export it and optimise its .xml"
+      )
+    }
     var options = try optimisation.options()
     options.type = words.first.flatMap { OptimizationType(rawValue: $0.lowercased()) } ?? .ptq
     options.threads = modelRequest.engine.threads
     return OptimizeRequest(
       model: modelRequest,
       data: try data.location(positional: inputs.data),
-      directory: models.url ?? Optimize.folder(for: options.type, of: modelRequest.model),
+      directory: models.url
+        ?? (isExported
+          ? Optimize.folder(for: options.type, of: modelRequest.model)
+          : modelRequest.model.deletingLastPathComponent()
+            .appending(path: "qat", directoryHint: .isDirectory)),
       options: options,
       task: try optimisation.task.map(TaskType.init(named:)),
       labels: try optimisation.labelNames()
     )
   }
 
-  /// The exported model that is meant: a run's checkpoint has one beside it, once it is exported.
-  private func exported(_ url: URL) throws -> URL {
-    if !url.isDirectory, url.pathExtension.lowercased() == "xml" { return url }
-    let folder = url.isDirectory ? url : url.deletingLastPathComponent()
-    let candidates = ["openvino.xml", "openvino/openvino.xml"].map { folder.appending(path: $0) }
+  /// What is meant by a folder: its exported model, where it has one, else its checkpoint.
+  private func meant(_ url: URL) throws -> URL {
+    guard url.isDirectory else { return url }
+    let folder = url
+    let candidates =
+      ["openvino.xml", "openvino/openvino.xml"].map { folder.appending(path: $0) }
+      + ["weights.pth", "models/weights.pth"].map { folder.appending(path: $0) }
     guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) })
     else {
-      throw UsageError(
-        "'\(url.relativePath)' is a checkpoint; this version optimises exported models: "
-          + "otx export \(url.relativePath), then otx optimize \(candidates[1].relativePath) DATA"
-      )
+      throw UsageError("'\(url.relativePath)' holds no exported model and no checkpoint")
     }
     return found
   }
@@ -132,6 +146,7 @@ struct Optimize: AsyncParsableCommand {
     }
     return .object([
       "xml": .string(result.model.xml.path), "bin": .string(result.model.bin.path),
+      "checkpoint": result.checkpoint.map { .string($0.path) } ?? .null,
       "type": .string(result.type.rawValue), "metric": .string(result.metric),
       "before": number(result.before), "after": number(result.after), "drop": number(drop),
       "relativeDrop": number(relative),
@@ -160,6 +175,9 @@ struct Optimize: AsyncParsableCommand {
       ["\(result.metric) before", score(result.before)],
       ["\(result.metric) after", score(result.after)],
     ]
+    if let checkpoint = result.checkpoint {
+      rows.insert(["checkpoint", checkpoint.relativePath], at: 1)
+    }
     if let drop = result.drop {
       let allowed = String(format: "%g", optimisation.maxDrop)
       rows.append(["drop", String(format: "%.4f (allowed %@)", drop, allowed)])
@@ -219,6 +237,17 @@ struct OptimizationArguments: ParsableArguments {
   @Flag(help: "Write the model even if it lost more, or if nobody knows.")
   var force = false
 
+  @Option(help: .init("Epochs to fine-tune a checkpoint for; 0: five.", valueName: "count"))
+  var epochs = 0
+
+  @Option(
+    help: .init(
+      "What the learning rate of the checkpoint is multiplied by for it.",
+      valueName: "number"
+    )
+  )
+  var learningRateFactor = 0.1
+
   @Flag(help: "Also quantise layers that take longer for it on this machine.")
   var allLayers = false
 
@@ -237,6 +266,8 @@ struct OptimizationArguments: ParsableArguments {
     var options = OptimizeOptions()
     options.subsetSize = subsetSize
     options.maxDrop = maxDrop
+    options.epochs = epochs
+    options.learningRateFactor = learningRateFactor
     options.force = force
     options.keepsSpeed = !allLayers
     options.preset = try choice(preset, "--preset")

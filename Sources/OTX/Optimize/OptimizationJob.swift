@@ -45,7 +45,7 @@ struct OptimizationJob<Kind: VisionTask> {
 
   /// The subset that scores are taken on; `nil` where there is no ground truth and the user does
   /// without.
-  private func scoredSubset() throws -> Subset? {
+  func scoredSubset() throws -> Subset? {
     let items = engine.dataset?.items ?? [:]
     let found = [Subset.val, .test].first { subset in
       items[subset]?.contains { !$0.annotations.isEmpty } == true

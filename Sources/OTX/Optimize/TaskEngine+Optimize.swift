@@ -2,9 +2,14 @@ public import Foundation
 public import OTXCore
 import OTXData
 import OTXOpenVINO
+import OTXRecipe
 
 extension TaskEngine {
-  /// Makes an exported model smaller and quicker, and shows that it still finds what it found.
+  /// Makes a model smaller and quicker, and shows that it still finds what it found.
+  ///
+  /// A checkpoint is fine-tuned with layers that are rounded to 8 bits on the way
+  /// (``LearningMethod/quantizationAware``), exported and quantised: `directory` gets `weights.pth`, too.
+  /// An exported model is quantised as it is:
   ///
   /// Ranges come from training pictures without augmentation; the score is compared on the
   /// validation subset, in fp32. Where quantisation costs more than `options.maxDrop`, the layers
@@ -27,7 +32,21 @@ extension TaskEngine {
   ) async throws -> OptimizationResult {
     try options.validate()
     guard let source = sub as? any OptimizableEngine<Kind> else {
-      throw EngineError.jobNotSupported("optimise a model that is not exported", by: backend)
+      guard sub is any TrainingEngine<Kind>, sub is any GraphRecordingEngine<Kind> else {
+        throw EngineError.jobNotSupported("optimize", by: backend)
+      }
+      guard options.type == .ptq else {
+        throw ConfigurationError.invalid(
+          "\(options.type.rawValue) is for exported models: otx export the checkpoint, then optimise its .xml"
+        )
+      }
+      let job = QuantizationAwareJob(
+        engine: self,
+        info: await sub.info,
+        options: options,
+        observers: observers
+      )
+      return try await job.run(to: directory)
     }
     let job = OptimizationJob<Kind>(
       engine: self,
@@ -37,6 +56,32 @@ extension TaskEngine {
       observers: observers
     )
     return try await job.run(to: directory)
+  }
+
+  /// Trains the engine's model further, by another recipe, without the records of a run.
+  func fineTuned(
+    by recipe: Recipe,
+    in run: RunDirectory,
+    observers: [any TrainingObserver]
+  ) async throws -> TrainingResult {
+    guard let trainer = sub as? any TrainingEngine<Kind> else {
+      throw EngineError.jobNotSupported("train", by: backend)
+    }
+    let data = try await dataModule(
+      batchSize: recipe.training.batchSize,
+      epochCount: recipe.training.maxEpochs
+    ) { observers.tell(.warning("\($0.location): \($0.message)")) }
+    var run = run
+    run.recipeText = try recipe.yaml()
+    var threshold: Float?
+    if case .value(let given) = recipe.postprocessing.confidenceThreshold { threshold = given }
+    return try await trainer.train(
+      on: data,
+      options: recipe.training,
+      confidenceThreshold: threshold,
+      run: run,
+      observers: observers
+    )
   }
 
   /// This engine's data and recipe with another exported model.

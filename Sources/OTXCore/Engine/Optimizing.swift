@@ -56,6 +56,10 @@ public struct OptimizeOptions: Codable, Sendable, Equatable {
   public var keepsSpeed = true
   /// Threads that compute; 0: one for each core.
   public var threads = 0
+  /// Epochs that a checkpoint is fine-tuned for; 0: five.
+  public var epochs = 0
+  /// What the learning rate it was trained with is multiplied by.
+  public var learningRateFactor = 0.1
   public init() {}
 
   /// - Throws: ``ConfigurationError/invalidValue(_:key:expected:source:)``.
@@ -65,6 +69,22 @@ public struct OptimizeOptions: Codable, Sendable, Equatable {
         "\(subsetSize)",
         key: "subset-size",
         expected: "1 or more",
+        source: "optimize"
+      )
+    }
+    guard epochs >= 0 else {
+      throw ConfigurationError.invalidValue(
+        "\(epochs)",
+        key: "epochs",
+        expected: "0 (automatic) or more",
+        source: "optimize"
+      )
+    }
+    guard learningRateFactor > 0, learningRateFactor.isFinite else {
+      throw ConfigurationError.invalidValue(
+        "\(learningRateFactor)",
+        key: "learning-rate-factor",
+        expected: "above 0",
         source: "optimize"
       )
     }
@@ -94,6 +114,8 @@ public struct ModelLatency: Codable, Sendable, Equatable {
 /// An optimised model, and what became of its score and its speed.
 public struct OptimizationResult: Codable, Sendable {
   public var model: ExportedModel
+  /// The fine-tuned weights, of a checkpoint.
+  public var checkpoint: URL?
   public var type: OptimizationType
   /// The score that was compared: `accuracy`, `f-measure`.
   public var metric: String
