@@ -13,6 +13,7 @@
 # What it leaves below the prefix:
 #   bin/otx                                      the program
 #   lib/otx/libotx_{torch,openvino}.so           our C++ between Swift and those libraries
+#   lib/otx/{otx-run,libotx_run.so,otx-run-licenses}  what `otx deploy` packs
 #   lib/otx/{torch,openvino}                     the libraries, with --libraries copy
 #   share/otx/recipes                            the recipes, which the program reads from here
 #   share/man/man1/otx.1                         the manual
@@ -204,6 +205,18 @@ plan_libraries() {
   done
 }
 
+# What `otx deploy` packs, where it is built.
+plan_runner() {
+  local folder file
+  folder="$(dirname "$program")"
+  if [ ! -x "$folder/otx-run" ] || [ ! -e "$folder/libotx_run.so" ]; then return; fi
+  plan 755 "$folder/libotx_run.so" lib/otx/libotx_run.so
+  plan 755 "$folder/otx-run" lib/otx/otx-run
+  for file in "$folder"/otx-run-licenses/*.txt; do
+    if [ -e "$file" ]; then plan 644 "$file" "lib/otx/otx-run-licenses/${file##*/}"; fi
+  done
+}
+
 # What the program itself writes: the manual and the completions.
 make_texts() {
   local shell
@@ -253,6 +266,7 @@ install_all() {
     fi
     plan 755 "$root/.sdk/shims/libotx_$library.so" "lib/otx/libotx_$library.so"
   done
+  plan_runner
   if [ "$libraries" = copy ]; then plan_libraries; fi
   for recipe in "$root"/Recipes/*.yaml "$root"/Recipes/*/*.yaml; do
     plan 644 "$recipe" "share/otx/recipes/${recipe#"$root"/Recipes/}"

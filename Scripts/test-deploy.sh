@@ -103,4 +103,17 @@ end="$(date +%s.%N)"
 [ "$(grep -c '"prediction":' "$work/results")" = "$count" ] || fail "$count pictures, $(wc -l <"$work/results") results"
 say "$(head -n 1 "$work/log")"
 say "$count pictures in $where: $(awk "BEGIN { printf \"%.2f\", $end - $start }") s"
+
+# A C program of one's own, by the package's header and library.
+compiler="$(command -v cc || command -v clang || true)"
+if [ -n "$compiler" ]; then
+  # shellcheck disable=SC2016
+  (cd "$package" && "$compiler" -Wall -Wextra -Werror example.c -I. -Llib -lotx_run '-Wl,-rpath,$ORIGIN/lib' -o example) ||
+    fail "example.c does not compile"
+  env -i "$package/example" "$package" "$root"/pictures/* >"$work/found" || fail "the C program does not run"
+  found="$(grep -o '"label":' "$work/results" | wc -l)"
+  [ "$(wc -l <"$work/found")" = "$found" ] || fail "the C program found $(wc -l <"$work/found") things, otx-run $found"
+  if env -i "$package/example" "$package" "$package/README.md" 2>/dev/null; then fail "the C program takes any file"; fi
+  say "the C program found the same $found things"
+fi
 say "passed"
