@@ -10,7 +10,7 @@ struct QuantizationAwareJob<Kind: VisionTask> {
   let options: OptimizeOptions
   let observers: [any TrainingObserver]
 
-  /// - Parameter directory: Gets `weights.pth` and the files of the quantised model, or nothing.
+  // `directory` gets `weights.pth` and the files of the quantised model, or nothing.
   func run(to directory: URL) async throws -> OptimizationResult {
     try Folder.make(directory)
     let aside = directory.appending(path: ".qat-\(getpid())", directoryHint: .isDirectory)
