@@ -84,9 +84,10 @@ run() {
   fi
 }
 where="a root with the C library alone"
+if [ -n "${OTX_DEBOOTSTRAP:-}" ]; then where="a bare $OTX_DEBOOTSTRAP"; fi
 if ! run "/$name/otx-run" --version >"$work/version" 2>"$work/why"; then
   # A root that works and a package that does not is what this is about.
-  if grep -q 'shared librar' "$work/why"; then fail "in a root with the C library alone: $(cat "$work/why")"; fi
+  if grep -q 'shared librar' "$work/why"; then fail "in $where: $(cat "$work/why")"; fi
   say "no root of its own can be made here ($(tail -n 1 "$work/why")); running in an empty environment"
   where="an empty environment"
   run() { env -i "$root$1" "${@:2}"; }
@@ -101,7 +102,7 @@ else
 fi
 end="$(date +%s.%N)"
 [ "$(grep -c '"prediction":' "$work/results")" = "$count" ] || fail "$count pictures, $(wc -l <"$work/results") results"
-say "$(head -n 1 "$work/log")"
+say "$(grep -v hwloc "$work/log" | head -n 1)"
 say "$count pictures in $where: $(awk "BEGIN { printf \"%.2f\", $end - $start }") s"
 
 # A C program of one's own, by the package's header and library.
