@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import OTX
 import OTXCore
 import OTXRecipe
 
