@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import OTX
 import OTXCore
 import OTXRecipe
 
@@ -286,7 +285,9 @@ struct OptimizationArguments: ParsableArguments {
 
   func labelNames() throws -> [String]? {
     guard let labels else { return nil }
-    let names = labels.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    let names = labels.split(separator: ",", omittingEmptySubsequences: false).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
     guard !names.isEmpty, !names.contains(""), Set(names).count == names.count else {
       throw UsageError("--labels: '\(labels)' is no list of different names: A,B,C")
     }
