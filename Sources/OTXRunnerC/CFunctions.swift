@@ -14,9 +14,11 @@ private final class Opened {
 
 private nonisolated(unsafe) let version = strdup(OTXVersion.current)
 
+/// The version of this library; `otx_run.h` says more of this and of all functions below.
 @_cdecl("otx_run_version")
 public func otxRunVersion() -> UnsafePointer<CChar>? { UnsafePointer(version) }
 
+/// The program `otx-run`.
 @_cdecl("otx_run_main")
 public func otxRunMain(
   _ count: Int32,
@@ -26,6 +28,7 @@ public func otxRunMain(
   return RunnerProgram.run(words)
 }
 
+/// Opens a model, or several in a row.
 @_cdecl("otx_run_open")
 public func otxRunOpen(
   _ path: UnsafePointer<CChar>?,
@@ -48,12 +51,14 @@ public func otxRunOpen(
   }
 }
 
+/// Gives a model back.
 @_cdecl("otx_run_close")
 public func otxRunClose(_ model: OpaquePointer?) {
   guard let model else { return }
   Unmanaged<Opened>.fromOpaque(UnsafeRawPointer(model)).release()
 }
 
+/// Looks at a picture file.
 @_cdecl("otx_run_predict_file")
 public func otxRunPredictFile(
   _ model: OpaquePointer?,
@@ -68,6 +73,7 @@ public func otxRunPredictFile(
   }
 }
 
+/// Looks at the bytes of a picture file.
 @_cdecl("otx_run_predict_bytes")
 public func otxRunPredictBytes(
   _ model: OpaquePointer?,
@@ -83,6 +89,7 @@ public func otxRunPredictBytes(
   }
 }
 
+/// Looks at pixels in memory.
 @_cdecl("otx_run_predict_pixels")
 public func otxRunPredictPixels(
   _ model: OpaquePointer?,
@@ -112,6 +119,7 @@ public func otxRunPredictPixels(
   }
 }
 
+/// Frees what a prediction gave.
 @_cdecl("otx_run_free_result")
 public func otxRunFreeResult(_ result: UnsafeMutablePointer<otx_run_result>?) {
   guard let result else { return }
@@ -123,6 +131,7 @@ public func otxRunFreeResult(_ result: UnsafeMutablePointer<otx_run_result>?) {
   free(result)
 }
 
+/// Frees an error's text.
 @_cdecl("otx_run_free_text")
 public func otxRunFreeText(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
 
