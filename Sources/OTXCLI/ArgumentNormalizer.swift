@@ -17,7 +17,7 @@ struct ArgumentNormalizer {
 
   /// Options of the contract that this version does not have.
   static let laterOptions = [
-    "unlabeled-data-roots", "unlabeled-file-list", "explain", "dump-features", "rdzv-endpoint",
+    "unlabeled-data-roots", "unlabeled-file-list", "rdzv-endpoint",
     "base-rank", "world-size", "encryption-key", "track-resource-usage",
   ]
 

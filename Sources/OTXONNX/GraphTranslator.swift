@@ -15,6 +15,7 @@ final class GraphTranslator {
   /// What each list of results is taken apart into.
   private var parts: [ValueID: [ValueID]] = [:]
   private var usedNames: Set<String> = []
+  private var usedNodeNames: Set<String> = []
   private var sharedNumbers: [String: String] = [:]
   private let frozen: Set<String>
   private let nodeNames: [ValueID: String]
@@ -151,9 +152,15 @@ final class GraphTranslator {
     _ attributes: [(name: String, value: ONNXGraph.Attribute)] = [],
     named name: String
   ) {
+    // Of a network that runs a layer several times, the later ones are numbered.
+    var (unique, number) = (name, 1)
+    while !usedNodeNames.insert(unique).inserted {
+      number += 1
+      unique = "\(name)_\(number)"
+    }
     result.nodes.append(
       .init(
-        name: name,
+        name: unique,
         operatorType: type,
         inputs: inputs,
         outputs: outputs,

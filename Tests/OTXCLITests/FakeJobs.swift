@@ -1,6 +1,10 @@
 import Foundation
 import OTXCore
+<<<<<<< HEAD
 import OTXInference
+=======
+import OTXImage
+>>>>>>> 08161e1 (wip)
 import OTXRecipe
 import Synchronization
 

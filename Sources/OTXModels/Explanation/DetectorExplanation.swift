@@ -39,10 +39,11 @@ extension AnchorPredictions {
     var start = 0
     var whole: Tensor?
     for level in levels {
-      // [N, h * w * a, K] to [N, K, h, w].
+      // [N, h * w * a, K] to [N, K, h, w]; `reshape`, since OpenVINO refuses `unflatten` of one cell.
+      let labelCount = scores.size(2)
       var map = try scores.narrow(dim: 1, start: start, length: level.anchorCount)
-        .unflatten(dim: 1, [level.rows * level.columns, level.count]).amax(dims: [2])
-        .transpose(1, 2).unflatten(dim: 2, [level.rows, level.columns])
+        .reshape([-1, level.rows * level.columns, level.count, labelCount]).amax(dims: [2])
+        .transpose(1, 2).reshape([-1, labelCount, level.rows, level.columns])
       start += level.anchorCount
       if (level.rows, level.columns) != (finest.rows, finest.columns) {
         map = try map.upsampleBilinear(size: Size2D(height: finest.rows, width: finest.columns))
