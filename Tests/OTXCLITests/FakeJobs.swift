@@ -1,10 +1,7 @@
 import Foundation
 import OTXCore
-<<<<<<< HEAD
-import OTXInference
-=======
 import OTXImage
->>>>>>> 08161e1 (wip)
+import OTXInference
 import OTXRecipe
 import Synchronization
 

@@ -39,16 +39,24 @@ import Testing
     #expect(throws: UsageError.self) { try request([model, place.path("picture.jpg")]) }
   }
 
-  @Test func aCheckpointMeansWhatWasExportedOfIt() throws {
+  @Test func aFolderMeansItsExportedModelAndACheckpointItself() throws {
     let place = try playground()
     defer { place.remove() }
     let data = place.path("BCCD")
-    let exported = try request([place.path("outputs/weights.pth"), data])
+    let exported = try request([place.path("outputs"), data])
     #expect(exported.model.model.path == place.path("outputs/openvino/openvino.xml"))
+    #expect(exported.directory.path == place.path("outputs/int8"))
+    let checkpoint = try request([place.path("outputs/weights.pth"), data, "--epochs", "3"])
+    #expect(checkpoint.model.model.path == place.path("outputs/weights.pth"))
+    #expect(checkpoint.directory.path == place.path("outputs/qat"))
+    #expect(checkpoint.options.epochs == 3)
+    let run = try request([place.path("run"), data])
+    #expect(run.model.model.path == place.path("run/weights.pth"))
     let error = #expect(throws: UsageError.self) {
-      try request([place.path("run/weights.pth"), data])
+      try request([place.path("run/weights.pth"), "int8", data])
     }
-    #expect("\(try #require(error))".contains("otx export"))
+    #expect("\(try #require(error))".contains("is for exported models"))
+    #expect(throws: UsageError.self) { try request([data, place.path("nothing")]) }
   }
 
   @Test func optionsAreRead() throws {

@@ -41,7 +41,8 @@ extension Facade {
       )
       #expect(result.quantizedOperationCount > 20)
       #expect(result.calibrationItemCount == 12 && result.validationItemCount == 6)
-      #expect(result.byteCountAfter < result.byteCountBefore / 2)
+      // The gates' small layers, a third of all weights, stay as they are.
+      #expect(result.byteCountAfter * 10 < result.byteCountBefore * 6)
       #expect(result.metric == "accuracy" && result.drop != nil)
       #expect(result.latencies.map(\.name).prefix(2) == ["fp32", "int8"])
       let ranges = listener.events.filter {
@@ -104,15 +105,6 @@ extension Facade {
       let result = try await engine.optimize(to: folder, options: options, observers: [listener])
       #expect(result.calibrationItemCount <= 3)
       #expect(listener.warnings.contains { $0.contains("300 are better") })
-    }
-
-    @Test func checkpointsAreNoExportedModels() async throws {
-      let place = try Playground.classification([.train: 8, .val: 4])
-      let run = try await place.train(try tinyRequest("mobilenet_v3_small"))
-      let engine = try Engine(model: run.result.checkpoint, data: place.location)
-      await #expect(throws: EngineError.self) {
-        try await engine.optimize(to: place.folder.url.appending(path: "int8"))
-      }
     }
 
     @Test(arguments: [("subsetSize", 0.0), ("maxDrop", -1), ("maxDrop", .nan)])

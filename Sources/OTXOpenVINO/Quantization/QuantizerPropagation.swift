@@ -37,12 +37,12 @@ final class QuantizerPropagation {
     }
   }
 
-  private enum Transition { case no, yes, merge, wait }
+  enum Transition { case no, yes, merge, wait }
 
   let graph: PropagationGraph
   let isSymmetric: Bool
   /// The quantiser that stands at a spot.
-  private(set) var standing: [Int: Quantizer] = [:]
+  var standing: [Int: Quantizer] = [:]
   var onNode: [Int: [Quantizer]] = [:]
   var onEdge: [Edge: [Quantizer]] = [:]
   /// Quantisers under way, the next one first.
@@ -334,7 +334,7 @@ final class QuantizerPropagation {
 }
 
 extension [QuantizerPropagation.Quantizer] {
-  fileprivate mutating func removeFirst(_ quantizer: QuantizerPropagation.Quantizer) {
+  mutating func removeFirst(_ quantizer: QuantizerPropagation.Quantizer) {
     if let index = firstIndex(where: { $0 === quantizer }) { remove(at: index) }
   }
 }
