@@ -12,6 +12,8 @@ enum BenchmarkJob: WorkerJob {
     var device: String
     var batchSize: Int
     var seconds: Double
+    /// Whether weights and operations are counted, too.
+    var counts = false
   }
 
   struct Output: Codable, Sendable {
@@ -24,6 +26,8 @@ enum BenchmarkJob: WorkerJob {
     var latencies: [Double]
     /// Of all runs, from the first start to the last end.
     var elapsed: Double
+    var weightCount: Int?
+    var multiplyAddCount: Int?
   }
 
   static let name = "benchmark"
@@ -63,6 +67,10 @@ enum BenchmarkJob: WorkerJob {
     )
     _ = try model.timed([array], requestCount: requestCount, seconds: input.seconds / 5)
     let figures = try model.timed([array], requestCount: requestCount, seconds: input.seconds)
+    // After the measurement: reading the model again costs memory and time.
+    let counted =
+      input.counts
+      ? try? ModelStatistics(reading: file, preprocessing: info.preprocessing) : nil
     return Output(
       backend: "openvino",
       arithmetic: (try? model.property("INFERENCE_PRECISION_HINT")) ?? "",
@@ -70,7 +78,9 @@ enum BenchmarkJob: WorkerJob {
       requestCount: requestCount,
       loadSeconds: (loaded - start) / .seconds(1),
       latencies: figures.latencies,
-      elapsed: figures.elapsed
+      elapsed: figures.elapsed,
+      weightCount: counted?.weightCount,
+      multiplyAddCount: counted?.multiplyAddCount
     )
   }
 

@@ -93,7 +93,7 @@ public struct BenchmarkRow: Codable, Sendable {
   public var runCount: Int
   /// Bytes of the model's files.
   public var byteCount: Int
-  /// Numbers that the model has learned; `nil` where they cannot be counted.
+  /// Weights of convolutions and matrix products; `nil` where they cannot be counted (checkpoints).
   public var parameterCount: Int?
   /// Multiplications with additions for one picture, of convolutions and matrix products.
   public var multiplyAddCount: Int?

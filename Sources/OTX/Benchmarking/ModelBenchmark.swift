@@ -67,11 +67,15 @@ public enum ModelBenchmark {
           setting: plans[index].setting,
           device: options.device,
           batchSize: options.batchSize,
-          seconds: options.seconds
+          seconds: options.seconds,
+          counts: turn == 0
         )
         let (output, memory) = try await turnOutput(input, in: scratch)
         plans[index].outputs.append(output)
-        if let memory { plans[index].memory = max(plans[index].memory ?? 0, memory) }
+        // Counting reads the model a second time: that turn's memory is not the model's.
+        if let memory, turn > 0 || options.turns == 1 {
+          plans[index].memory = max(plans[index].memory ?? 0, memory)
+        }
         observe(.turn(done: turn * plans.count + index + 1, of: total))
       }
     }
@@ -117,8 +121,8 @@ public enum ModelBenchmark {
         peakMemoryBytes: memory,
         runCount: outputs.reduce(0) { $0 + $1.latencies.count },
         byteCount: artifact.byteCount,
-        parameterCount: nil,
-        multiplyAddCount: nil
+        parameterCount: first.weightCount,
+        multiplyAddCount: first.multiplyAddCount
       )
     }
   }
