@@ -2,7 +2,7 @@
 """Post-training quantisation beside NNCF's, on the same models, pictures and machine.
 
     python3 -m venv NNCF && NNCF/bin/pip install 'nncf==3.4.*' openvino==2026.4.1 pillow
-    NNCF/bin/python Benchmarks/nncf.py --otx .build/release/otx --data BCCD outputs/openvino/openvino.xml ...
+    NNCF/bin/python Benchmarks/quantization.py --otx .build/release/otx --data BCCD outputs/openvino/openvino.xml ...
 
 Prints for each model: whether the same places are quantised, with which ranges, the score, the latency at the
 device's default precision, and what quantising took in time and memory. NNCF gets the model as OpenVINO's own
@@ -41,13 +41,23 @@ def pictures(model, files):
         yield numpy.ascontiguousarray(((image - mean) / scale).transpose(2, 0, 1)[None])
 
 
+def is_layer(node):
+    return node.get_type_name() == "MatMul" or "Convolution" in node.get_type_name()
+
+
 def quantize(arguments):
     """NNCF's side, in a process of its own so that its memory is its own."""
     import nncf
     from openvino._offline_transformations import apply_moc_transformations
 
     model = openvino.Core().read_model(arguments.models[0])
+    names = [node.get_friendly_name() for node in model.get_ordered_ops() if is_layer(node)]
     apply_moc_transformations(model, cf=False)
+    # What is left of a layer whose normalisation was folded into it has a name of the pass.
+    layers = [node for node in model.get_ordered_ops() if is_layer(node)]
+    if len(layers) == len(names):
+        for node, name in zip(layers, names):
+            node.set_friendly_name(name)
     files = json.load(sys.stdin)
     data = nncf.Dataset(list(pictures(model, files)) if arguments.preload else pictures_again(model, files))
     start = time.perf_counter()
@@ -77,17 +87,21 @@ class pictures_again:
 def places(path):
     """What of a model is quantised: each input of an operation, and the range of its values."""
     found = {}
+    between = ("Multiply", "Subtract", "Convert", "Reshape")
     for node in openvino.Core().read_model(path).get_ordered_ops():
+        name = node.get_friendly_name()
         for port in node.inputs():
             source = port.get_source_output().get_node()
             if source.get_type_name() == "FakeQuantize":
                 bounds = [source.input_value(i).get_node().get_data().ravel() for i in (1, 2)]
-                found[(node.get_friendly_name(), port.get_index(), "activation")] = (bounds, source.get_friendly_name())
+                found[(name, port.get_index(), "activation")] = (bounds, source.get_friendly_name())
             inner = source
-            while inner.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape"):
+            if node.get_type_name() in between:
+                continue
+            while inner.get_type_name() in between:
                 inner = inner.input_value(0).get_node()
             if inner.get_type_name() == "Constant" and inner.get_element_type().get_type_name() in ("i8", "u8"):
-                found[(node.get_friendly_name(), port.get_index(), "weight")] = (None, "")
+                found[(name, port.get_index(), "weight")] = (None, "")
     return found
 
 
@@ -148,7 +162,10 @@ def training_pictures(root, count):
         items = sorted(path for path in (Path(root) / "train").rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     if len(items) > count:
         items = [items[i * len(items) // count] for i in range(count)]
-    return [str(item) for item in items if item.exists()]
+    found = [str(item) for item in items if item.exists()]
+    if not found:
+        sys.exit(f"{root}: no training pictures; a COCO dataset with train/ or images/train/ is needed")
+    return found
 
 
 def compare_model(arguments, path, folder):
