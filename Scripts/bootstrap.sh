@@ -90,11 +90,11 @@ fingerprint() {
 
 # Everything that the shims of these libraries are compiled from, in a fixed order, each path ended by a zero byte.
 shim_sources() {
-  local library module
+  local library folders
   for library in "$@"; do
-    module=CTorch
-    if [ "$library" = openvino ]; then module=COpenVINO; fi
-    find "$root/Shims/$library" "$root/Sources/$module/include" -type f -print0 2>/dev/null || true
+    folders=("$root/Shims/$library" "$root/Sources/CTorch/include" "$root/Sources/CKernels")
+    if [ "$library" = openvino ]; then folders=("$root/Shims/$library" "$root/Sources/COpenVINO/include"); fi
+    find "${folders[@]}" -type f -print0 2>/dev/null || true
   done | LC_ALL=C sort -z
 }
 

@@ -18,9 +18,10 @@ fail() {
 }
 
 # Compiles every source of one shim, each in a process of its own, and links them.
-#   build_shim NAME SOURCE_DIRECTORY OUTPUT_DIRECTORY COMPILE_FLAG... -- LINK_FLAG...
+#   build_shim NAME "SOURCE_DIRECTORY..." OUTPUT_DIRECTORY COMPILE_FLAG... -- LINK_FLAG...
 build_shim() {
-  local name="$1" sources="$2" output="$3"
+  local name="$1" folder output="$3" sources=()
+  for folder in $2; do sources+=("$root/$folder"/*.cpp); done
   shift 3
   local compile=() link=()
   while [ "$1" != "--" ]; do
@@ -35,10 +36,10 @@ build_shim() {
   # shellcheck disable=SC2064
   trap "rm -rf '$work'" EXIT
   local source objects=()
-  for source in "$sources"/*.cpp; do
+  for source in "${sources[@]}"; do
     objects+=("$work/$(basename "$source" .cpp).o")
   done
-  printf '%s\0' "$sources"/*.cpp |
+  printf '%s\0' "${sources[@]}" |
     WORK="$work" xargs -0 -n 1 -P "${OTX_JOBS:-$(nproc)}" bash -c '
       source="${@: -1}"
       "${@:1:$#-1}" -c "$source" -o "$WORK/$(basename "$source" .cpp).o"
@@ -63,7 +64,7 @@ build_openvino() {
     [ ! -f "$include/openvino/openvino.hpp" ] || break
   done
   libraries="$(cd "$libraries" && pwd)"
-  build_shim libotx_openvino.so "$root/Shims/openvino" "$output" \
+  build_shim libotx_openvino.so Shims/openvino "$output" \
     -I "$root/Sources/COpenVINO/include" -isystem "$include" \
     -- "$runtime" "$frontend" "-Wl,-rpath,\$ORIGIN/openvino/libs:$libraries" "-Wl,--no-undefined"
 }
@@ -73,8 +74,8 @@ build_torch() {
   [ -f "$library/include/ATen/core/Tensor.h" ] || fail "$library has no libtorch headers (looked into include)"
   [ -f "$library/lib/libtorch_cpu.so" ] || fail "$library has no libtorch_cpu.so (looked into lib)"
   library="$(cd "$library" && pwd)"
-  build_shim libotx_torch.so "$root/Shims/torch" "$output" \
-    -I "$root/Sources/CTorch/include" -isystem "$library/include" \
+  build_shim libotx_torch.so "Shims/torch Sources/CKernels" "$output" \
+    -I "$root/Sources/CTorch/include" -I "$root/Sources/CKernels/include" -isystem "$library/include" \
     -isystem "$library/include/torch/csrc/api/include" \
     -- "-L$library/lib" -ltorch_cpu -lc10 "-Wl,-rpath,\$ORIGIN/torch/lib:$library/lib"
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "batch_norm.h"
+#include "own_kernels.h"
 #include "parallel.h"
 
 namespace otx {
@@ -268,6 +269,7 @@ bool isPlain(const at::Tensor &values, int64_t channels) {
 bool isSuited(
     const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &mean,
     const at::Tensor &variance, const std::optional<at::Tensor> &residual) {
+  if (!usesOwnKernels()) return false;
   if (!input.device().is_cpu() || input.dim() != 4 || input.numel() < 2 * input.size(1)) return false;
   if (input.scalar_type() != at::kFloat && input.scalar_type() != at::kBFloat16) return false;
   if (!input.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;

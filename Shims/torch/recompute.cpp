@@ -10,14 +10,13 @@
 #include <torch/library.h>
 
 #include <memory>
-#include <type_traits>
 
 #include "batch_norm.h"
+#include "depthwise_convolution.h"
+#include "own_kernels.h"
 
 namespace otx {
 namespace {
-
-using Maker = std::decay_t<decltype(std::declval<at::Tensor>().grad_fn())>;
 
 /// Forgets the tensor; asks the normalisation when it is wanted.
 ///
@@ -35,6 +34,8 @@ class Recomputation final : public torch::autograd::SavedVariableHooks {
 at::Tensor conv2d(
     const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
     at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups) {
+  if (!usesOwnKernels()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+  if (auto own = depthwiseConvolution(input, weight, bias, stride, padding, dilation, groups)) return *own;
   auto output = at::conv2d(input, weight, bias, stride, padding, dilation, groups);
   using Convolution = torch::autograd::generated::ConvolutionBackward0;
   const auto maker = output.grad_fn();

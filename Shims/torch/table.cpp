@@ -1,6 +1,7 @@
 // The table, and the last failure of each thread.
 #include <torch/csrc/api/include/torch/version.h>
 
+#include "own_kernels.h"
 #include "shim.h"
 
 namespace otx {
@@ -44,6 +45,7 @@ extern "C" __attribute__((visibility("default"))) const OTXTorchTable *otx_torch
     otx::fillAutograd(table);
     otx::fillModes(table);
     otx::fillScripts(table);
+    otx::fillKernels(table);
     otx::installAllocator();
     return table;
   }();

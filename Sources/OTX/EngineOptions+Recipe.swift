@@ -7,6 +7,7 @@ extension EngineOptions {
     device = options.device
     threads = options.threads
     precision = options.precision
+    kernels = options.kernels
     seed = options.seed
     deterministic = options.deterministic
     self.memoryLimit = memoryLimit

@@ -259,8 +259,12 @@ struct StandardJobs: Jobs {
   }
 
   func libraries() -> [NativeLibraryReport] {
-    [
-      report("libtorch", "libotx_torch.so", "libtorch_cpu.so") { try Torch.version() },
+    var torch = report("libtorch", "libotx_torch.so", "libtorch_cpu.so") { try Torch.version() }
+    torch.kernels = (try? Torch.instructionSet()).map {
+      "ours on the CPU (\($0)), libtorch's for the rest; --set kernels=torch: libtorch's alone"
+    }
+    return [
+      torch,
       report("OpenVINO", "libotx_openvino.so", "libopenvino.so") { try OpenVINO.version() },
     ]
   }

@@ -42,6 +42,42 @@ public enum Torch {
     try check(table.pointee.set_deterministic(value.rawValue), "setDeterminism")
   }
 
+  /// What our own kernels of training are compiled for, from the least to the most.
+  public enum InstructionSet: Int32, Sendable, CaseIterable, CustomStringConvertible {
+    case portable = 0
+    case avx2 = 1
+    case avx512 = 2
+
+    public var description: String {
+      switch self {
+      case .portable: "portable"
+      case .avx2: "AVX2"
+      case .avx512: "AVX-512"
+      }
+    }
+  }
+
+  /// Whether training uses our own kernels (normalisation with activation, depthwise convolution,
+  /// scales of channels) where they fit, instead of libtorch's.
+  public static func usesOwnKernels() throws(TensorError) -> Bool {
+    try TorchLibrary.table().pointee.own_kernels() != 0
+  }
+
+  /// Chooses whether training uses our own kernels; of the whole process.
+  public static func setOwnKernels(_ value: Bool) throws(TensorError) {
+    try TorchLibrary.table().pointee.set_own_kernels(value ? 1 : 0)
+  }
+
+  /// What our own kernels use: the best that this processor has, unless limited.
+  public static func instructionSet() throws(TensorError) -> InstructionSet {
+    InstructionSet(rawValue: try TorchLibrary.table().pointee.instruction_set()) ?? .portable
+  }
+
+  /// Keeps our own kernels from using more than this; of the whole process, for comparisons.
+  public static func limitInstructionSet(_ value: InstructionSet) throws(TensorError) {
+    try TorchLibrary.table().pointee.limit_instruction_set(value.rawValue)
+  }
+
   /// The CPU memory of tensors, in bytes.
   public struct Memory: Sendable, Equatable {
     /// Of tensors that live.

@@ -19,6 +19,7 @@ struct PrecisionTrial {
   private let info: ModelInfo
   private let threads: Int
   private let library: String
+  private let kernels: String
   private let file: URL
   private let processor: Processor
 
@@ -26,6 +27,8 @@ struct PrecisionTrial {
     self.info = info
     threads = try Torch.threadCount()
     library = try Torch.version()
+    // The number rises when kernels change their speed: what was measured with others does not hold.
+    kernels = try Torch.usesOwnKernels() ? "\(Torch.instructionSet()) 2" : "libtorch's"
     self.processor = processor
     file = cache.appending(path: "precision.json")
   }
@@ -76,7 +79,7 @@ struct PrecisionTrial {
   private var key: String {
     [
       info.model, info.backbone, info.preprocessing.inputSize.description, processor.name,
-      "\(threads) threads", "libtorch \(library)",
+      "\(threads) threads", "libtorch \(library)", "kernels \(kernels)",
     ].joined(separator: " | ")
   }
 

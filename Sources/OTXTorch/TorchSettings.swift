@@ -21,6 +21,7 @@ enum TorchSettings {
     }
     try Torch.setThreadCount(options.threads > 0 ? options.threads : cores)
     if options.memoryLimit > 0 { try Torch.setMemoryLimit(options.memoryLimit) }
+    try Torch.setOwnKernels(options.kernels == .auto)
     let determinism: Torch.Determinism =
       switch options.deterministic {
       case .on: .on

@@ -71,6 +71,7 @@ import Testing
     )
     #expect(found["locale"]?.found == "C (no UTF-8: ASCII is written)")
     #expect(found["libtorch"]?.found == "2.15.0 in /lib/torch")
+    #expect(found["training kernels"]?.found == "ours")
     #expect(
       found["libtorch shim"] == Diagnosis(name: "libtorch shim", found: "/lib/otx/libotx_torch.so")
     )

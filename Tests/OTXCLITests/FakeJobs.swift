@@ -19,7 +19,8 @@ final class FakeJobs: Jobs {
         name: "libtorch",
         shim: "/lib/otx/libotx_torch.so",
         version: "2.15.0",
-        directory: "/lib/torch"
+        directory: "/lib/torch",
+        kernels: "ours"
       )
     ]
   ) {

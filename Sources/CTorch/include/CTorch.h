@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define OTX_TORCH_ABI 1
+#define OTX_TORCH_ABI 2
 
 #define OTX_OPEN_ENUM __attribute__((enum_extensibility(open)))
 
@@ -235,6 +235,14 @@ typedef struct OTXTorchTable {
       OTXScript *_Nonnull script, OTXTensor *_Nonnull small, OTXTensor *_Nonnull large,
       const OTXScriptGraphView *_Nullable *_Nonnull result, OTXScriptGraph *_Nullable *_Nonnull owner);
   void (*_Nonnull script_graph_free)(OTXScriptGraph *_Nonnull graph);
+
+  // Our own kernels of training (`otx::` operators). Without them those operators are libtorch's.
+  int32_t (*_Nonnull own_kernels)(void);
+  void (*_Nonnull set_own_kernels)(int32_t value);
+  /// 0: portable, 1: AVX2, 2: AVX-512; what is used.
+  int32_t (*_Nonnull instruction_set)(void);
+  /// Uses at most this one from now on.
+  void (*_Nonnull limit_instruction_set)(int32_t value);
 } OTXTorchTable;
 
 /// Opens the shim and returns its table, or NULL with the reason in `message`. Nothing but `abi` may

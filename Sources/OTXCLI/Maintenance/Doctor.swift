@@ -67,6 +67,8 @@ struct NativeLibraryReport: Sendable, Equatable {
   /// The library's own version and folder, where it could be opened.
   var version: String?
   var directory: String?
+  /// What our own kernels of training use, where this is the library they stand beside.
+  var kernels: String?
   /// Why it cannot be used.
   var problem: String?
 }
@@ -131,7 +133,9 @@ struct Examination {
         return [shim]
       }
       let place = library.directory.map { " in \($0)" } ?? ""
-      return [Diagnosis(name: library.name, found: (library.version ?? "unknown") + place), shim]
+      let found = Diagnosis(name: library.name, found: (library.version ?? "unknown") + place)
+      let kernels = library.kernels.map { Diagnosis(name: "training kernels", found: $0) }
+      return [found, shim] + [kernels].compactMap { $0 }
     }
   }
 

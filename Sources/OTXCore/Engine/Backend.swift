@@ -52,6 +52,7 @@ public struct EngineOptions: Sendable, Equatable {
   public var threads = 0
   /// `fp32` gives the same scores everywhere; `auto` leaves the arithmetic to the backend.
   public var precision = Precision.fp32
+  public var kernels = TrainingKernels.auto
   public var seed = 0
   public var deterministic = Determinism.on
   /// Bytes the backend may use; 0: 0.9 of what there is.

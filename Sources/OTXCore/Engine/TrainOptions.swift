@@ -16,6 +16,8 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var device = "auto"
   /// Compute threads; 0: the machine's cores.
   public var threads = 0
+  /// Whose kernels train on a CPU.
+  public var kernels = TrainingKernels.auto
   public var seed = 0
   public var deterministic = Determinism.on
   public var optimizer = OptimizerOptions()
@@ -61,6 +63,14 @@ public enum LearningMethod: String, Codable, CaseIterable, Sendable {
   ///
   /// For few epochs from good weights; `otx optimize weights.pth DATA` does it, and writes the model.
   case quantizationAware = "quantization_aware"
+}
+
+/// Whose kernels train on a CPU; scores differ by rounding only.
+public enum TrainingKernels: String, Codable, CaseIterable, Sendable {
+  /// Ours where they fit, which are faster; libtorch's for the rest.
+  case auto
+  /// libtorch's alone, for comparisons.
+  case torch
 }
 
 /// When training writes down what it needs to go on after an interruption.

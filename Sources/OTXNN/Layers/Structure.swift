@@ -151,7 +151,9 @@ public final class SqueezeExcitation: Layer {
   }
 
   public func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-    let scale = try gate(fc2(activation(fc1(pool(input)))))
-    return try input * scale
+    // Only what has a history is trained; everything else is libtorch's, recordings too.
+    let means = input.requiresGrad ? try input.channelMeans() : try pool(input)
+    let scale = try gate(fc2(activation(fc1(means))))
+    return input.requiresGrad ? try input.scaleChannels(by: scale) : try input * scale
   }
 }

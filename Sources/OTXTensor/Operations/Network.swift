@@ -1,6 +1,8 @@
 extension Operator {
   static let conv2d = Operator("conv2d")
   static let recomputingConv2d = Operator("otx::conv2d")
+  static let channelMeans = Operator("otx::channel_means")
+  static let scaleChannels = Operator("otx::scale_channels")
   static let convTranspose2d = Operator("conv_transpose2d", "input")
   static let linear = Operator("linear")
   static let embedding = Operator("embedding")
@@ -59,6 +61,16 @@ extension Tensor {
         .size(dilation), .int(groups),
       ]
     )
+  }
+
+  /// The mean of each channel, `[N, C, 1, 1]` of `[N, C, H, W]`, for training.
+  package func channelMeans() throws(TensorError) -> Tensor {
+    try call(.channelMeans, [.tensor(self)])
+  }
+
+  /// `[N, C, H, W]` times a gate `[N, C, 1, 1]`, for training: both gradients in one pass.
+  package func scaleChannels(by gate: Tensor) throws(TensorError) -> Tensor {
+    try call(.scaleChannels, [.tensor(self), .tensor(gate)])
   }
 
   /// The gradient of a convolution as a layer: `[N, C, H, W]` with weights `[C, O / groups, kH, kW]`.

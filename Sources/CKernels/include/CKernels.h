@@ -1,0 +1,103 @@
+#pragma once
+// Kernels of training that libtorch's are slow at on a CPU. Plain C functions over plain memory: they know no tensors
+// and start no threads. The shim for libtorch (`Shims/torch`) makes operators of them; tests call them directly.
+//
+// Every function works on a part of the work, so that the caller divides it among its threads. No function allocates
+// more than a few kilobytes, and none keeps anything between calls.
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OTX_KERNELS_ENUM __attribute__((enum_extensibility(open)))
+
+/// The instruction sets that the kernels are compiled for, from the least to the most.
+typedef enum OTX_KERNELS_ENUM OTXInstructionSet : int32_t {
+  OTXInstructionSetPortable = 0,
+  OTXInstructionSetAVX2 = 1,    // with FMA
+  OTXInstructionSetAVX512 = 2,  // F, BW, DQ and VL
+} OTXInstructionSet;
+
+/// How the values of a picture's channels are stored. Sums are always kept in 32 bits.
+typedef enum OTX_KERNELS_ENUM OTXKernelElement : int32_t {
+  OTXKernelElementFloat = 0,
+  OTXKernelElementBFloat16 = 1,
+} OTXKernelElement;
+
+/// The best instruction set of this processor, or a lower one that was asked for.
+OTXInstructionSet otx_kernels_instruction_set(void);
+/// Uses at most this instruction set from now on, in the whole process; returns what is used then.
+OTXInstructionSet otx_kernels_limit_instruction_set(OTXInstructionSet most);
+
+/// A depthwise convolution of `[batch, height, width, channels]` (channels last), the same stride and padding on all
+/// sides, no dilation.
+///
+/// Output sizes follow from the rest: `(size + 2 * padding - kernel) / stride + 1`.
+typedef struct OTXDepthwise {
+  int64_t batch, channels;
+  int64_t inputHeight, inputWidth;
+  int64_t outputHeight, outputWidth;
+  int32_t kernel;   // 3, 5 or 7
+  int32_t stride;   // 1 or 2
+  int32_t padding;  // 0 to kernel - 1
+  OTXKernelElement element;
+} OTXDepthwise;
+
+/// Whether the functions below can do it: sizes above 0, and kernel, stride and padding as said there.
+int32_t otx_depthwise_is_supported(const OTXDepthwise *shape);
+
+/// Writes rows `firstRow ..< lastRow` of the `batch * outputHeight` rows of the output.
+///
+/// - weight: `[kernel, kernel, channels]`.
+/// - bias: `[channels]` or NULL.
+void otx_depthwise_forward(
+    const OTXDepthwise *shape, const void *input, const float *weight, const float *bias, void *output,
+    int64_t firstRow, int64_t lastRow);
+
+/// Writes rows `firstRow ..< lastRow` of the `batch * inputHeight` rows of the gradient of the input.
+///
+/// - weight: `[kernel, kernel, channels]`, as for the forward pass.
+void otx_depthwise_input_gradient(
+    const OTXDepthwise *shape, const void *outputGradient, const float *weight, void *inputGradient,
+    int64_t firstRow, int64_t lastRow);
+
+/// Adds to the gradient of the weight what rows `firstRow ..< lastRow` of the `batch * outputHeight` rows of the
+/// output's gradient give.
+///
+/// - sums: `[kernel, kernel, channels]`.
+void otx_depthwise_weight_gradient(
+    const OTXDepthwise *shape, const void *input, const void *outputGradient, double *sums, int64_t firstRow,
+    int64_t lastRow);
+
+/// Pictures of `pixels` pixels (height times width) of `channels` channels, channels last.
+typedef struct OTXChannels {
+  int64_t batch, pixels, channels;
+  OTXKernelElement element;
+} OTXChannels;
+
+/// Writes the sum over its pixels of each channel of pictures `firstPicture ..< lastPicture`.
+///
+/// - sums: `[batch, channels]`.
+void otx_channel_sums(
+    const OTXChannels *shape, const void *input, float *sums, int64_t firstPicture, int64_t lastPicture);
+
+/// Writes pictures `firstPicture ..< lastPicture` of `input * gate`.
+///
+/// - gate: `[batch, channels]`, the same for all pixels of a picture.
+void otx_channel_scale(
+    const OTXChannels *shape, const void *input, const float *gate, void *output, int64_t firstPicture,
+    int64_t lastPicture);
+
+/// Both gradients of `otx_channel_scale` for pictures `firstPicture ..< lastPicture`.
+///
+/// - inputGradient: Like the input.
+/// - gateGradient: `[batch, channels]`.
+void otx_channel_scale_gradient(
+    const OTXChannels *shape, const void *input, const float *gate, const void *outputGradient, void *inputGradient,
+    float *gateGradient, int64_t firstPicture, int64_t lastPicture);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,210 @@
+// Compares the training kernels with plain loops in double precision, over random shapes.
+//
+//   fuzz SEED CASES
+//
+// Each case draws its shape, element, instruction set and division of the work. Memory is as long as it must be and no
+// longer, at addresses that are aligned to the element alone, so that a sanitizer sees every step beside it. Built and
+// run by `Scripts/test-kernels.sh`.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "CKernels.h"
+
+namespace {
+
+uint16_t rounded(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+float widened(uint16_t half) {
+  const uint32_t bits = static_cast<uint32_t>(half) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/// Values of either element on the heap, beginning at an odd multiple of the element's size.
+class Values {
+ public:
+  Values(int64_t count, OTXKernelElement element, std::mt19937 *random = nullptr)
+      : element_(element), bytes_(new char[static_cast<size_t>((count + 1) * size())]) {
+    for (int64_t i = 0; i < count; ++i) set(i, random ? draw(*random) : 0);
+  }
+  static float draw(std::mt19937 &random) { return (static_cast<int>(random() % 2001) - 1000) / 500.0f; }
+  char *data() { return bytes_.get() + size(); }
+  double operator[](int64_t i) const {
+    const char *at = bytes_.get() + (i + 1) * size();
+    if (element_ == OTXKernelElementBFloat16) {
+      uint16_t half;
+      std::memcpy(&half, at, sizeof half);
+      return widened(half);
+    }
+    float value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+
+ private:
+  int64_t size() const { return element_ == OTXKernelElementBFloat16 ? 2 : 4; }
+  void set(int64_t i, float value) {
+    char *at = bytes_.get() + (i + 1) * size();
+    const uint16_t half = rounded(value);
+    if (element_ == OTXKernelElementBFloat16) std::memcpy(at, &half, sizeof half);
+    else std::memcpy(at, &value, sizeof value);
+  }
+  OTXKernelElement element_;
+  std::unique_ptr<char[]> bytes_;
+};
+
+std::vector<float> floats(int64_t count, std::mt19937 &random) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (auto &value : values) value = Values::draw(random);
+  return values;
+}
+
+/// The largest difference seen, in parts of what is allowed.
+double worst = 0;
+
+void expect(const char *what, double got, double wanted, double scale, OTXKernelElement element) {
+  const double allowed = (element == OTXKernelElementBFloat16 ? 4e-3 : 1e-6) * (scale + std::fabs(wanted));
+  const double share = std::fabs(got - wanted) / allowed;
+  if (!(share <= 1)) {
+    std::fprintf(stderr, "%s: got %.9g, wanted %.9g, %.2g times what is allowed\n", what, got, wanted, share);
+    throw 1;
+  }
+  worst = std::max(worst, share);
+}
+
+/// `body(first, last)` for two parts of `count`, on two threads at once.
+template <typename Body>
+void inTwoParts(int64_t count, std::mt19937 &random, Body &&body) {
+  const int64_t middle = static_cast<int64_t>(random() % static_cast<uint64_t>(count + 1));
+  std::thread other([&] { body(0, middle); });
+  body(middle, count);
+  other.join();
+}
+
+int64_t between(std::mt19937 &random, int64_t least, int64_t most) {
+  return least + static_cast<int64_t>(random() % static_cast<uint64_t>(most - least + 1));
+}
+
+void depthwise(std::mt19937 &random) {
+  OTXDepthwise shape{};
+  shape.kernel = static_cast<int32_t>(3 + 2 * between(random, 0, 2));
+  shape.stride = static_cast<int32_t>(between(random, 1, 2));
+  shape.padding = static_cast<int32_t>(between(random, 0, shape.kernel - 1));
+  shape.element = static_cast<OTXKernelElement>(random() % 2);
+  shape.batch = between(random, 1, 3);
+  shape.channels = between(random, 1, 40);
+  const int64_t least = std::max<int64_t>(1, shape.kernel - 2 * shape.padding);
+  shape.inputHeight = between(random, least, least + 20);
+  shape.inputWidth = between(random, least, least + 30);
+  shape.outputHeight = (shape.inputHeight + 2 * shape.padding - shape.kernel) / shape.stride + 1;
+  shape.outputWidth = (shape.inputWidth + 2 * shape.padding - shape.kernel) / shape.stride + 1;
+  if (!otx_depthwise_is_supported(&shape)) throw 1;
+
+  const auto element = shape.element;
+  const int64_t channels = shape.channels, taps = shape.kernel * shape.kernel;
+  const int64_t inputCount = shape.batch * shape.inputHeight * shape.inputWidth * channels;
+  const int64_t outputCount = shape.batch * shape.outputHeight * shape.outputWidth * channels;
+  Values input(inputCount, element, &random), gradient(outputCount, element, &random);
+  Values output(outputCount, element), inputGradient(inputCount, element);
+  const auto weight = floats(taps * channels, random), bias = floats(channels, random);
+  const bool biased = random() % 2;
+  std::vector<double> sums(static_cast<size_t>(taps * channels)), others = sums;
+
+  inTwoParts(shape.batch * shape.outputHeight, random, [&](int64_t first, int64_t last) {
+    otx_depthwise_forward(
+        &shape, input.data(), weight.data(), biased ? bias.data() : nullptr, output.data(), first, last);
+    otx_depthwise_weight_gradient(
+        &shape, input.data(), gradient.data(), first == 0 ? sums.data() : others.data(), first, last);
+  });
+  inTwoParts(shape.batch * shape.inputHeight, random, [&](int64_t first, int64_t last) {
+    otx_depthwise_input_gradient(&shape, gradient.data(), weight.data(), inputGradient.data(), first, last);
+  });
+
+  std::vector<double> ofInput(static_cast<size_t>(inputCount)), ofWeight(sums.size());
+  for (int64_t o = 0; o < outputCount; ++o) {
+    const int64_t channel = o % channels, x = o / channels % shape.outputWidth;
+    const int64_t y = o / channels / shape.outputWidth % shape.outputHeight;
+    const int64_t picture = o / channels / shape.outputWidth / shape.outputHeight;
+    double sum = biased ? bias[channel] : 0;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int64_t fromY = y * shape.stride - shape.padding + tap / shape.kernel;
+      const int64_t fromX = x * shape.stride - shape.padding + tap % shape.kernel;
+      if (fromY < 0 || fromY >= shape.inputHeight || fromX < 0 || fromX >= shape.inputWidth) continue;
+      const int64_t i = ((picture * shape.inputHeight + fromY) * shape.inputWidth + fromX) * channels + channel;
+      const int64_t w = tap * channels + channel;
+      sum += input[i] * weight[w];
+      ofInput[i] += gradient[o] * weight[w];
+      ofWeight[w] += gradient[o] * input[i];
+    }
+    expect("depthwise output", output[o], sum, 20, element);
+  }
+  for (int64_t i = 0; i < inputCount; ++i) expect("depthwise input gradient", inputGradient[i], ofInput[i], 20, element);
+  for (size_t w = 0; w < sums.size(); ++w)
+    expect("depthwise weight gradient", sums[w] + others[w], ofWeight[w], 100, OTXKernelElementFloat);
+}
+
+void channels(std::mt19937 &random) {
+  OTXChannels shape{};
+  shape.element = static_cast<OTXKernelElement>(random() % 2);
+  shape.batch = between(random, 1, 3);
+  shape.channels = between(random, 1, 70);
+  shape.pixels = between(random, 1, 150);
+  const int64_t count = shape.batch * shape.pixels * shape.channels, perPicture = shape.batch * shape.channels;
+  Values input(count, shape.element, &random), gradient(count, shape.element, &random);
+  Values output(count, shape.element), inputGradient(count, shape.element);
+  const auto gate = floats(perPicture, random);
+  std::vector<float> sums(static_cast<size_t>(perPicture)), gateGradient = sums;
+  inTwoParts(shape.batch, random, [&](int64_t first, int64_t last) {
+    otx_channel_sums(&shape, input.data(), sums.data(), first, last);
+    otx_channel_scale(&shape, input.data(), gate.data(), output.data(), first, last);
+    otx_channel_scale_gradient(
+        &shape, input.data(), gate.data(), gradient.data(), inputGradient.data(), gateGradient.data(), first, last);
+  });
+  std::vector<double> sum(static_cast<size_t>(perPicture)), ofGate = sum;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = i / (shape.pixels * shape.channels) * shape.channels + i % shape.channels;
+    sum[at] += input[i];
+    ofGate[at] += input[i] * gradient[i];
+    expect("scaled", output[i], input[i] * gate[at], 1, shape.element);
+    expect("gradient of what was scaled", inputGradient[i], gradient[i] * gate[at], 1, shape.element);
+  }
+  for (int64_t at = 0; at < perPicture; ++at) {
+    expect("sum", sums[at], sum[at], 50, OTXKernelElementFloat);
+    expect("gradient of the gate", gateGradient[at], ofGate[at], 100, OTXKernelElementFloat);
+  }
+}
+
+}  // namespace
+
+int main(int count, char **arguments) {
+  if (count != 3) {
+    std::fprintf(stderr, "usage: fuzz SEED CASES\n");
+    return 2;
+  }
+  const auto seed = static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10));
+  const long cases = std::strtol(arguments[2], nullptr, 10);
+  void (*const kernels[])(std::mt19937 &) = {depthwise, channels};
+  for (long number = 0; number < cases; ++number) {
+    std::mt19937 random(seed * 1000003u + static_cast<uint32_t>(number));
+    const auto set = otx_kernels_limit_instruction_set(static_cast<OTXInstructionSet>(random() % 3));
+    try {
+      kernels[number % 2](random);
+    } catch (int) {
+      std::fprintf(stderr, "case %ld of seed %u, instruction set %d\n", number, seed, static_cast<int>(set));
+      return 1;
+    }
+  }
+  std::printf("%ld cases, the largest difference %.2f of what is allowed\n", cases, worst);
+}
