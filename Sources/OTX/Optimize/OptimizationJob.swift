@@ -24,8 +24,8 @@ struct OptimizationJob<Kind: VisionTask> {
     }
     try Task.checkCancellation()
     try OpenVINOExporter.writeCompanions(of: info, to: aside)
-    result.byteCountBefore = byteCount(of: source)
-    result.byteCountAfter = byteCount(of: result.model.xml)
+    result.byteCountBefore = ExportedModel.byteCount(of: source)
+    result.byteCountAfter = ExportedModel.byteCount(of: result.model.xml)
     try AtomicFile.write(
       try JSONEncoder.pretty.encode(OptimizationParity(result)),
       to: aside.appending(path: "parity.json")
@@ -112,13 +112,6 @@ struct OptimizationJob<Kind: VisionTask> {
   }
 
   static func text(_ number: Double) -> String { String(format: "%.4f", number) }
-
-  private func byteCount(of xml: URL) -> Int {
-    [xml, xml.deletingPathExtension().appendingPathExtension("bin")].reduce(0) { sum, file in
-      let size = try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
-      return sum + (size ?? 0)
-    }
-  }
 }
 
 /// What `parity.json` says of an optimised model.

@@ -14,6 +14,13 @@ public struct ExportedModel: Codable, Sendable, Equatable {
     self.info = info
   }
 
+  /// Bytes of the model `xml` and its weights.
+  package static func byteCount(of xml: URL) -> Int {
+    [xml, xml.deletingPathExtension().appendingPathExtension("bin")].reduce(0) { sum, file in
+      sum + ((try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
+    }
+  }
+
   /// Moves every file of the folder `source`, this model among them, into `target`, replacing what
   /// has the same name there.
   ///
