@@ -24,12 +24,7 @@ struct OptimizationJob<Kind: VisionTask> {
     }
     try Task.checkCancellation()
     try OpenVINOExporter.writeCompanions(of: info, to: aside)
-    result.byteCountBefore = ExportedModel.byteCount(of: source)
-    result.byteCountAfter = ExportedModel.byteCount(of: result.model.xml)
-    try AtomicFile.write(
-      try JSONEncoder.pretty.encode(OptimizationParity(result)),
-      to: aside.appending(path: "parity.json")
-    )
+    try await parity(of: result, on: subset).write(to: aside)
     result.model = try result.model.moved(from: aside, to: directory)
     return result
   }
@@ -112,31 +107,4 @@ struct OptimizationJob<Kind: VisionTask> {
   }
 
   static func text(_ number: Double) -> String { String(format: "%.4f", number) }
-}
-
-/// What `parity.json` says of an optimised model.
-struct OptimizationParity: Codable {
-  var type: OptimizationType
-  var metric: String
-  var before: Double?
-  var after: Double?
-  var drop: Double?
-  var sampleCount: Int
-  var calibrationItemCount: Int
-  var quantizedOperationCount: Int
-  var revertedForScore: [String]
-  var revertedForSpeed: [String]
-  var latencies: [ModelLatency]
-
-  init(_ result: OptimizationResult) {
-    type = result.type
-    metric = result.metric
-    (before, after, drop) = (result.before, result.after, result.drop)
-    sampleCount = result.validationItemCount
-    calibrationItemCount = result.calibrationItemCount
-    quantizedOperationCount = result.quantizedOperationCount
-    revertedForScore = result.revertedForScore
-    revertedForSpeed = result.revertedForSpeed
-    latencies = result.latencies
-  }
 }
