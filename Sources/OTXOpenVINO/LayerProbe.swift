@@ -79,6 +79,7 @@ package final class LayerProbe {
   ///   - pictures: What the model is run on.
   ///   - precision: The arithmetic.
   /// - Returns: One array a layer, in their order.
+  /// - Throws: What OpenVINO says.
   package func results(
     of layers: [Layer],
     for pictures: ImageBatch,
@@ -86,6 +87,7 @@ package final class LayerProbe {
   ) throws -> [ModelOutput] {
     let copy = try model.clone()
     let graph = try ModelGraph(copy)
+    try graph.dropOutputs()
     for (index, layer) in layers.enumerated() {
       try graph.addOutput(.output(layer.node, 0), named: "otx_layer_\(index)")
     }
@@ -95,8 +97,8 @@ package final class LayerProbe {
     options.threads = threads
     let compiled = try OpenVINOModel(copy, options: options, takesBytes: true)
     let outputs = try compiled.outputs(for: pictures)
-    // One that is an output already goes by that name, too.
-    return try compiled.outputs.suffix(layers.count).map { try outputs.output($0.name) }
+    // One that was an output goes by that name, too.
+    return try compiled.outputs.map { try outputs.output($0.name) }
   }
 
   /// How far layers are from what another framework has computed for layers of the same names.
@@ -109,6 +111,7 @@ package final class LayerProbe {
   ///   - pictures: What they were computed for.
   ///   - isLast: Ends the comparison after a layer.
   /// - Returns: In the order of `expected`, as far as names and shapes are known.
+  /// - Throws: What OpenVINO says.
   package func differences(
     of layers: [Layer]? = nil,
     from expected: [(name: String, output: ModelOutput)],
@@ -156,6 +159,7 @@ package final class LayerProbe {
   ///   - reference: The model that is right.
   ///   - pictures: What both are run on.
   /// - Returns: In the order of the layers; one that is used several times comes once.
+  /// - Throws: What OpenVINO says.
   package func differences(
     of layers: [Layer],
     from reference: LayerProbe,

@@ -24,6 +24,8 @@ struct OptimizationJob<Kind: VisionTask> {
     }
     try Task.checkCancellation()
     try OpenVINOExporter.writeCompanions(of: info, to: aside)
+    result.byteCountBefore = ExportedModel.byteCount(of: source)
+    result.byteCountAfter = ExportedModel.byteCount(of: result.model.xml)
     try await parity(of: result, on: subset).write(to: aside)
     result.model = try result.model.moved(from: aside, to: directory)
     return result
@@ -43,7 +45,10 @@ struct OptimizationJob<Kind: VisionTask> {
   func scoredSubset() throws -> Subset? {
     let items = engine.dataset?.items ?? [:]
     let found = [Subset.val, .test].first { subset in
-      items[subset]?.contains { !$0.annotations.isEmpty } == true
+      // Values to predict stand beside the annotations.
+      items[subset]?.contains {
+        !$0.annotations.isEmpty || (Kind.taskType == .regression && !$0.attributes.isEmpty)
+      } == true
     }
     if let found { return found }
     let name = items[.val]?.isEmpty == false ? "the validation subset has no ground truth" : nil
