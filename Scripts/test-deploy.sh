@@ -7,6 +7,8 @@
 # a folder of pictures (default: the package's own sample). Where the system allows no such root (chroot needs root's
 # rights, or user namespaces), it is run in an empty environment instead, and `ldd` shows that every library is found
 # inside the package or belongs to the C library. With OTX_DEBOOTSTRAP=SUITE, the root is a bare Debian's instead.
+# With OTX_PYTHON, a Python that has torch, torchvision, numpy and pillow, the package's PyTorch program runs, too, and
+# must find what otx-run finds.
 set -euo pipefail
 
 say() { printf 'test-deploy: %s\n' "$*"; }
@@ -116,5 +118,12 @@ if [ -n "$compiler" ]; then
   [ "$(wc -l <"$work/found")" = "$found" ] || fail "the C program found $(wc -l <"$work/found") things, otx-run $found"
   if env -i "$package/example" "$package" "$package/README.md" 2>/dev/null; then fail "the C program takes any file"; fi
   say "the C program found the same $found things"
+fi
+# The same model with PyTorch.
+if [ -n "${OTX_PYTHON:-}" ]; then
+  [ -f "$package/pytorch/model.py" ] || fail "there is no pytorch/model.py: $(grep -m 1 'PyTorch program' "$package/README.md")"
+  tool="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)/Tools/interop/pytorch_program.py"
+  "$OTX_PYTHON" "$tool" --package "$package" "$root"/pictures/* >"$work/pytorch" || { cat "$work/pytorch" >&2 && fail "PyTorch and otx-run differ"; }
+  say "PyTorch finds what otx-run finds: $(head -n 1 "$work/pytorch"); $(du -cb "$package"/pytorch/* | tail -n 1 | cut -f1) bytes of it unpacked"
 fi
 say "passed"

@@ -90,8 +90,12 @@ std::shared_ptr<Constant> makeConstant(
     const std::string &name, const float *values, const int64_t *shape, size_t rank,
     const ov::element::Type &type = ov::element::f32) {
   const ov::Shape axes = makeShape(shape, rank);
-  const std::vector<float> copy(values, values + ov::shape_size(axes));
-  auto constant = std::make_shared<Constant>(type, axes, copy);
+  std::shared_ptr<Constant> constant;
+  if (type == ov::element::f32)
+    constant = std::make_shared<Constant>(type, axes, values);
+  else
+    constant = std::make_shared<Constant>(
+        type, axes, std::vector<float>(values, values + ov::shape_size(axes)));
   constant->set_friendly_name(name);
   return constant;
 }
@@ -122,8 +126,6 @@ std::shared_ptr<ov::Node> reduce(
   switch (reduction) {
     case OTX_REDUCE_MINIMUM: return std::make_shared<ReduceMin>(source, list, false);
     case OTX_REDUCE_MAXIMUM: return std::make_shared<ReduceMax>(source, list, false);
-    case OTX_REDUCE_ABSOLUTE_MAXIMUM:
-      return std::make_shared<ReduceMax>(std::make_shared<Abs>(source), list, false);
     case OTX_REDUCE_MEAN: return std::make_shared<ReduceMean>(source, list, false);
   }
   throw std::invalid_argument("there is no such reduction");
@@ -237,9 +239,13 @@ void otx::fillEditing(OTXOpenVINOTable &table) {
     return guarded([&] {
       const auto constant = ov::as_type_ptr<ov::op::v0::Constant>(nodes->at(node));
       if (!constant) throw std::invalid_argument("the node is no constant");
-      const std::vector<float> found = constant->cast_vector<float>();
-      if (found.size() != count)
+      if (ov::shape_size(constant->get_shape()) != count)
         throw std::invalid_argument("a constant's elements do not fit the buffer");
+      if (constant->get_element_type() == ov::element::f32) {
+        std::copy_n(constant->get_data_ptr<float>(), count, values);
+        return;
+      }
+      const std::vector<float> found = constant->cast_vector<float>();
       std::copy(found.begin(), found.end(), values);
     });
   };
@@ -310,6 +316,12 @@ void otx::fillEditing(OTXOpenVINOTable &table) {
     return guarded([&] {
       const auto source = nodes->at(otherNode)->input_value(otherInput);
       nodes->at(node)->input(input).replace_source_output(source);
+    });
+  };
+  table.nodesDropOutputs = [](OTXNodesHandle *nodes) {
+    return guarded([&] {
+      const ov::ResultVector results = nodes->model->get_results();
+      for (const auto &result : results) nodes->model->remove_result(result);
     });
   };
   table.nodeAddStatistic = [](OTXNodesHandle *nodes, OTXPlace place, OTXReduction reduction,

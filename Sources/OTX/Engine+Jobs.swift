@@ -91,7 +91,9 @@ extension Engine {
     to directory: URL,
     options: ExportOptions = ExportOptions()
   ) async throws -> ExportResult {
-    try await job.export(to: directory, options: options)
+    let result = try await job.export(to: directory, options: options)
+    Engine.refreshReport(above: directory)
+    return result
   }
 
   /// Makes an exported model smaller and quicker; the engine's model is an `.xml`.
@@ -114,7 +116,9 @@ extension Engine {
     options: OptimizeOptions = OptimizeOptions(),
     observers: [any TrainingObserver] = []
   ) async throws -> OptimizationResult {
-    try await job.optimize(to: directory, options: options, observers: observers)
+    let result = try await job.optimize(to: directory, options: options, observers: observers)
+    Engine.refreshReport(above: directory)
+    return result
   }
 
   /// Writes the model as ONNX and compares it with the checkpoint.
@@ -127,7 +131,9 @@ extension Engine {
     to directory: URL,
     options: ExportOptions = ExportOptions()
   ) async throws -> ONNXExport {
-    try await job.exportONNX(to: directory, options: options)
+    let result = try await job.exportONNX(to: directory, options: options)
+    Engine.refreshReport(above: directory)
+    return result
   }
 
   /// Writes the model as a Python program that needs PyTorch alone: `model.py` and `weights.pth`.

@@ -24,8 +24,7 @@ extension TaskEngine {
     allowing tolerance: Double
   ) async throws {
     guard let original = sub as? any ExplainingEngine<Kind> else { return }
-    let pictures = try samplePictures(info: await sub.info, count: 3)
-    let batch = try Kind.Batch(collating: pictures)
+    let batch = try await sampleBatch(count: 3)
     let expected = try await original.explain(batch, method: .auto)
     let found = try await exported.explain(batch, method: .auto)
     var features = ParityReport()

@@ -22,76 +22,49 @@ extension TaskEngine {
   ///   the framework cannot record graphs.
   @concurrent
   public func exportONNX(to directory: URL, options: ExportOptions) async throws -> ONNXExport {
-    guard let recorder = sub as? any GraphRecordingEngine<Kind> else {
-      throw EngineError.jobNotSupported("export", by: backend)
-    }
-    let info = await sub.info
-    try Folder.make(directory)
-    let aside = directory.appending(path: ".export-\(getpid())", directoryHint: .isDirectory)
-    try Folder.make(aside)
-    defer { try? FileManager.default.removeItem(at: aside) }
-
-    func write(_ graph: OperatorGraph, _ folder: String) throws -> [URL] {
-      try ONNXExporter().export(
-        graph: graph,
-        info: info,
-        to: aside.appending(path: folder, directoryHint: .isDirectory),
-        halfPrecision: options.halfPrecision
-      )
-    }
-    let raw = try write(try await recorder.recordRawGraph(), "raw")
-    let allowed = options.halfPrecision ? options.halfPrecisionTolerance : options.tolerance
-    var parity = try await compareRawOutputs(recorder, allowing: allowed) { precision in
-      var compiling = OpenVINOModel.Options()
-      compiling.precision = precision
-      return try OpenVINOModel(
-        reading: raw[0],
-        preprocessing: info.preprocessing,
-        options: compiling
-      )
-    }
-    try Task.checkCancellation()
-    let files = try write(try await exportedGraph(recorder, options), "model")
-    let open: (EngineOptions) throws -> any SubEngine<Kind> = {
-      try OpenVINOEngine<Kind>(reading: files[0], info: info, options: $0)
-    }
-    // Whatever is chosen among the raw outputs, chosen by the file itself.
-    let pictures = try samplePictures(info: info, count: 3)
-    let engine = try open(EngineOptions())
-    for count in [1, 3] {
-      _ = try await engine.predict(Kind.Batch(collating: Array(pictures.prefix(count))))
-    }
-    if options.explains {
-      try await compareExplanations(
-        of: OpenVINOEngine<Kind>(reading: files[0], info: info, options: .exact),
-        allowing: allowed
-      )
-    }
-    try Task.checkCancellation()
-    try await compareScores(into: &parity, options: options, open)
-    try Task.checkCancellation()
-    try AtomicFile.write(
-      try JSONEncoder.pretty.encode(parity),
-      to: files[0].deletingLastPathComponent().appending(path: "parity.json")
-    )
-    return ONNXExport(files: try files.moved(to: directory), parity: parity)
-  }
-}
-
-extension [URL] {
-  /// Moves these files of one folder, and all beside them, to another; the first comes last, so that
-  /// it never stands there without what it needs.
-  func moved(to directory: URL) throws -> [URL] {
-    guard let first else { return [] }
-    let source = first.deletingLastPathComponent()
-    let names = try FileManager.default.contentsOfDirectory(atPath: source.path)
-    let last = first.lastPathComponent
-    for name in names.filter({ $0 != last }).sorted() + [last] {
-      let (from, to) = (source.appending(path: name), directory.appending(path: name))
-      guard rename(from.path, to.path) == 0 else {
-        throw FileError.cannotWrite(to.path, reason: String(cString: strerror(errno)))
+    try await exporting(to: directory, options: options) { job in
+      let info = job.info
+      func write(_ graph: OperatorGraph, _ folder: String) throws -> [URL] {
+        try ONNXExporter().export(
+          graph: graph,
+          info: info,
+          to: job.aside.appending(path: folder, directoryHint: .isDirectory),
+          halfPrecision: options.halfPrecision
+        )
       }
+      let raw = try write(try await job.recorder.recordRawGraph(), "raw")
+      try await job.compareRawOutputs(allowing: options.fileTolerance) { precision in
+        var compiling = OpenVINOModel.Options()
+        compiling.precision = precision
+        return try OpenVINOModel(
+          reading: raw[0],
+          preprocessing: info.preprocessing,
+          options: compiling
+        )
+      } probe: {
+        try LayerProbe(reading: raw[0], preprocessing: info.preprocessing)
+      }
+      let files = try write(try await exportedGraph(job.recorder, options), "model")
+      let open: (EngineOptions) throws -> any SubEngine<Kind> = {
+        try OpenVINOEngine<Kind>(reading: files[0], info: info, options: $0)
+      }
+      // Whatever is chosen among the raw outputs, chosen by the file itself.
+      let engine = try open(EngineOptions())
+      for count in [1, 3] {
+        _ = try await engine.predict(sampleBatch(count: count))
+      }
+      if options.explains {
+        try await compareExplanations(
+          of: OpenVINOEngine<Kind>(reading: files[0], info: info, options: .exact),
+          allowing: options.fileTolerance
+        )
+      }
+      try await job.compareScores(open)
+      try job.finish(files[0].deletingLastPathComponent(), last: files[0].lastPathComponent)
+      return ONNXExport(
+        files: files.map { directory.appending(path: $0.lastPathComponent) },
+        parity: job.parity
+      )
     }
-    return map { directory.appending(path: $0.lastPathComponent) }
   }
 }

@@ -11,10 +11,8 @@ extension TaskEngine {
   ///   ``EngineError/jobNotSupported(_:by:)`` when the framework cannot record graphs.
   @concurrent
   public func exportPyTorch(to directory: URL) async throws -> (program: URL, weights: URL) {
-    guard let recorder = sub as? any GraphRecordingEngine<Kind> else {
-      throw EngineError.jobNotSupported("export", by: backend)
-    }
-    let program = try PyTorchProgram(graph: await recorder.recordGraph(), info: await sub.info)
+    let graph = try await graphRecorder().recordGraph()
+    let program = try PyTorchProgram(graph: graph, info: await sub.info)
     return try program.write(to: directory)
   }
 }

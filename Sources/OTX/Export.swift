@@ -9,7 +9,7 @@ public struct ExportOptions: Codable, Sendable, Equatable {
   public var halfPrecision = false
   /// The most that raw outputs may differ from the checkpoint's, relative to their largest.
   public var tolerance = 1e-4
-  /// The same of an ONNX model whose weights are fp16: a rounded weight moves every output.
+  /// The same of a file whose weights are fp16: a rounded weight moves every output.
   public var halfPrecisionTolerance = 5e-2
   /// The most that the score may differ.
   public var metricTolerance = 1e-3
@@ -18,6 +18,9 @@ public struct ExportOptions: Codable, Sendable, Equatable {
   /// Whether the model says what it looks at, too: the outputs of ``ExplainOutput``.
   public var explains = false
   public init() {}
+
+  /// What the last layers of the written file may differ by.
+  var fileTolerance: Double { halfPrecision ? halfPrecisionTolerance : tolerance }
 }
 
 /// An exported model and the proof that it is the trained one.
@@ -30,88 +33,97 @@ extension TaskEngine {
   /// Writes the model as OpenVINO IR into `directory`, once it is shown to be the same model.
   ///
   /// The graph before non-maximum suppression is run by both frameworks at batch 1 and 3 in fp32
-  /// and must agree within `options.tolerance`; then the written file itself is loaded and its
-  /// score compared with the checkpoint's on samples of the data. That takes seconds, which are not
-  /// the calling actor's.
+  /// and must agree within `options.tolerance`; then the written file itself is loaded: its last
+  /// layers, and what it says of samples of the data and its score on them, are compared with the
+  /// checkpoint's. That takes seconds, which are not the calling actor's.
   ///
-  /// - Throws: ``ModelError/exportFailed(_:)`` when they disagree; then `directory` is left as it
-  ///   was. ``EngineError/jobNotSupported(_:by:)`` when the framework cannot record graphs.
+  /// - Throws: ``ModelError/exportFailed(_:)`` when they disagree, naming the first layer that does;
+  ///   then `directory` is left as it was. ``EngineError/jobNotSupported(_:by:)`` when the framework
+  ///   cannot record graphs.
   @concurrent
   public func export(to directory: URL, options: ExportOptions) async throws -> ExportResult {
+    try await exporting(to: directory, options: options) { job in
+      let raw = try await job.recorder.recordRawGraph()
+      try await job.compareRawOutputs(
+        allowing: options.tolerance,
+        compile: { try OpenVINOModel(compiling: raw, info: job.info, precision: $0) },
+        probe: { try LayerProbe(converting: raw, preprocessing: job.info.preprocessing) }
+      )
+      let exported = try OpenVINOExporter().export(
+        graph: try await exportedGraph(job.recorder, options),
+        info: job.info,
+        to: job.aside,
+        halfPrecision: options.halfPrecision
+      )
+      try Task.checkCancellation()
+      try await job.compareLayers(of: exported.xml)
+      if options.explains {
+        try await compareExplanations(
+          of: OpenVINOEngine<Kind>(reading: exported.xml, options: .exact),
+          allowing: options.fileTolerance
+        )
+      }
+      try await job.compareScores {
+        try OpenVINOBackend().makeEngine(Kind.self, from: .ir(exported.xml), options: $0)
+      }
+      try job.finish(job.aside, last: exported.xml.lastPathComponent)
+      return ExportResult(
+        model: ExportedModel(
+          xml: directory.appending(path: exported.xml.lastPathComponent),
+          bin: directory.appending(path: exported.bin.lastPathComponent),
+          info: exported.info
+        ),
+        parity: job.parity
+      )
+    }
+  }
+
+  /// The engine's model as what writes graphs down.
+  func graphRecorder() throws -> any GraphRecordingEngine<Kind> {
     guard let recorder = sub as? any GraphRecordingEngine<Kind> else {
       throw EngineError.jobNotSupported("export", by: backend)
     }
-    let info = await sub.info
+    return recorder
+  }
+
+  /// Exports by `body` in a folder aside, which is gone afterwards.
+  func exporting<Result>(
+    to directory: URL,
+    options: ExportOptions,
+    _ body: (ExportJob<Kind>) async throws -> Result
+  ) async throws -> Result {
+    let recorder = try graphRecorder()
     try Folder.make(directory)
     let aside = directory.appending(path: ".export-\(getpid())", directoryHint: .isDirectory)
     try Folder.make(aside)
     defer { try? FileManager.default.removeItem(at: aside) }
-
-    let raw = try await recorder.recordRawGraph()
-    var parity = try await compareRawOutputs(recorder, allowing: options.tolerance) {
-      try OpenVINOModel(compiling: raw, info: info, precision: $0)
-    }
-    try Task.checkCancellation()
-    var exported = try OpenVINOExporter().export(
-      graph: try await exportedGraph(recorder, options),
-      info: info,
-      to: aside,
-      halfPrecision: options.halfPrecision
-    )
-    try Task.checkCancellation()
-    let file = exported.xml
-    if options.explains {
-      let allowed = options.halfPrecision ? options.halfPrecisionTolerance : options.tolerance
-      try await compareExplanations(
-        of: OpenVINOEngine<Kind>(reading: file, options: .exact),
-        allowing: allowed
+    let info = await sub.info
+    return try await body(
+      ExportJob(
+        engine: self,
+        recorder: recorder,
+        info: info,
+        options: options,
+        aside: aside,
+        directory: directory
       )
-    }
-    try await compareScores(into: &parity, options: options) {
-      try OpenVINOBackend().makeEngine(Kind.self, from: .ir(file), options: $0)
-    }
-    try Task.checkCancellation()
-    try AtomicFile.write(
-      try JSONEncoder.pretty.encode(parity),
-      to: aside.appending(path: "parity.json")
     )
-    exported = try exported.moved(from: aside, to: directory)
-    return ExportResult(model: exported, parity: parity)
   }
 
-  /// Runs the same pictures through both frameworks, at two batch sizes.
-  ///
-  /// - Parameters:
-  ///   - recorder: The checkpoint's engine.
-  ///   - tolerance: The most that they may differ, relative to the largest number of an output.
-  ///   - compile: Gives the other framework's model at a precision.
-  /// - Returns: How far they are apart.
-  /// - Throws: ``ModelError/exportFailed(_:)`` when they differ by more.
-  func compareRawOutputs(
-    _ recorder: any GraphRecordingEngine<Kind>,
-    allowing tolerance: Double,
-    _ compile: (Precision) throws -> OpenVINOModel
-  ) async throws -> ParityReport {
-    let (compiled, native) = (try compile(.fp32), try compile(.auto))
-    var report = ParityReport()
-    let pictures = try samplePictures(info: await sub.info, count: 3)
-    for count in [1, 3] {
-      let batch = try Kind.Batch(collating: Array(pictures.prefix(count)))
-      let expected = try await recorder.rawOutputs(batch)
-      try report.compare(try compiled.outputs(for: batch.images), with: expected)
-      try report.compareDeviceDefault(try native.outputs(for: batch.images), with: expected)
+  /// Pictures to compare frameworks on: validation pictures where there are as many, else drawn ones.
+  func sampleBatch(count: Int) async throws -> Kind.Batch {
+    if dataset != nil, let data = try? await dataModule(batchSize: count),
+      let subset = [Subset.val, .test].first(where: { data.itemCount($0) >= count }),
+      let batch = try? data.batches(subset, mode: .evaluation).next(), batch.images.count == count
+    {
+      return batch
     }
-    guard report.maxRelativeDifference <= tolerance else {
-      throw ModelError.exportFailed(
-        "the exported model's outputs differ from the checkpoint's by \(report.maxRelativeDifference) (relative; allowed \(tolerance))"
-      )
-    }
-    return report
+    return try Kind.Batch(collating: await drawnPictures(count: count))
   }
 
-  /// Pictures to compare frameworks on: of the dataset where there is one, else drawn by a formula.
-  func samplePictures(info: ModelInfo, count: Int) throws -> [Kind.Entity] {
-    let size = info.preprocessing.inputSize
+  /// Pictures drawn by a formula.
+  private func drawnPictures(count: Int) async -> [Kind.Entity] {
+    let size = await sub.info.preprocessing.inputSize
     return (0..<count).map { index in
       var generator = CounterGenerator(seed: 0, UInt64(index))
       var image = Image(size: size)
@@ -132,51 +144,6 @@ extension TaskEngine {
       }
       let frame = ImageFrame(itemID: "sample \(index)", originalSize: size)
       return Kind.unlabeled(image, frame: frame)
-    }
-  }
-
-  /// Compares the score of the written file with the checkpoint's on some pictures of the data.
-  ///
-  /// `open` gives an engine that runs the file, at the options' precision.
-  func compareScores(
-    into parity: inout ParityReport,
-    options: ExportOptions,
-    _ open: (EngineOptions) throws -> any SubEngine<Kind>
-  ) async throws {
-    guard dataset != nil else { return }
-    let data = try await dataModule()
-    let subset: Subset = data.itemCount(.val) > 0 ? .val : .test
-    guard data.itemCount(subset) > 0 else { return }
-    let exact = try open(.exact)
-    var engineOptions = EngineOptions()
-    engineOptions.precision = .auto
-    let native = try open(engineOptions)
-
-    let info = await sub.info
-    var scores = [Kind.Score](repeating: Kind.Score(labels: info.labels), count: 3)
-    var gatherers = [TileGatherer<Kind>](repeating: TileGatherer(data.tiling), count: 3)
-    var seen = 0
-    let batches = try data.batches(subset, mode: .evaluation)
-    while seen < options.sampleCount, let batch = try batches.next() {
-      var doneCount = 0
-      for (index, engine) in [sub, exact, native].enumerated() {
-        let whole = gatherers[index].add(try await engine.predict(batch), batch.entities)
-        scores[index].update(whole.predictions, whole.entities)
-        doneCount = whole.entities.count
-      }
-      seen += doneCount
-    }
-    let name = Kind.performanceMetric
-    let values = scores.map { $0.compute(at: info).values[name] ?? 0 }
-    parity.metric = name
-    parity.sampleCount = seen
-    parity.checkpointScore = values[0]
-    parity.metricDifference = abs(values[1] - values[0])
-    parity.deviceDefaultMetricDifference = abs(values[2] - values[0])
-    guard abs(values[1] - values[0]) <= options.metricTolerance else {
-      throw ModelError.exportFailed(
-        "the exported model scores \(values[1]) where the checkpoint scores \(values[0]) (\(name) on \(seen) pictures)"
-      )
     }
   }
 }

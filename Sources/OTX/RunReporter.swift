@@ -95,6 +95,15 @@ extension Engine {
     return file
   }
 
+  /// Writes the report of the run in whose folder `directory` is anew, where it has one.
+  static func refreshReport(above directory: URL) {
+    let run = directory.absoluteURL.standardizedFileURL.deletingLastPathComponent()
+    let file = run.appending(path: RunReport.fileName)
+    guard FileManager.default.fileExists(atPath: file.path) else { return }
+    // The models are there, whatever becomes of the page about them.
+    _ = try? writeReport(ofRun: run)
+  }
+
   /// Scores the model with what a report shows beyond the scores: curves, confusion, pictures.
   func evaluateInDetail(
     on subset: Subset,

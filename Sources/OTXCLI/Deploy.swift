@@ -100,11 +100,13 @@ struct Deploy: AsyncParsableCommand {
           "archive": .string(package.archive.path), "bytes": .integer(package.byteCount),
           "unpackedBytes": .integer(package.unpackedByteCount),
           "files": .array(package.files.map { .string($0) }),
+          "notes": .array(package.notes.map { .string($0) }),
         ])
       )
       return
     }
     let name = package.archive.deletingPathExtension().lastPathComponent
+    for note in package.notes { log.observe(.warning(note)) }
     let rows = [
       ["archive", package.archive.relativePath],
       [

@@ -107,6 +107,13 @@ struct Export: AsyncParsableCommand {
       if let difference = outcome.metricDifference {
         rows.append(["difference of the score", String(format: "%.1e", difference)])
       }
+      if let parity = outcome.parity,
+        let found = try? JSONDecoder().decode(ParityReport.self, from: parity).predictions
+      {
+        rows.append([
+          "pictures with other predictions", "\(found.differingCount) of \(found.pictureCount)",
+        ])
+      }
       Console.current.print(
         TextTable(columns: ["RESULT", "VALUE"], rows: rows).rendered(
           width: Console.current.outputWidth

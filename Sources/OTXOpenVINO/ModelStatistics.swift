@@ -1,6 +1,3 @@
-package import Foundation
-package import OTXCore
-
 /// What can be counted in a model's operations.
 package struct ModelStatistics: Sendable, Equatable {
   /// Weights of convolutions and matrix products; biases and normalisations are not counted.
@@ -8,16 +5,6 @@ package struct ModelStatistics: Sendable, Equatable {
   /// Multiplications with additions for one picture, of convolutions and matrix products; `nil` where a
   /// size is only known when the model runs.
   package var multiplyAddCount: Int?
-
-  /// - Parameters:
-  ///   - url: The `.xml`.
-  ///   - preprocessing: What its pictures are like.
-  /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
-  package init(reading url: URL, preprocessing: Preprocessing) throws {
-    let model = try ConvertedModel(reading: url)
-    try model.takeBytes(preprocessing)
-    self.init(try ModelGraph(model).graph)
-  }
 
   init(_ graph: OperationGraph) {
     weightCount = 0

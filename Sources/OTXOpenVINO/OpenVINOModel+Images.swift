@@ -79,7 +79,7 @@ extension OpenVINOModel {
 
 extension ImageBatch {
   /// The bytes as an array of shape `[N, H, W, 3]`.
-  fileprivate var array: ArrayBuffer {
+  package var array: ArrayBuffer {
     ArrayBuffer(elementType: .uint8, shape: [count, height, width, 3], bytes: pixels)
   }
 }

@@ -22,6 +22,8 @@ package final class OpenVINOModel {
     package var streams = 0
     /// Keeps each layer's time.
     package var countsTime = false
+    /// Counts weights and operations (``OpenVINOModel/statistics``).
+    package var countsOperations = false
     package init() {}
   }
 
@@ -29,6 +31,8 @@ package final class OpenVINOModel {
   package let outputs: [ModelPort]
   /// Whether the model takes pictures of bytes.
   package let takesBytes: Bool
+  /// What was counted; `nil` where nobody asked.
+  package let statistics: ModelStatistics?
 
   private let library: OpenVINOLibrary
   private let compiled: OpaquePointer
@@ -76,6 +80,7 @@ package final class OpenVINOModel {
     inputs = try model.inputs
     outputs = try model.outputs
     self.takesBytes = takesBytes
+    statistics = options.countsOperations ? ModelStatistics(try ModelGraph(model).graph) : nil
     let device = try Self.deviceName(options.device)
     compiled = try model.compile(device: device, properties: options.properties)
   }

@@ -237,6 +237,31 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     return try noGrad { try modelOutputs(model.rawOutputs(input().tensor(batch.images))) }
   }
 
+  public func layerOutputs(
+    _ batch: Kind.Batch,
+    named wanted: Set<String>?
+  ) throws -> [(name: String, output: ModelOutput)] {
+    let model = try evaluated()
+    return try noGrad {
+      let images = try input().tensor(batch.images)
+      let (graph, values) = try recordWithValues(
+        inputs: [("image", images)],
+        parameters: model.module.namedTensors
+      ) {
+        try model.rawOutputs(images).map { ($0.name, $0.value) }
+      }
+      let names = graph.nodeNames
+      return try values.compactMap { value in
+        guard let name = names[value.id], wanted?.contains(name) ?? true,
+          value.tensor.dtype == .float32
+        else { return nil }
+        return (
+          name, ModelOutput(shape: value.tensor.shape, values: try value.tensor.floats())
+        )
+      }
+    }
+  }
+
   /// Says, and writes down, what training starts from.
   private func tellWeights(
     of start: Loaded,
@@ -300,15 +325,22 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
     // Two pictures: a graph recorded at batch 1 could hide a batch size that was baked in.
     let size = info.preprocessing.inputSize
     let images = try Tensor.zeros([2, 3, size.height, size.width])
-    let module = model.module
-    let weights =
-      module.parameters().map { ($0.name, $0.parameter.value) }
-      + module.buffers().map { ($0.name, $0.buffer.value) }
     return try noGrad {
-      try OTXTensor.record(inputs: [("image", images)], parameters: weights) {
+      try OTXTensor.record(
+        inputs: [("image", images)],
+        parameters: model.module.namedTensors
+      ) {
         try forward(model, images).map { ($0.name, $0.value) }
       }
     }
+  }
+}
+
+extension ParameterTree {
+  /// Parameters and buffers by path.
+  fileprivate var namedTensors: [(name: String, value: Tensor)] {
+    parameters().map { ($0.name, $0.parameter.value) }
+      + buffers().map { ($0.name, $0.buffer.value) }
   }
 }
 

@@ -136,7 +136,7 @@ struct EditingTests {
     let result = try #require(nodes.graph.nodes.firstIndex { $0.type == "Result" })
     let image = try #require(nodes.graph.nodes.firstIndex { $0.type == "Parameter" })
     for (name, reduction) in [
-      ("low", Reduction.minimum), ("high", .maximum), ("size", .absoluteMaximum), ("mean", .mean),
+      ("low", Reduction.minimum), ("high", .maximum), ("mean", .mean),
     ] {
       try nodes.addStatistic(reduction, over: [0, 1], of: .input(result, 0), named: name)
     }
@@ -145,9 +145,22 @@ struct EditingTests {
     func number(_ name: String) throws -> Double { Double(try #require(outputs[name]).values[0]) }
     expectClose(try number("low"), expected.min() ?? 0, rtol: 1e-5)
     expectClose(try number("high"), expected.max() ?? 0, rtol: 1e-5)
-    expectClose(try number("size"), expected.map(abs).max() ?? 0, rtol: 1e-5)
     expectClose(try number("mean"), expected.reduce(0, +) / 3, rtol: 1e-5, atol: 1e-6)
     #expect(outputs["channels"]?.shape == [3])
+  }
+
+  @Test func droppedOutputsMakeRoomForOthers() throws {
+    let model = try model()
+    func addMean() throws {
+      let nodes = try ModelGraph(model)
+      let image = try #require(nodes.graph.nodes.firstIndex { $0.type == "Parameter" })
+      try nodes.dropOutputs()
+      try nodes.addStatistic(.mean, over: [0, 2, 3], of: .output(image, 0), named: "channels")
+    }
+    try addMean()
+    #expect(try model.outputs.map(\.name) == ["channels"])
+    #expect(try ModelGraph(model).graph.nodes.allSatisfy { $0.type != "Convolution" })
+    #expect(try run(model)["channels"]?.shape == [3])
   }
 
   @Test func informationIsReadBack() throws {

@@ -26,6 +26,37 @@ import Testing
     #expect(page.html().contains("best: 0.900"))
   }
 
+  @Test func modelsThatWereMadeOfTheRun() throws {
+    let folder = try TemporaryFolder()
+    try SyntheticRun.write(to: folder.url)
+    let wanted = ModelOutput(shape: [2], values: [1, 4])
+    var parity = ParityReport()
+    parity.precision = "fp32"
+    try parity.compare(["y": ModelOutput(shape: [2], values: [1, 3])], with: ["y": wanted])
+    parity.predictions = PredictionParity()
+    parity.predictions?.add([], [Finding(label: "a", score: 1)])
+    (parity.metric, parity.checkpointScore, parity.metricDifference) = ("f-measure", 0.75, 0)
+    let place = folder.url.appending(path: "openvino")
+    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    try JSONEncoder().encode(parity).write(to: place.appending(path: "parity.json"))
+    let int8 = folder.url.appending(path: "int8")
+    try FileManager.default.createDirectory(at: int8, withIntermediateDirectories: true)
+    try Data(#"{"type": "ptq", "before": 0.75, "after": 0.5}"#.utf8)
+      .write(to: int8.appending(path: "parity.json"))
+    let sections = try RunReport(directory: folder.url).page().groups.flatMap(\.sections)
+    let section = try #require(sections.first { $0.title == "Exported models" })
+    guard case .table(let table) = section.content else {
+      Issue.record("it is no table")
+      return
+    }
+    #expect(
+      table.rows == [
+        ["int8", "int8", "", "", "", "0.750", "0.500", ""],
+        ["openvino", "fp32", "2.5e-01", "1.2e-01", "1 of 1", "0.750", "the same", ""],
+      ]
+    )
+  }
+
   /// Killed: no result, no evaluation, half a record at the end of the events.
   @Test func aRunThatWasKilled() throws {
     let folder = try TemporaryFolder()

@@ -32,6 +32,17 @@ struct ELFFileTests {
     #expect(again.needed == file.needed)
   }
 
+  @Test func aDebugBuildIsNotPacked() throws {
+    let runner = try runner()
+    let url = runner.folder.appending(path: RunnerFiles.libraryName)
+    let library = try ELFFile(ReadableFile(url).allBytes(), file: url.path)
+    guard library.needed.contains(where: { $0.hasPrefix("libswift") }) else {
+      return try runner.requireStandalone()
+    }
+    let error = #expect(throws: ConfigurationError.self) { try runner.requireStandalone() }
+    #expect(error?.description.contains("make build") == true)
+  }
+
   @Test func whatIsNoLibraryIsRefused() throws {
     #expect(throws: FileError.self) { try ELFFile([], file: "a") }
     #expect(throws: FileError.self) { try ELFFile(Array("#!/bin/sh".utf8), file: "a") }
@@ -72,6 +83,25 @@ struct PackageReadmeTests {
     )
     #expect(text.contains("./otx-run sample.jpg"))
     #expect(text.contains("glibc 2.36 or newer"))
+    #expect(text.contains("otx export weights.pth --format pytorch"))
+  }
+
+  @Test func theReadmeSaysWhatPyTorchNeeds() {
+    let program = DeployableProgram.files(
+      program: URL(filePath: "/model.py"),
+      weights: URL(filePath: "/weights.pth")
+    )
+    var readme = PackageReadme(
+      name: "cells",
+      models: [],
+      programs: [program],
+      libraryVersion: "2.36",
+      sample: nil
+    )
+    #expect(readme.text.contains("python pytorch/model.py picture.jpg"))
+    #expect(readme.text.contains("| `pytorch/model.py`, `pytorch/weights.pth` |"))
+    readme.programs = [.absent("it sees tiles")]
+    #expect(readme.text.contains("it sees tiles") && !readme.text.contains("pytorch/model.py"))
   }
 
   @Test func packedEntriesKeepTheirRightsAndBytes() throws {

@@ -1,12 +1,16 @@
 """Compares what model.py of `otx export --format pytorch` says with what `otx eval` says.
 
     python Tools/interop/pytorch_program.py OTX CHECKPOINT PICTURE ...
+    python Tools/interop/pytorch_program.py --package FOLDER PICTURE ...
 
 OTX is the program; Python needs torch, torchvision, numpy and pillow. Labels must be the same; scores
 and values may differ by 0.002, boxes by half a pixel (libjpeg of Pillow may decode a level apart).
+--package compares pytorch/model.py of an unpacked package of `otx deploy` with its otx-run, both in 32
+bits, and hands model.py what is no picture: a message must come, and no traceback.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,7 +40,55 @@ def differences(found, expected):
                 yield f"{one['label']}: box {one['box']} instead of {other['box']}"
 
 
+def compare(found, expected):
+    """Prints what differs; how many pictures do."""
+    failed = 0
+    for one, other in zip(found, expected, strict=True):
+        lines = list(differences(one["prediction"], other["prediction"]))
+        failed += bool(lines)
+        for line in lines:
+            print(f"{other['image']}: {line}")
+    count = sum(len(entry["prediction"]) for entry in expected)
+    print(f"{len(expected)} pictures, {count} findings, {failed} pictures differ")
+    return failed
+
+
+def check_bad_input(program, picture):
+    """Hands the program what is no picture, with one that is; how often it does wrong."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(f"{folder}/empty")
+        with open(f"{folder}/text.jpg", "w") as file:
+            file.write("no picture")
+        with open(picture, "rb") as file, open(f"{folder}/half.jpg", "wb") as half:
+            half.write(file.read()[:600])
+        for name in ("missing.jpg", "text.jpg", "half.jpg", "empty"):
+            path = f"{folder}/{name}"
+            run = subprocess.run(
+                [sys.executable, program, path, picture], capture_output=True, text=True
+            )
+            said = run.stderr.strip().splitlines()
+            good = run.returncode == 1 and len(said) == 1 and path in said[0]
+            good &= len(json.loads(run.stdout)["predictions"]) == 1
+            failed += not good
+            print(f"{name}: {run.stderr.strip()}{'' if good else '  WRONG'}")
+    return failed
+
+
+def check_package(folder, pictures):
+    run = subprocess.run(
+        [f"{folder}/otx-run", "--precision", "fp32", *pictures],
+        check=True, capture_output=True, text=True,
+    )
+    expected = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    program = f"{folder}/pytorch/model.py"
+    found = output(sys.executable, program, *pictures)["predictions"]
+    return compare(found, expected) + check_bad_input(program, pictures[0])
+
+
 def main():
+    if sys.argv[1] == "--package":
+        sys.exit(check_package(sys.argv[2], sys.argv[3:]) > 0)
     otx, checkpoint, pictures = sys.argv[1], sys.argv[2], sys.argv[3:]
     expected = output(otx, "eval", checkpoint, *pictures, "--json", "--quiet")["predictions"]
     with tempfile.TemporaryDirectory() as folder:
@@ -46,15 +98,7 @@ def main():
             stdout=subprocess.DEVNULL,
         )
         found = output(sys.executable, f"{folder}/model.py", *pictures)["predictions"]
-    failed = 0
-    for one, other in zip(found, expected, strict=True):
-        lines = list(differences(one["prediction"], other["prediction"]))
-        failed += bool(lines)
-        for line in lines:
-            print(f"{other['image']}: {line}")
-    count = sum(len(entry["prediction"]) for entry in expected)
-    print(f"{len(expected)} pictures, {count} findings, {failed} pictures differ")
-    sys.exit(failed > 0)
+    sys.exit(compare(found, expected) > 0)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ extern "C" {
 #pragma clang assume_nonnull begin
 
 /// Raised whenever the table or the meaning of one of its functions changes.
-#define OTX_OPENVINO_ABI 2
+#define OTX_OPENVINO_ABI 3
 
 typedef struct OTXGraphHandle OTXGraphHandle;
 typedef struct OTXModelHandle OTXModelHandle;
@@ -100,7 +100,6 @@ typedef struct {
 typedef enum {
   OTX_REDUCE_MINIMUM = 0,
   OTX_REDUCE_MAXIMUM,
-  OTX_REDUCE_ABSOLUTE_MAXIMUM,
   OTX_REDUCE_MEAN,
 } OTXReduction;
 
@@ -214,6 +213,8 @@ typedef struct {
   /// Gives an input what another input takes.
   char *_Nullable (*_Nonnull nodeShareInput)(
       OTXNodesHandle *nodes, size_t node, size_t input, size_t otherNode, size_t otherInput);
+  /// Takes all outputs away: what only they need is not computed, once the nodes are freed.
+  char *_Nullable (*_Nonnull nodesDropOutputs)(OTXNodesHandle *nodes);
   /// Makes a reduction of a value over `axes` an output of the model, called `name`.
   char *_Nullable (*_Nonnull nodeAddStatistic)(
       OTXNodesHandle *nodes, OTXPlace place, OTXReduction reduction, const int64_t *axes,

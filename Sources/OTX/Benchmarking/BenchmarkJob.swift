@@ -12,8 +12,6 @@ enum BenchmarkJob: WorkerJob {
     var device: String
     var batchSize: Int
     var seconds: Double
-    /// Whether weights and operations are counted, too.
-    var counts = false
   }
 
   struct Output: Codable, Sendable {
@@ -51,6 +49,7 @@ enum BenchmarkJob: WorkerJob {
     options.threads = input.setting.threads
     options.hasManyRequests = input.setting.streams != 1
     options.streams = input.setting.streams > 1 ? input.setting.streams : 0
+    options.countsOperations = true
     let start = ContinuousClock.now
     let model = try OpenVINOModel(
       reading: file,
@@ -59,18 +58,11 @@ enum BenchmarkJob: WorkerJob {
     )
     let loaded = ContinuousClock.now
     let requestCount = input.setting.streams == 1 ? 1 : model.bestRequestCount
-    let noise = try pictures(input.batchSize, info.preprocessing.inputSize)
-    let array = ArrayBuffer(
-      elementType: .uint8,
-      shape: [noise.count, noise.height, noise.width, 3],
-      bytes: noise.pixels
-    )
+    let array = try ImageBatch(
+      stacking: images(input.batchSize, info.preprocessing.inputSize)
+    ).array
     _ = try model.timed([array], requestCount: requestCount, seconds: input.seconds / 5)
     let figures = try model.timed([array], requestCount: requestCount, seconds: input.seconds)
-    // After the measurement: reading the model again costs memory and time.
-    let counted =
-      input.counts
-      ? try? ModelStatistics(reading: file, preprocessing: info.preprocessing) : nil
     return Output(
       backend: "openvino",
       arithmetic: (try? model.property("INFERENCE_PRECISION_HINT")) ?? "",
@@ -79,8 +71,8 @@ enum BenchmarkJob: WorkerJob {
       loadSeconds: (loaded - start) / .seconds(1),
       latencies: figures.latencies,
       elapsed: figures.elapsed,
-      weightCount: counted?.weightCount,
-      multiplyAddCount: counted?.multiplyAddCount
+      weightCount: model.statistics?.weightCount,
+      multiplyAddCount: model.statistics?.multiplyAddCount
     )
   }
 
@@ -95,7 +87,7 @@ enum BenchmarkJob: WorkerJob {
       let backend = try WorkerEntry.currentRegistry.backend(for: artifact.source)
       let engine = try backend.makeEngine(kind, from: artifact.source, options: options)
       let size = artifact.info.preprocessing.inputSize
-      let entities = try images(input.batchSize, size).map {
+      let entities = images(input.batchSize, size).map {
         Kind.unlabeled($0, frame: ImageFrame(itemID: "noise", originalSize: size))
       }
       let batch = try Kind.Batch(collating: entities)
@@ -129,19 +121,8 @@ enum BenchmarkJob: WorkerJob {
     return try await timed(artifact.info.task.kind)
   }
 
-  private static func pictures(_ count: Int, _ size: ImageSize) throws -> ImageBatch {
-    try ImageBatch(stacking: images(count, size))
-  }
-
   /// Noise: what is timed depends on sizes alone, but for suppression, of which noise has little.
-  private static func images(_ count: Int, _ size: ImageSize) throws -> [Image] {
-    (0..<count).map { index in
-      var generator = CounterGenerator(seed: 0, UInt64(index))
-      var image = Image(size: size)
-      for position in image.pixels.indices {
-        image.pixels[position] = UInt8(generator.next() & 255)
-      }
-      return image
-    }
+  private static func images(_ count: Int, _ size: ImageSize) -> [Image] {
+    (0..<count).map { .noise(size, seed: UInt64($0)) }
   }
 }

@@ -67,15 +67,11 @@ public enum ModelBenchmark {
           setting: plans[index].setting,
           device: options.device,
           batchSize: options.batchSize,
-          seconds: options.seconds,
-          counts: turn == 0
+          seconds: options.seconds
         )
         let (output, memory) = try await turnOutput(input, in: scratch)
         plans[index].outputs.append(output)
-        // Counting reads the model a second time: that turn's memory is not the model's.
-        if let memory, turn > 0 || options.turns == 1 {
-          plans[index].memory = max(plans[index].memory ?? 0, memory)
-        }
+        if let memory { plans[index].memory = max(plans[index].memory ?? 0, memory) }
         observe(.turn(done: turn * plans.count + index + 1, of: total))
       }
     }
@@ -139,13 +135,7 @@ extension ModelArtifact {
 
   /// Of all files that the model needs.
   var byteCount: Int {
-    var files = [file]
-    if case .ir(let xml) = source {
-      files.append(xml.deletingPathExtension().appendingPathExtension("bin"))
-    }
-    return files.reduce(0) { sum, file in
-      let size = try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
-      return sum + (size ?? 0)
-    }
+    if case .ir(let xml) = source { return ExportedModel.byteCount(of: xml) }
+    return (try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0
   }
 }

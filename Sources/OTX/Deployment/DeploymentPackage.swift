@@ -17,8 +17,17 @@ public struct DeploymentPackage: Codable, Sendable, Equatable {
   public var unpackedByteCount: Int
   /// The files in it, below the one folder that it unpacks to.
   public var files: [String]
+  /// What is not in it, and why.
+  public var notes: [String]
 
-  package init(archive: URL, byteCount: Int, unpackedByteCount: Int, files: [String]) {
+  package init(
+    archive: URL,
+    byteCount: Int,
+    unpackedByteCount: Int,
+    files: [String],
+    notes: [String] = []
+  ) {
+    self.notes = notes
     self.archive = archive
     self.byteCount = byteCount
     self.unpackedByteCount = unpackedByteCount

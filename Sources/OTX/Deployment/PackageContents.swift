@@ -41,6 +41,11 @@ struct PackageContents {
       // What is about the first stands at the top, where other programs look for it.
       let top = index == 0 ? "" : "\(folder)/"
       for companion in model.companions { add(companion, as: top + companion.lastPathComponent) }
+      if case .files(let program, let weights) = model.program {
+        let place = index == 0 ? "pytorch" : "pytorch-\(index + 1)"
+        add(program, as: "\(place)/model.py")
+        add(weights, as: "\(place)/weights.pth")
+      }
     }
     for text in LicenseFiles.texts(of: files, runner: runner.folder) {
       add("licenses/\(text.name)", text.contents)
@@ -96,6 +101,8 @@ struct DeployableModel {
   var info: ModelInfo
   /// `config.json`, `label_schema.json`.
   var companions: [URL]
+  /// The same model for people with PyTorch.
+  var program = DeployableProgram.absent("nobody asked for it")
 
   /// Finds the files of the model at `xml`; what is not beside it is made in `scratch`.
   init(_ xml: URL, scratch: URL) throws {
@@ -111,5 +118,17 @@ struct DeployableModel {
       let isThere = FileManager.default.isReadableFile(atPath: beside.path)
       return isThere ? beside : scratch.appending(path: name)
     }
+  }
+}
+
+/// A model as a PyTorch program, or why there is none.
+enum DeployableProgram {
+  case files(program: URL, weights: URL)
+  case absent(String)
+
+  /// A sentence for users where there is none.
+  var absence: String? {
+    guard case .absent(let reason) = self else { return nil }
+    return "there is no PyTorch program in it: \(reason)"
   }
 }

@@ -5,6 +5,8 @@ import OTXCore
 struct PackageReadme {
   var name: String
   var models: [ModelInfo]
+  /// Of each model.
+  var programs: [DeployableProgram] = []
   /// The oldest version of the C library that its files run with: `2.36`.
   var libraryVersion: String
   /// The sample picture's name in the package, if it has one.
@@ -46,6 +48,10 @@ struct PackageReadme {
 
       `otx_run.h` says what there is; `example.c` is a whole program.
 
+      ## Run it with PyTorch
+
+      \(python)
+
       ## What is in it
 
       | file | what |
@@ -53,12 +59,38 @@ struct PackageReadme {
       | `otx-run` | the program |
       | `model/openvino.xml`, `model/openvino.bin` | the model, as OpenVINO and its Model API read it |
       | `config.json`, `label_schema.json` | its task, threshold and labels with their colours |
-      | `lib/` | the C library and what it needs |
+      | `lib/` | the C library and what it needs |\(programRow)
       | `otx_run.h`, `example.c` | for programs of your own |
       | `licenses/` | the licences of all of it |
 
       Made by OTX for Swift \(OTXVersion.current).
 
+      """
+  }
+
+  private var hasProgram: Bool { programs.contains { $0.absence == nil } }
+
+  private var programRow: String {
+    guard hasProgram else { return "" }
+    return "\n| `pytorch/model.py`, `pytorch/weights.pth` | the model as a PyTorch program |"
+  }
+
+  private var python: String {
+    guard hasProgram else {
+      let reason = programs.lazy.compactMap(\.absence).first ?? "there is no PyTorch program in it"
+      return """
+        In this package \(reason).
+        `otx export weights.pth --format pytorch` writes the checkpoint as `model.py` and `weights.pth`.
+        """
+    }
+    return """
+      ```
+      pip install torch torchvision numpy pillow
+      python pytorch/model.py \(sample ?? "picture.jpg")
+      ```
+
+      `pytorch/model.py` is the network, one line an operator, and what is before and after it; it
+      finds what `otx-run` finds, and `network(image, weights)` can be called from other programs.
       """
   }
 

@@ -44,6 +44,18 @@ struct RunnerFiles {
     folder = found.resolvingSymlinksInPath()
   }
 
+  /// Refuses a program of a debug build, whose library needs those of the Swift toolchain.
+  ///
+  /// - Throws: ``ConfigurationError/invalid(_:)``.
+  func requireStandalone() throws {
+    let url = folder.appending(path: RunnerFiles.libraryName)
+    let library = try ELFFile(bytes(of: url), file: url.path)
+    guard let swift = library.needed.first(where: { $0.hasPrefix("libswift") }) else { return }
+    throw ConfigurationError.invalid(
+      "\(url.path) is of a debug build: it needs \(swift) of the Swift toolchain, so nothing that is packed with it would start. Run 'make build', and deploy with .build/release/otx"
+    )
+  }
+
   /// The files that a package needs to run `models` without anything installed.
   ///
   /// The program itself says which libraries it had in memory after it ran the models.

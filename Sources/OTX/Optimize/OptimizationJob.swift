@@ -24,12 +24,9 @@ struct OptimizationJob<Kind: VisionTask> {
     }
     try Task.checkCancellation()
     try OpenVINOExporter.writeCompanions(of: info, to: aside)
-    result.byteCountBefore = byteCount(of: source)
-    result.byteCountAfter = byteCount(of: result.model.xml)
-    try AtomicFile.write(
-      try JSONEncoder.pretty.encode(OptimizationParity(result)),
-      to: aside.appending(path: "parity.json")
-    )
+    result.byteCountBefore = ExportedModel.byteCount(of: source)
+    result.byteCountAfter = ExportedModel.byteCount(of: result.model.xml)
+    try await parity(of: result, on: subset).write(to: aside)
     result.model = try result.model.moved(from: aside, to: directory)
     return result
   }
@@ -48,7 +45,10 @@ struct OptimizationJob<Kind: VisionTask> {
   func scoredSubset() throws -> Subset? {
     let items = engine.dataset?.items ?? [:]
     let found = [Subset.val, .test].first { subset in
-      items[subset]?.contains { !$0.annotations.isEmpty } == true
+      // Values to predict stand beside the annotations.
+      items[subset]?.contains {
+        !$0.annotations.isEmpty || (Kind.taskType == .regression && !$0.attributes.isEmpty)
+      } == true
     }
     if let found { return found }
     let name = items[.val]?.isEmpty == false ? "the validation subset has no ground truth" : nil
@@ -112,38 +112,4 @@ struct OptimizationJob<Kind: VisionTask> {
   }
 
   static func text(_ number: Double) -> String { String(format: "%.4f", number) }
-
-  private func byteCount(of xml: URL) -> Int {
-    [xml, xml.deletingPathExtension().appendingPathExtension("bin")].reduce(0) { sum, file in
-      let size = try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
-      return sum + (size ?? 0)
-    }
-  }
-}
-
-/// What `parity.json` says of an optimised model.
-struct OptimizationParity: Codable {
-  var type: OptimizationType
-  var metric: String
-  var before: Double?
-  var after: Double?
-  var drop: Double?
-  var sampleCount: Int
-  var calibrationItemCount: Int
-  var quantizedOperationCount: Int
-  var revertedForScore: [String]
-  var revertedForSpeed: [String]
-  var latencies: [ModelLatency]
-
-  init(_ result: OptimizationResult) {
-    type = result.type
-    metric = result.metric
-    (before, after, drop) = (result.before, result.after, result.drop)
-    sampleCount = result.validationItemCount
-    calibrationItemCount = result.calibrationItemCount
-    quantizedOperationCount = result.quantizedOperationCount
-    revertedForScore = result.revertedForScore
-    revertedForSpeed = result.revertedForSpeed
-    latencies = result.latencies
-  }
 }

@@ -53,10 +53,9 @@ struct QuantizationAwareJob<Kind: VisionTask> {
     tellScores(result)
     if let drop = result.drop { try job.checkDrop(drop) }
     let folder = result.model.xml.deletingLastPathComponent()
-    try AtomicFile.write(
-      try JSONEncoder.pretty.encode(OptimizationParity(result)),
-      to: folder.appending(path: "parity.json")
-    )
+    var parity = try OptimizationParity(readingFrom: folder)
+    parity.update(result, source: plain.parity)
+    try parity.write(to: folder)
     try Task.checkCancellation()
     result.checkpoint = try move(trained.checkpoint, to: directory)
     result.model = try result.model.moved(from: folder, to: directory)

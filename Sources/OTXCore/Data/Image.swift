@@ -36,6 +36,14 @@ public struct Image: Sendable, Equatable {
     }
   }
 
+  /// Noise, the same for the same `seed`: for timing, where what a picture shows matters little.
+  package static func noise(_ size: ImageSize, seed: UInt64) -> Image {
+    var generator = CounterGenerator(seed: 0, seed)
+    var image = Image(size: size)
+    for index in image.pixels.indices { image.pixels[index] = UInt8(generator.next() & 255) }
+    return image
+  }
+
   /// No pixels: what is left of an entity's picture once it stands in a batch.
   public static let empty = Image(size: ImageSize(height: 0, width: 0), pixels: [])
 }

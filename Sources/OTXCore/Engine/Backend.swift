@@ -186,6 +186,12 @@ public protocol GraphRecordingEngine<Kind>: SubEngine {
   func recordRawGraph() async throws -> OperatorGraph
   /// Outputs before non-maximum suppression for `batch`, to compare backends with.
   func rawOutputs(_ batch: Kind.Batch) async throws -> [String: ModelOutput]
+  /// The results of every layer on the way to ``rawOutputs(_:)``, in their order, by the names that
+  /// they have in an exported model; of all where `names` is `nil`. `batch` has two pictures or more.
+  func layerOutputs(
+    _ batch: Kind.Batch,
+    named names: Set<String>?
+  ) async throws -> [(name: String, output: ModelOutput)]
 }
 
 /// An ordered list of backends; the first that supports a source runs it.

@@ -155,22 +155,67 @@ extension PyTorchProgram {
         return [{"label": label, "score": 1, "value": value} for label, value in zip(LABELS, values)]
     """#
 
+  /// Whatever is wrong with a picture is said in a line; the others are predicted on.
   static let main = #"""
+    SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+    def pictures(path):
+        """The files that a path means: itself, or the pictures in a folder and those below it."""
+        if not os.path.isdir(path):
+            return [path]
+        files = []
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                    files.append(os.path.join(folder, name))
+        if not files:
+            raise OSError("the folder holds no picture")
+        return files
+
+
+    def load(file, device):
+        """The weights, on a device; ends the program where that cannot be."""
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            sys.exit(f"model.py: PyTorch finds no device '{device}'")
+        try:
+            return torch.load(file, map_location=device, weights_only=True)
+        except FileNotFoundError:
+            sys.exit(f"model.py: there are no weights at {file}; --weights FILE names them")
+        except Exception as error:
+            sys.exit(f"model.py: {file} cannot be read: {str(error).splitlines()[0]}")
+
+
     def main():
         parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-        parser.add_argument("pictures", nargs="+", metavar="PICTURE")
+        parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture or a folder")
         parser.add_argument("--weights", help="the file of weights; weights.pth beside this program")
         parser.add_argument("--device", default="cpu", help="cpu or cuda")
         arguments = parser.parse_args()
         folder = os.path.dirname(os.path.abspath(__file__))
-        weights = torch.load(
-            arguments.weights or os.path.join(folder, "weights.pth"),
-            map_location=arguments.device,
-            weights_only=True,
-        )
-        found = []
-        for file in arguments.pictures:
-            image, frame = prepared(file)
+        weights = load(arguments.weights or os.path.join(folder, "weights.pth"), arguments.device)
+        found, failed = [], 0
+
+        def tell(path, error):
+            nonlocal failed
+            failed += 1
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            print(f"model.py: {path} cannot be read: {reason}", file=sys.stderr)
+
+        files = []
+        for path in arguments.pictures:
+            try:
+                files += pictures(path)
+            except OSError as error:
+                tell(path, error)
+        for file in files:
+            try:
+                image, frame = prepared(file)
+            # Decoders raise errors of many kinds.
+            except Exception as error:
+                tell(file, error)
+                continue
             with torch.inference_mode():
                 outputs = network(image.to(arguments.device), weights)
             outputs = {name: value.cpu() for name, value in outputs.items()}
@@ -184,6 +229,7 @@ extension PyTorchProgram {
                 }
             )
         print(json.dumps({"predictions": found}, indent=2, ensure_ascii=False))
+        sys.exit(1 if failed else 0)
 
 
     if __name__ == "__main__":

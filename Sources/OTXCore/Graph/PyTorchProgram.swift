@@ -49,21 +49,25 @@ public struct PyTorchProgram: Sendable {
   private static func head(_ info: ModelInfo, usesVision: Bool) -> String {
     let packages = usesVision ? "torch torchvision numpy pillow" : "torch numpy pillow"
     let vision =
-      usesVision ? "\nimport torchvision  # registers torch.ops.torchvision.nms" : ""
+      usesVision ? "\n    import torchvision  # registers torch.ops.torchvision.nms" : ""
     return """
       \"""\(info.model.pythonComment), trained with OTX \(info.otxVersion.pythonComment).
 
-      python model.py PICTURE ... prints what the model finds in pictures, as JSON.
+      python model.py PICTURE ... prints what the model finds in pictures, or in those of folders, as JSON.
       Needs: pip install \(packages)
       \"""
 
       import argparse
       import json
       import os
+      import sys
 
-      import numpy
-      import torch\(vision)
-      from PIL import Image, ImageOps
+      try:
+          import numpy
+          import torch\(vision)
+          from PIL import Image, ImageOps
+      except ImportError as error:
+          sys.exit(f"model.py needs a package that is not here ({error}): pip install \(packages)")
       """
   }
 

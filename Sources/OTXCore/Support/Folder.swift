@@ -28,6 +28,23 @@ package enum Folder {
     try? FileManager.default.removeItem(at: probe)
   }
 
+  /// Moves every file of a folder into another, replacing what has the same name there.
+  ///
+  /// - Parameters:
+  ///   - source: The folder that is emptied.
+  ///   - target: A folder of the same file system.
+  ///   - last: The file that comes last, so that it never stands there without what it needs.
+  /// - Throws: ``FileError/cannotWrite(_:reason:)``.
+  package static func moveContents(of source: URL, to target: URL, last: String) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: source.path)
+    for name in names.filter({ $0 != last }).sorted() + names.filter({ $0 == last }) {
+      let (from, to) = (source.appending(path: name), target.appending(path: name))
+      guard rename(from.path, to.path) == 0 else {
+        throw FileError.cannotWrite(to.path, reason: systemMessage(errno))
+      }
+    }
+  }
+
   private static func notAFolder(_ path: String) -> String {
     "\(path) is a file, not a folder; name another folder"
   }

@@ -84,7 +84,7 @@ struct BiasCorrection {
     }
     return StatisticKey(
       source: graph.source(at: .input(layer.node, layer.activationInput)),
-      reduction: .mean,
+      measure: .mean,
       axis: axis
     )
   }
@@ -93,7 +93,7 @@ struct BiasCorrection {
     guard isMeasured(layer), let axis = graph.outputChannelAxis(of: layer.node) else { return nil }
     return StatisticKey(
       source: OperationGraph.Source(node: layer.node, port: 0),
-      reduction: .mean,
+      measure: .mean,
       axis: axis
     )
   }

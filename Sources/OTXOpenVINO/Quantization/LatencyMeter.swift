@@ -4,7 +4,7 @@ package import OTXCore
 /// How long a model takes on this machine.
 package struct LatencyMeter {
   private let model: OpenVINOModel
-  private let picture: ImageBatch
+  private let input: ArrayBuffer
 
   /// Compiles `url` for one picture at a time.
   ///
@@ -24,21 +24,12 @@ package struct LatencyMeter {
     options.precision = precision
     options.threads = threads
     model = try OpenVINOModel(reading: url, preprocessing: preprocessing, options: options)
-    var generator = CounterGenerator(seed: 0, 1)
-    var image = Image(size: preprocessing.inputSize)
-    for index in image.pixels.indices { image.pixels[index] = UInt8(generator.next() & 255) }
-    picture = try ImageBatch(stacking: [image])
+    let picture = try ImageBatch(stacking: [.noise(preprocessing.inputSize, seed: 1)])
+    input = picture.array
   }
 
   /// The arithmetic that the model was compiled for: `f32`, `bf16`.
   package var arithmetic: String { (try? model.property("INFERENCE_PRECISION_HINT")) ?? "" }
-
-  /// Seconds of one run.
-  package func run() throws -> Double {
-    let start = ContinuousClock.now
-    _ = try model.outputs(for: picture)
-    return (ContinuousClock.now - start) / .seconds(1)
-  }
 
   /// Median milliseconds of `meters`, run in turns so that what else the machine does hits all.
   ///
@@ -48,12 +39,15 @@ package struct LatencyMeter {
   /// - Returns: One for each.
   /// - Throws: ``OpenVINOError``.
   package static func medians(_ meters: [LatencyMeter], seconds: Double = 3) throws -> [Double] {
-    for meter in meters { for _ in 0..<2 { _ = try meter.run() } }
+    func run(_ meter: LatencyMeter) throws -> [Double] {
+      try meter.model.timed([meter.input], requestCount: 1, seconds: 0).latencies
+    }
+    for meter in meters { _ = try run(meter) }
     var times = [[Double]](repeating: [], count: meters.count)
     let start = ContinuousClock.now
     repeat {
-      for (index, meter) in meters.enumerated() { times[index].append(try meter.run()) }
-    } while times[0].count < 5 || (ContinuousClock.now - start) / .seconds(1) < seconds
+      for (index, meter) in meters.enumerated() { times[index] += try run(meter) }
+    } while times[0].count < 6 || (ContinuousClock.now - start) / .seconds(1) < seconds
     return times.map { $0.sorted()[$0.count / 2] * 1000 }
   }
 }

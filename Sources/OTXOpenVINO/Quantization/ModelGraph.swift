@@ -160,6 +160,11 @@ final class ModelGraph {
     )
   }
 
+  /// Takes all outputs of the model away: what only they need is not computed, once this is gone.
+  func dropOutputs() throws {
+    try check("dropping outputs", library.table.nodesDropOutputs(handle))
+  }
+
   /// Makes a reduction of the values at `place` an output of the model.
   func addStatistic(
     _ reduction: Reduction,
@@ -192,13 +197,12 @@ final class ModelGraph {
 
 /// What is kept of many values.
 enum Reduction: Hashable {
-  case minimum, maximum, absoluteMaximum, mean
+  case minimum, maximum, mean
 
   fileprivate var code: OTXReduction {
     switch self {
     case .minimum: OTX_REDUCE_MINIMUM
     case .maximum: OTX_REDUCE_MAXIMUM
-    case .absoluteMaximum: OTX_REDUCE_ABSOLUTE_MAXIMUM
     case .mean: OTX_REDUCE_MEAN
     }
   }

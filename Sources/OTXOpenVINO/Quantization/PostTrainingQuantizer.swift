@@ -211,10 +211,10 @@ package final class PostTrainingQuantizer {
       let source = graph.source(at: activation.place)
       let isPerChannel = activation.choice.isPerChannel
       let axis = isPerChannel ? 1 : nil
-      let top: Reduction = activation.choice.isSymmetric ? .absoluteMaximum : .maximum
+      let top: StatisticKey.Measure = activation.choice.isSymmetric ? .absoluteMaximum : .maximum
       guard
-        let low = statistics[StatisticKey(source: source, reduction: .minimum, axis: axis)],
-        let high = statistics[StatisticKey(source: source, reduction: top, axis: axis)]
+        let low = statistics[StatisticKey(source: source, measure: .minimum, axis: axis)],
+        let high = statistics[StatisticKey(source: source, measure: top, axis: axis)]
       else { return nil }
       // One range for all: the mean over the pictures, which a single odd one hardly changes.
       return isPerChannel ? (low.minimum, high.maximum) : (low.mean, high.mean)

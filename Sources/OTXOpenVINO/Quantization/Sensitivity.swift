@@ -34,21 +34,10 @@ extension PostTrainingQuantizer {
       .map(\.element)
   }
 
-  /// The last layers with weights: everything behind them is post-processing.
+  /// The names of ``OperationGraph/headNodes``.
   private var headNames: [String] {
     let graph = currentGraph
-    let variable = graph.variableNodes
-    let weighted = graph.nodes.indices.filter {
-      !graph.weightInputs(of: $0, variable: variable).isEmpty
-    }
-    // Whether a node's values come to another layer with weights.
-    var feeds = [Bool](repeating: false, count: graph.nodes.count)
-    for node in graph.nodes.indices.reversed() {
-      feeds[node] = graph.takers[node].contains { taker in
-        feeds[taker.taker.node] || weighted.contains(taker.taker.node)
-      }
-    }
-    return weighted.filter { !feeds[$0] }.map { graph.nodes[$0].name }
+    return graph.headNodes.map { graph.nodes[$0].name }
   }
 
   private func headOutputs(

@@ -29,7 +29,7 @@ struct SmoothQuantizer {
 
     /// The largest magnitude of each channel of the values.
     var statistic: StatisticKey {
-      StatisticKey(source: source, reduction: .absoluteMaximum, axis: axis)
+      StatisticKey(source: source, measure: .absoluteMaximum, axis: axis)
     }
   }
 

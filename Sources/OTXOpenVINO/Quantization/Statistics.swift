@@ -4,9 +4,13 @@ import OTXCore
 struct StatisticKey: Hashable {
   /// The output whose values they are.
   var source: OperationGraph.Source
-  var reduction: Reduction
+  var measure: Measure
   /// The axis that is kept; `nil`: one number for all.
   var axis: Int?
+
+  enum Measure: Hashable {
+    case minimum, maximum, absoluteMaximum, mean
+  }
 }
 
 /// A statistic over many samples: what each sample's was, in short.
@@ -52,9 +56,9 @@ extension OperationGraph {
     for activation in plan.activations {
       let source = source(at: activation.place)
       let axis = activation.choice.isPerChannel ? 1 : nil
-      let top: Reduction = activation.choice.isSymmetric ? .absoluteMaximum : .maximum
-      for reduction in [.minimum, top] {
-        keys.insert(StatisticKey(source: source, reduction: reduction, axis: axis))
+      let top: StatisticKey.Measure = activation.choice.isSymmetric ? .absoluteMaximum : .maximum
+      for measure in [.minimum, top] {
+        keys.insert(StatisticKey(source: source, measure: measure, axis: axis))
       }
     }
     return keys
@@ -81,33 +85,20 @@ struct StatisticsCollector {
     _ next: () throws -> ImageBatch?,
     progress: (Int) throws -> Void
   ) throws -> [StatisticKey: Statistic] {
-    let copy = try model.clone()
-    let nodes = try ModelGraph(copy)
-    let ordered = keys.sorted { $0.order < $1.order }
-    var names: [(name: String, key: StatisticKey)] = []
-    for (index, key) in ordered.enumerated() {
-      guard let rank = nodes.graph.nodes[key.source.node].outputs[key.source.port].shape?.count
-      else { continue }
-      let name = "otx_statistic_\(index)"
-      try nodes.addStatistic(
-        key.reduction,
-        over: (0..<rank).filter { $0 != key.axis },
-        of: .output(key.source.node, key.source.port),
-        named: name
-      )
-      names.append((name, key))
-    }
-    try copy.takeBytes(preprocessing)
+    let (measuring, parts) = try measuringModel(keys)
+    guard !parts.isEmpty else { return [:] }
     var options = OpenVINOModel.Options()
     options.threads = threads
-    options.hasManyRequests = true
-    let compiled = try OpenVINOModel(copy, options: options, takesBytes: true)
+    let compiled = try OpenVINOModel(measuring, options: options, takesBytes: true)
     var statistics: [StatisticKey: Statistic] = [:]
     var done = 0
     func receive(_ picture: ImageBatch, _ outputs: [String: ModelOutput]) throws {
-      for (name, key) in names {
-        guard let output = outputs[name] else { continue }
-        statistics[key, default: Statistic()].add(output.values)
+      for (key, names) in parts {
+        let values = names.compactMap { outputs[$0]?.values }
+        guard values.count == names.count, let first = values.first else { continue }
+        statistics[key, default: Statistic()].add(
+          values.count > 1 ? zip(first, values[1]).map { max(-$0, $1) } : first
+        )
       }
       done += 1
       try progress(done)
@@ -115,12 +106,66 @@ struct StatisticsCollector {
     try compiled.run(next, images: { $0 }, receive)
     return statistics
   }
+
+  /// The model with the statistics as its only outputs, and which outputs make each of `keys`.
+  ///
+  /// OpenVINO computes one output after the other: in the model's order each statistic is taken
+  /// right after its values, which then need no memory any more. Magnitudes are made of minimum and
+  /// maximum, which are needed anyway, rather than of another copy of the values.
+  private func measuringModel(
+    _ keys: Set<StatisticKey>
+  ) throws -> (model: ConvertedModel, parts: [(key: StatisticKey, names: [String])]) {
+    let copy = try model.clone()
+    let nodes = try ModelGraph(copy)
+    try nodes.dropOutputs()
+    var made: [Part: String] = [:]
+    var parts: [(key: StatisticKey, names: [String])] = []
+    for key in keys.sorted(by: { $0.order < $1.order }) {
+      guard let rank = nodes.graph.nodes[key.source.node].outputs[key.source.port].shape?.count
+      else { continue }
+      let names = try key.measure.reductions.map { reduction in
+        let part = Part(source: key.source, axis: key.axis, reduction: reduction)
+        if let name = made[part] { return name }
+        let name = "otx_statistic_\(made.count)"
+        try nodes.addStatistic(
+          reduction,
+          over: (0..<rank).filter { $0 != key.axis },
+          of: .output(key.source.node, key.source.port),
+          named: name
+        )
+        made[part] = name
+        return name
+      }
+      parts.append((key, names))
+    }
+    try copy.takeBytes(preprocessing)
+    return (copy, parts)
+  }
+
+  /// One output of the model.
+  private struct Part: Hashable {
+    var source: OperationGraph.Source
+    var axis: Int?
+    var reduction: Reduction
+  }
+}
+
+extension StatisticKey.Measure {
+  /// What the model computes for it; two stand for the larger magnitude.
+  fileprivate var reductions: [Reduction] {
+    switch self {
+    case .minimum: [.minimum]
+    case .maximum: [.maximum]
+    case .absoluteMaximum: [.minimum, .maximum]
+    case .mean: [.mean]
+    }
+  }
 }
 
 extension StatisticKey {
   fileprivate var order: (Int, Int, Int, Int) {
     let rank: Int =
-      switch reduction {
+      switch measure {
       case .minimum: 0
       case .maximum: 1
       case .absoluteMaximum: 2

@@ -117,7 +117,9 @@ public struct RunReport {
   }
 
   private var groups: [ReportPage.Group] {
-    [ReportPage.Group("Training", RunCurves(self).sections)] + (evaluation?.groups ?? [])
+    let exported = paritySections
+    return [ReportPage.Group("Training", RunCurves(self).sections)] + (evaluation?.groups ?? [])
+      + (exported.isEmpty ? [] : [ReportPage.Group("Exported models", exported)])
       + [
         ReportPage.Group("Recipe", recipeSections), ReportPage.Group("Data", dataSections),
         ReportPage.Group("Time and memory", timeSections),

@@ -1,3 +1,5 @@
+import OTXCore
+
 /// One record of a TensorBoard events file, as far as scalars need it.
 ///
 /// The messages `Event`, `Summary` and `SessionLog` of TensorFlow's `event.proto` and
@@ -41,27 +43,27 @@ struct RunEvent: Equatable {
   }
 
   func encoded() -> [UInt8] {
-    var message = ProtobufWriter()
-    message.double(Field.wallTime, wallTime)
-    if step != 0 { message.varint(Field.step, UInt64(bitPattern: Int64(step))) }
+    var message = ProtobufMessage()
+    message.add(Field.wallTime, wallTime)
+    if step != 0 { message.add(Field.step, step) }
     switch content {
-    case .fileVersion(let version): message.bytes(Field.fileVersion, Array(version.utf8))
+    case .fileVersion(let version): message.add(Field.fileVersion, version)
     case .scalars(let scalars):
-      var summary = ProtobufWriter()
+      var summary = ProtobufMessage()
       for scalar in scalars {
-        var value = ProtobufWriter()
-        value.bytes(Field.tag, Array(scalar.tag.utf8))
-        value.float(Field.simpleValue, scalar.value)
-        summary.bytes(Field.summaryValue, value.output)
+        var value = ProtobufMessage()
+        value.add(Field.tag, scalar.tag)
+        value.add(Field.simpleValue, scalar.value)
+        summary.add(Field.summaryValue, value)
       }
-      message.bytes(Field.summary, summary.output)
+      message.add(Field.summary, summary)
     case .sessionStart:
-      var session = ProtobufWriter()
-      session.varint(Field.sessionStatus, Field.sessionStarted)
-      message.bytes(Field.sessionLog, session.output)
+      var session = ProtobufMessage()
+      session.add(Field.sessionStatus, Int(Field.sessionStarted))
+      message.add(Field.sessionLog, session)
     case .other: break
     }
-    return message.output
+    return message.bytes
   }
 
   init(wallTime: Double, step: Int, _ content: Content) {

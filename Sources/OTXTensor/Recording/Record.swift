@@ -31,6 +31,23 @@ public func record(
   dynamicAxes: Set<Int> = [0],
   _ body: () throws -> [(name: String, value: Tensor)]
 ) throws -> OperatorGraph {
+  try recordWithValues(
+    inputs: inputs,
+    parameters: parameters,
+    dynamicAxes: dynamicAxes,
+    body
+  ).graph
+}
+
+/// Records as `record` does and hands out every tensor that depends on an input, too.
+///
+/// - Returns: The graph, and for each result of its operators, in their order, the tensor that it was.
+package func recordWithValues(
+  inputs: [(name: String, value: Tensor)],
+  parameters: [(name: String, value: Tensor)],
+  dynamicAxes: Set<Int> = [0],
+  _ body: () throws -> [(name: String, value: Tensor)]
+) throws -> (graph: OperatorGraph, values: [(id: OperatorGraph.ValueID, tensor: Tensor)]) {
   try Recorder.requireModes()
   guard Recorder.current == nil else {
     throw TensorError.notRecordable(operation: "record", reason: "a recording is running already")
@@ -45,7 +62,7 @@ public func record(
     return try body()
   }
   for output in outputs { try recorder.addOutput(output.name, output.value) }
-  return recorder.finish()
+  return (recorder.finish(), recorder.results)
 }
 
 // MARK: - The rules

@@ -293,6 +293,17 @@ final class Recorder {
 
   // MARK: - The end
 
+  /// What operators made of the inputs, in their order.
+  var results: [(id: ValueID, tensor: Tensor)] {
+    let inputs = Set(graph.inputs.map(\.value))
+    return alive.compactMap { tensor in
+      guard dependsOnInput(tensor), let id = values[tensor.raw], !inputs.contains(id) else {
+        return nil
+      }
+      return (id, tensor)
+    }
+  }
+
   /// The graph without what no output needs.
   func finish() -> OperatorGraph {
     var needed = Set(graph.outputs.map(\.value))

@@ -1,42 +1,50 @@
-import Foundation
-
 /// A message in protobuf's wire format, as pieces that are written one after the other.
 ///
 /// Weights are held, not copied: a model of gigabytes costs its weights' memory once. Only what a
 /// writer needs is here (protobuf.dev, "Encoding"); nothing is read.
-struct ProtobufMessage {
-  private(set) var byteCount = 0
+package struct ProtobufMessage {
+  package private(set) var byteCount = 0
   private var pieces: [[UInt8]] = []
   /// Small fields, not yet a piece.
   private var small: [UInt8] = []
 
-  mutating func add(_ field: Int, _ value: Int) {
+  package init() {}
+
+  package mutating func add(_ field: Int, _ value: Int) {
     append(tag(field, wireType: 0))
     append(ProtobufMessage.varint(UInt64(bitPattern: Int64(value))))
   }
 
-  mutating func add(_ field: Int, _ value: Float) {
+  package mutating func add(_ field: Int, _ value: Float) {
     append(tag(field, wireType: 5))
     append(withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
   }
 
-  mutating func add(_ field: Int, _ text: String) { add(field, Array(text.utf8)) }
+  package mutating func add(_ field: Int, _ value: Double) {
+    append(tag(field, wireType: 1))
+    append(withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
+  }
 
-  mutating func add(_ field: Int, _ bytes: [UInt8]) {
+  package mutating func add(_ field: Int, _ text: String) { add(field, Array(text.utf8)) }
+
+  package mutating func add(_ field: Int, _ bytes: [UInt8]) {
     append(tag(field, wireType: 2))
     append(ProtobufMessage.varint(UInt64(bytes.count)))
     append(bytes)
   }
 
-  mutating func add(_ field: Int, _ message: ProtobufMessage) {
+  package mutating func add(_ field: Int, _ message: ProtobufMessage) {
     append(tag(field, wireType: 2))
     append(ProtobufMessage.varint(UInt64(message.byteCount)))
     for piece in message.pieces { append(piece) }
     append(message.small)
   }
 
+  /// All of it in one piece, for a message that is small.
+  package var bytes: [UInt8] { pieces.flatMap(\.self) + small }
+
   /// Hands out the bytes in order.
-  func write(_ body: ([UInt8]) throws -> Void) rethrows {
+  package func write(_ body: ([UInt8]) throws -> Void) rethrows {
     for piece in pieces { try body(piece) }
     if !small.isEmpty { try body(small) }
   }
