@@ -20,24 +20,35 @@ def output(*command):
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def apart(one, other):
+    """How far two findings of the same label are from each other: of boxes, pixels of the worst side."""
+    if other.get("box"):
+        return max(abs(one["box"][side] - other["box"][side]) for side in other["box"])
+    return abs(one["score"] - other["score"])
+
+
 def differences(found, expected):
-    if [entry["label"] for entry in found] != [entry["label"] for entry in expected]:
-        labels = sorted(entry["label"] for entry in found), sorted(e["label"] for e in expected)
-        if labels[0] != labels[1]:
-            yield f"labels {labels[0]} instead of {labels[1]}"
-            return
-        # Two of all but one score may change places.
-        key = lambda entry: (entry["label"], -entry["score"])
-        found, expected = sorted(found, key=key), sorted(expected, key=key)
-    for one, other in zip(found, expected):
+    labels = [sorted(entry["label"] for entry in side) for side in (found, expected)]
+    if labels[0] != labels[1]:
+        yield f"labels {labels[0]} instead of {labels[1]}"
+        return
+    # The order of those with nearly the same score says nothing: the nearest is the same.
+    left = list(found)
+    for other in expected:
+        one = min(
+            (entry for entry in left if entry["label"] == other["label"]),
+            key=lambda entry: apart(entry, other),
+        )
+        left.remove(one)
         for name, allowed in (("score", 2e-3), ("value", 2e-3)):
             difference = abs((one.get(name) or 0) - (other.get(name) or 0))
             if difference > allowed * max(1, abs(other.get(name) or 0)):
                 yield f"{one['label']}: {name} {one[name]} instead of {other[name]}"
-        if other.get("box"):
-            apart = max(abs(one["box"][side] - other["box"][side]) for side in other["box"])
-            if apart > 0.5:
-                yield f"{one['label']}: box {one['box']} instead of {other['box']}"
+        if other.get("box") and apart(one, other) > 0.5:
+            yield f"{one['label']}: box {one['box']} instead of {other['box']}"
+    first, other = expected[:2] if len(expected) > 1 else (None, None)
+    if first and found[0]["label"] != first["label"] and first["score"] - other["score"] > 4e-3:
+        yield f"{found[0]['label']} comes first instead of {first['label']}"
 
 
 def compare(found, expected):

@@ -43,6 +43,8 @@ package enum RuntimeInfo {
     // OpenCV); with this it turns them into the RGB that our networks are trained on.
     entries["reverse_input_channels"] = "True"
     if let tiling = info.tiling {
+      // Of the boxes of all tiles; those of one went through suppression in the network.
+      entries["iou_threshold"] = "\(tiling.iouThreshold)"
       // Model API's tiles are square.
       entries["tile_size"] = "\(min(tiling.tileSize.height, tiling.tileSize.width))"
       entries["tiles_overlap"] = "\(tiling.overlap)"
