@@ -7,7 +7,8 @@ struct OTXBenchmarks: AsyncParsableCommand {
     commandName: "otx-bench",
     abstract: "Compares this library with plain PyTorch, alternately in one run.",
     subcommands: [
-      TrainingStep.self, TrainingSteps.self, Parity.self, Validation.self, Decoding.self,
+      TrainingStep.self, TrainingSteps.self, BestSteps.self, Parity.self, Validation.self,
+      Decoding.self,
       Augment.self, COCOIndex.self, Loading.self, Indexing.self, Fuzzing.self, FuzzCases.self,
       LargePicture.self, Configuring.self, Tuning.self, TuningCrops.self,
     ]

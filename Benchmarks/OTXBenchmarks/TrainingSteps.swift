@@ -17,6 +17,24 @@ struct StepComparison: Codable {
 
   var ratio: Double { milliseconds / peerMilliseconds }
   var cpuRatio: Double { cpuMilliseconds / peerCPUMilliseconds }
+
+  /// What 'training-step' with these arguments prints, from a process of its own.
+  static func measured(_ arguments: [String]) throws -> StepComparison {
+    let process = Process()
+    process.executableURL = URL(filePath: CommandLine.arguments[0])
+    process.arguments = ["training-step", "--json"] + arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let said = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0, let last = text.split(separator: 10).last else {
+      throw ValidationError(String(decoding: said.suffix(400), as: UTF8.self))
+    }
+    return try JSONDecoder().decode(StepComparison.self, from: last)
+  }
 }
 
 /// The table of training steps, every backbone that is a classifier.
@@ -84,23 +102,10 @@ struct TrainingSteps: ParsableCommand {
     _ batch: Int,
     _ size: (height: Int, width: Int)
   ) throws -> StepComparison {
-    let process = Process()
-    process.executableURL = URL(filePath: CommandLine.arguments[0])
-    process.arguments = [
-      "training-step", "--json", "--model", model, "--precision", precision, "--batch-size",
-      "\(batch)", "--height", "\(size.height)", "--width", "\(size.width)", "--rounds", "\(rounds)",
-      "--steps", "\(steps)", "--warmup", "\(warmup)", "--peer-heap", peerHeap,
-    ]
-    let (output, errors) = (Pipe(), Pipe())
-    process.standardOutput = output
-    process.standardError = errors
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let said = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0, let last = text.split(separator: 10).last else {
-      throw ValidationError(String(decoding: said.suffix(400), as: UTF8.self))
-    }
-    return try JSONDecoder().decode(StepComparison.self, from: last)
+    try StepComparison.measured([
+      "--model", model, "--precision", precision, "--batch-size", "\(batch)", "--height",
+      "\(size.height)", "--width", "\(size.width)", "--rounds", "\(rounds)", "--steps",
+      "\(steps)", "--warmup", "\(warmup)", "--peer-heap", peerHeap,
+    ])
   }
 }

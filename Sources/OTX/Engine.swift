@@ -86,8 +86,8 @@ public final class Engine: Sendable {
       library: library,
       memoryLimit: memoryLimit > 0 ? memoryLimit : .max,
       // Two cores get through about 10 (`Benchmarks/README.md`, whole trainings).
-      computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
-      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      computeRate: 5 * Double(Processor.current.coreCount),
+      coreCount: Processor.current.coreCount,
       hasWeights: { weights.store.weights(named: $0) != nil }
     )
     let (recipe, decisions) = try configurator.configure(

@@ -207,8 +207,8 @@ struct Build: ParsableCommand {
     var (recipe, decisions) = try AutoConfigurator(
       models: registry.models,
       library: registry.library,
-      computeRate: 5 * Double(ProcessInfo.processInfo.activeProcessorCount),
-      coreCount: ProcessInfo.processInfo.activeProcessorCount,
+      computeRate: 5 * Double(Processor.current.coreCount),
+      coreCount: Processor.current.coreCount,
       hasWeights: { store.weights(named: $0) != nil }
     )
     .configure(profile: dataset.profile(), request: request.knowingWeights())

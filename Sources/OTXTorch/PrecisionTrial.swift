@@ -23,7 +23,7 @@ struct PrecisionTrial {
   private let file: URL
   private let processor: Processor
 
-  init(info: ModelInfo, cache: URL, processor: Processor = .current()) throws {
+  init(info: ModelInfo, cache: URL, processor: Processor = .current) throws {
     self.info = info
     threads = try Torch.threadCount()
     library = try Torch.version()
@@ -163,28 +163,5 @@ extension Precision {
     case .fp16: .float16
     case .auto, .fp32: nil
     }
-  }
-}
-
-/// The machine's processor, as far as arithmetic goes.
-struct Processor: Equatable {
-  var name: String
-  var hasBFloat16: Bool
-
-  /// Reads `/proc/cpuinfo`; an unknown machine counts as one without bf16.
-  static func current() -> Processor {
-    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    func field(_ name: String) -> String {
-      guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }),
-        let colon = line.firstIndex(of: ":")
-      else { return "" }
-      return line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
-    }
-    let flags = Set(field("flags").split(separator: " ").map(String.init))
-    let name = field("model name")
-    return Processor(
-      name: name.isEmpty ? "this processor" : name,
-      hasBFloat16: flags.contains("amx_bf16") || flags.contains("avx512_bf16")
-    )
   }
 }

@@ -12,7 +12,7 @@ enum TorchSettings {
         "the device '\(options.device)' is not supported by this version; use --device cpu"
       )
     }
-    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let cores = Processor.current.coreCount
     // More threads than cores only wait for each other; a slip of the finger must not make 1,000.
     guard options.threads <= max(4 * cores, 64) else {
       throw ConfigurationError.invalid(

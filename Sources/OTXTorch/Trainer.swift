@@ -102,7 +102,7 @@ final class Trainer<Kind: VisionTask> {
       options.emaDecay > 0 ? try WeightAverage(of: model.module, decay: options.emaDecay) : nil
     machine = Machine(
       threads: try Torch.threadCount(),
-      processor: Processor.current().name,
+      processor: Processor.current.name,
       library: try Torch.version()
     )
   }

@@ -25,11 +25,12 @@ import Testing
     let place = try Playground()
     defer { place.remove() }
     let machine = try machine(place)
-    #expect(machine.processorName == "Some CPU")
+    #expect(machine.processor.name == "Some CPU")
     #expect(machine.processorFeatures.filter(\.isThere).map(\.name) == ["AVX2", "AMX bf16"])
     #expect(machine.memory?.total == 8 << 30 && machine.memory?.available == 4 << 30)
     #expect(machine.memoryLimit == 1 << 30)
-    #expect(machine.coreLimit == 0.5)
+    #expect(machine.processor.coreLimit == 0.5)
+    #expect(machine.processor.coreCount == 1)
     #expect(machine.graphicsProcessors == ["Tesla T4"])
   }
 
@@ -40,8 +41,10 @@ import Testing
     try place.write("-1\n", to: "sys/fs/cgroup/cpu/cpu.cfs_quota_us")
     try place.write("100000\n", to: "sys/fs/cgroup/cpu/cpu.cfs_period_us")
     let machine = Machine(root: place.root)
-    #expect(machine.memory == nil && machine.memoryLimit == nil && machine.coreLimit == nil)
-    #expect(machine.processorName == "unknown" && machine.graphicsProcessors.isEmpty)
+    #expect(
+      machine.memory == nil && machine.memoryLimit == nil && machine.processor.coreLimit == nil
+    )
+    #expect(machine.processor.name == "unknown" && machine.graphicsProcessors.isEmpty)
   }
 
   private func findings(_ place: Playground, installed: Bool = false) throws -> [String: Diagnosis]
@@ -64,7 +67,9 @@ import Testing
     let found = try CurrentJobs.$value.withValue(FakeJobs()) { try findings(place) }
     #expect(found["memory"]?.state == .warning)
     #expect(found["memory"]?.found == "8.0 GiB, 4.0 GiB available, limited to 1.0 GiB")
-    #expect(found["cores"]?.advice?.hasSuffix("train with --threads 1") == true)
+    #expect(
+      found["cores"]?.found.hasSuffix("limited to the time of 0.5; 1 used for computing") == true
+    )
     #expect(found["GPU"]?.found == "Tesla T4; not used by this version")
     #expect(
       found["processor"]?.found == "Some CPU (AVX2, AMX bf16; no AVX-512, AVX-512 bf16, AMX int8)"

@@ -12,7 +12,7 @@ import Testing
 extension Training {
   /// Whether 32 or 16 bits train faster is measured once, on a copy.
   @Suite("Precision trial") struct PrecisionTrials {
-    private let capable = Processor(name: "Test CPU", hasBFloat16: true)
+    private let capable = Processor(name: "Test CPU", flags: ["amx_bf16"])
 
     private func decide(
       _ model: SmallClassifier,
@@ -44,7 +44,7 @@ extension Training {
       let old = try decide(
         model,
         cache: folder.url,
-        processor: Processor(name: "Old CPU", hasBFloat16: false),
+        processor: Processor(name: "Old CPU", flags: []),
         make: noModel
       )
       #expect(old.precision == .fp32 && old.reason == "Old CPU has no bf16 arithmetic")
@@ -71,7 +71,7 @@ extension Training {
       let small = try decide(model, cache: cache, processor: capable, trainCount: 4, make: noModel)
       #expect(small == again)
 
-      let other = Processor(name: "Other CPU", hasBFloat16: true)
+      let other = Processor(name: "Other CPU", flags: ["amx_bf16"])
       #expect(throws: ModelError.self) {
         try decide(model, cache: cache, processor: other, make: noModel)
       }
@@ -120,7 +120,7 @@ extension Training {
             let trial = try PrecisionTrial(
               info: classifierInfo(),
               cache: TemporaryFolder().url,
-              processor: Processor(name: "Test CPU", hasBFloat16: true)
+              processor: Processor(name: "Test CPU", flags: ["amx_bf16"])
             )
             let decision = try trial.decide(model: model, data: data, seed: 0) { info in
               try SmallClassifier(labelCount: info.labels.count)

@@ -147,7 +147,7 @@ struct Examination {
     let lacking = features.filter { !$0.isThere }.map(\.name).joined(separator: ", ")
     var processor = Diagnosis(
       name: "processor",
-      found: "\(machine.processorName) (\(there.isEmpty ? "plain" : there)"
+      found: "\(machine.processor.name) (\(there.isEmpty ? "plain" : there)"
         + (lacking.isEmpty ? ")" : "; no \(lacking))")
     )
     if !features[0].isThere {
@@ -162,14 +162,15 @@ struct Examination {
 
   private func cores() -> Diagnosis {
     let count = ProcessInfo.processInfo.activeProcessorCount
-    var finding = Diagnosis(name: "cores", found: "\(count), all used for computing")
-    if let limit = machine.coreLimit, limit < Double(count) {
-      finding.found = "\(count), limited to the time of \(String(format: "%.1f", limit))"
-      finding.state = .warning
-      finding.advice =
-        "more threads than cores only wait for each other; train with --threads \(max(1, Int(limit.rounded())))"
+    let processor = machine.processor
+    guard let limit = processor.coreLimit, limit < Double(count) else {
+      return Diagnosis(name: "cores", found: "\(count), all used for computing")
     }
-    return finding
+    let share = String(format: "%.1f", limit)
+    return Diagnosis(
+      name: "cores",
+      found: "\(count), limited to the time of \(share); \(processor.coreCount) used for computing"
+    )
   }
 
   private func memory() -> Diagnosis {

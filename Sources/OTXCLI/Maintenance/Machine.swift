@@ -1,4 +1,5 @@
 import Foundation
+import OTXCore
 
 /// What the kernel tells of this machine and of the limits that this process lives in.
 struct Machine {
@@ -19,15 +20,15 @@ struct Machine {
     return line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
   }
 
-  var processorName: String { field("model name", in: "proc/cpuinfo") ?? "unknown" }
+  var processor: Processor { Processor(root: root) }
 
   /// What of the processor matters for speed, and whether it is there.
   var processorFeatures: [(name: String, isThere: Bool)] {
-    let flags = Set((field("flags", in: "proc/cpuinfo") ?? "").split(separator: " "))
+    let flags = processor.flags
     return [
       ("AVX2", "avx2"), ("AVX-512", "avx512f"), ("AVX-512 bf16", "avx512_bf16"),
       ("AMX bf16", "amx_bf16"), ("AMX int8", "amx_int8"),
-    ].map { ($0, flags.contains(Substring($1))) }
+    ].map { ($0, flags.contains($1)) }
   }
 
   /// Bytes of memory, and those that could be had now.
@@ -43,46 +44,11 @@ struct Machine {
   /// The least memory, in bytes, that a control group around this process allows; `nil`: no limit.
   var memoryLimit: Int? {
     let files =
-      groupFolders.map { "sys/fs/cgroup\($0)/memory.max" }
+      ControlGroups.folders(root).map { "\($0)/memory.max" }
       + ["sys/fs/cgroup/memory/memory.limit_in_bytes"]
     let limits = files.compactMap(text).compactMap { Int($0.trimmingCharacters(in: .newlines)) }
     // The first version of control groups says "no limit" by a huge number.
     return limits.filter { $0 < 1 << 50 }.min()
-  }
-
-  /// The least number of cores whose time a control group allows; `nil`: no limit.
-  var coreLimit: Double? {
-    var limits: [Double] = groupFolders.compactMap { folder in
-      let words = (text("sys/fs/cgroup\(folder)/cpu.max") ?? "").split(
-        whereSeparator: \.isWhitespace
-      )
-      guard words.count == 2, let quota = Double(words[0]), let period = Double(words[1]) else {
-        return nil
-      }
-      return quota / period
-    }
-    let old = ["quota", "period"].compactMap { word in
-      text("sys/fs/cgroup/cpu/cpu.cfs_\(word)_us")
-        .flatMap { Double($0.trimmingCharacters(in: .newlines)) }
-    }
-    if old.count == 2, old[0] > 0, old[1] > 0 { limits.append(old[0] / old[1]) }
-    return limits.min()
-  }
-
-  /// This process's control group and those around it, the second version's.
-  private var groupFolders: [String] {
-    guard
-      let line = text("proc/self/cgroup")?.split(separator: "\n").first(where: {
-        $0.hasPrefix("0::")
-      })
-    else { return [""] }
-    var parts = line.dropFirst(3).split(separator: "/").map(String.init)
-    var folders = [""]
-    while !parts.isEmpty {
-      folders.append("/" + parts.joined(separator: "/"))
-      parts.removeLast()
-    }
-    return folders
   }
 
   /// Graphics processors by the names that the kernel has for them.

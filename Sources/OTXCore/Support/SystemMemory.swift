@@ -31,17 +31,7 @@ package enum SystemMemory {
 
   /// Limit and usage of each control group that has a limit.
   private static func controlGroups(_ root: URL) -> [(limit: Int, usage: Int)] {
-    var folders = ["sys/fs/cgroup"]
-    // In version 2 a line `0::/path`: limits of every folder on the way hold.
-    let groups = text(root, "proc/self/cgroup")?.split(separator: "\n") ?? []
-    if let line = groups.first(where: { $0.hasPrefix("0::/") }) {
-      var path = "sys/fs/cgroup"
-      for part in line.dropFirst(4).split(separator: "/") where part != ".." {
-        path += "/\(part)"
-        folders.append(path)
-      }
-    }
-    return folders.flatMap { folder in
+    ControlGroups.folders(root).flatMap { folder in
       [
         (limit: "memory.max", usage: "memory.current", statistics: "memory.stat"),
         (

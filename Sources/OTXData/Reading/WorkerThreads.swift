@@ -1,10 +1,11 @@
 import Foundation
+import OTXCore
 import Synchronization
 
 /// Threads of our own for work on many files: never the cooperative pool.
 enum WorkerThreads {
   /// The machine's cores.
-  static var coreCount: Int { max(ProcessInfo.processInfo.activeProcessorCount, 1) }
+  static var coreCount: Int { Processor.current.coreCount }
 
   /// Runs `body` for every index, on the calling thread and `threadCount - 1` others; waits.
   static func forEach(

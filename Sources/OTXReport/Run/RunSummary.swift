@@ -99,17 +99,10 @@ public enum Machine {
   public static func facts() -> [ReportFact] {
     let process = ProcessInfo.processInfo
     return [
-      ReportFact("processor", processor()),
-      ReportFact("cores", "\(process.activeProcessorCount)"),
+      ReportFact("processor", Processor.current.name),
+      ReportFact("cores", "\(Processor.current.coreCount)"),
       ReportFact("memory", NumberText.bytes(Int(process.physicalMemory))),
       ReportFact("system", process.operatingSystemVersionString),
     ]
-  }
-
-  private static func processor() -> String {
-    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-    let name = line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
-    return name ?? "unknown"
   }
 }

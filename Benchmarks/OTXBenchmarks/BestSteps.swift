@@ -1,0 +1,143 @@
+import ArgumentParser
+import Foundation
+import OTXCore
+import OTXModels
+import OTXTensor
+
+/// The best that either side can do for a network, whatever precision and memory order that takes.
+struct BestSteps: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "best-steps",
+    abstract: "Training steps, ours and a plain PyTorch loop's, each at its best setting.",
+    discussion: """
+      Ours: the quicker of fp32 and bf16. PyTorch's: the quickest of fp32 and bf16, channels-last and \
+      row-major, with a heap that keeps its pages. Each setting is a run of 'training-step' in a \
+      process of its own, in which both sides take turns.
+      """
+  )
+
+  @ArgumentParser.Argument(help: "Models.")
+  var models = [
+    "mobilenet_v3_large", "mobilenet_v2", "efficientnet_b0", "ssd_mobilenetv2", "atss_mobilenetv2",
+    "yolox_tiny", "resnet18", "resnet50", "vit_tiny",
+  ]
+  @Option(help: "Pictures a step of a classifier.")
+  var batchSize = 32
+  @Option(help: "Turns of each side.")
+  var rounds = 3
+  @Option(help: "Steps a turn.")
+  var steps = 2
+  @Option(help: "First steps of each side that do not count.")
+  var warmup = 2
+  @Option(help: "The peer's heap: stock, keep, or an allocator library to preload.")
+  var peerHeap = "keep"
+
+  /// Time and memory of one side in one setting.
+  private struct Figure {
+    var setting: String
+    var milliseconds: Double
+    var cpuMilliseconds: Double
+    var peakMemoryBytes: Int
+  }
+
+  func run() throws {
+    let rates = try Dictionary(
+      uniqueKeysWithValues: [DType.float32, .bfloat16].map { ($0, try matrixRate($0)) }
+    )
+    print(
+      "Matrix products of 2048x2048: fp32 \(fixed(rates[.float32] ?? 0, 0)), "
+        + "bf16 \(fixed(rates[.bfloat16] ?? 0, 0)) GFLOP/s"
+    )
+    print("| model | batch | ours | PyTorch | faster by | CPU time | memory | of the matrix rate |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for model in models {
+      let isDetector = Workload.detectorSize(model) != nil
+      let batch = isDetector ? 2 : batchSize
+      var (mine, theirs): ([Figure], [Figure]) = ([], [])
+      for (precision, isContiguous) in [
+        ("fp32", false), ("bf16", false), ("fp32", true), ("bf16", true),
+      ] {
+        let row = try compare(model, precision, batch, isContiguous)
+        let order = isContiguous ? "row-major" : "channels-last"
+        theirs.append(
+          Figure(
+            setting: "\(precision), \(order)",
+            milliseconds: row.peerMilliseconds,
+            cpuMilliseconds: row.peerCPUMilliseconds,
+            peakMemoryBytes: row.peerPeakMemoryBytes
+          )
+        )
+        guard !isContiguous else { continue }
+        mine.append(
+          Figure(
+            setting: precision,
+            milliseconds: row.milliseconds,
+            cpuMilliseconds: row.cpuMilliseconds,
+            peakMemoryBytes: row.peakMemoryBytes
+          )
+        )
+      }
+      report(model, batch, mine, theirs, rates)
+    }
+  }
+
+  private func report(
+    _ model: String,
+    _ batch: Int,
+    _ mine: [Figure],
+    _ theirs: [Figure],
+    _ rates: [DType: Double]
+  ) {
+    func best(_ figures: [Figure]) -> Figure? {
+      figures.min { $0.milliseconds < $1.milliseconds }
+    }
+    guard let ours = best(mine), let peer = best(theirs) else { return }
+    let memory = Double(ours.peakMemoryBytes) / Double(max(peer.peakMemoryBytes, 1))
+    // Forward, gradient of the input, gradient of the weight: three times the multiply-adds.
+    let descriptor = ModelZoo.backbones.map(\.descriptor).first { $0.name == model }
+    let share = descriptor.map { descriptor -> String in
+      let work = 6 * descriptor.gigaMultiplyAdds * Double(batch)
+      let rate = rates[ours.setting == "bf16" ? .bfloat16 : .float32] ?? .nan
+      return "\(fixed(100 * work / (ours.milliseconds / 1000) / rate, 0)) %"
+    }
+    print(
+      "| \(model) | \(batch) | \(fixed(ours.milliseconds, 0)) ms (\(ours.setting)) | "
+        + "\(fixed(peer.milliseconds, 0)) ms (\(peer.setting)) | "
+        + "\(fixed(peer.milliseconds / ours.milliseconds, 2)) | "
+        + "\(fixed(peer.cpuMilliseconds / ours.cpuMilliseconds, 2)) | \(fixed(memory, 2)) | "
+        + "\(share ?? "") |"
+    )
+    fflush(nil)
+  }
+
+  private func compare(
+    _ model: String,
+    _ precision: String,
+    _ batch: Int,
+    _ isContiguous: Bool
+  ) throws -> StepComparison {
+    try StepComparison.measured(
+      [
+        "--model", model, "--precision", precision, "--batch-size", "\(batch)", "--rounds",
+        "\(rounds)", "--steps", "\(steps)", "--warmup", "\(warmup)", "--peer-heap", peerHeap,
+      ] + (isContiguous ? ["--contiguous"] : [])
+    )
+  }
+
+  /// The best of some products of square matrices, in 10⁹ operations a second.
+  private func matrixRate(_ dtype: DType) throws -> Double {
+    let side = 2048
+    let matrix = try Tensor.ones([side, side]).to(dtype)
+    var best = Double.infinity
+    for _ in 0..<6 {
+      let start = ContinuousClock.now
+      _ = try matrix.matmul(matrix)
+      let elapsed = ContinuousClock.now - start
+      best = min(
+        best,
+        Double(elapsed.components.attoseconds) * 1e-18 + Double(elapsed.components.seconds)
+      )
+    }
+    return 2 * Double(side * side) * Double(side) / best / 1e9
+  }
+}
