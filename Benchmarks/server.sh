@@ -43,7 +43,7 @@ cat "$work/result"
 printf '%-34s %8s MiB before, %s MiB after\n' "memory" "$before" "$after"
 if [ -x "$otx" ]; then
   alone="$("$otx" benchmark "$model" --json --quiet 2>/dev/null |
-    sed -n 's/.*"[a-zA-Z]*[pP]erSecond" *: *\([0-9.]*\).*/\1/p' | sort -n | tail -n 1)"
+    grep -o "\"picturesPerSecond\": *[0-9.]*" | sed "s/.*: *//" | sort -n | tail -n 1)"
   printf '%-34s %8.1f pictures/s\n' "the model alone, otx benchmark" "${alone:-0}"
   ours="$(sed -n 's/^requests a second *\([0-9.]*\).*/\1/p' "$work/result")"
   awk -v ours="$ours" -v alone="${alone:-0}" 'BEGIN { if (alone > 0) printf "%-34s %8.2f\n", "ratio", ours / alone }'

@@ -93,6 +93,7 @@ package final class OpenVINOModel {
   package init(sharing other: OpenVINOModel) {
     (library, network) = (other.library, other.network)
     (inputs, outputs, takesBytes) = (other.inputs, other.outputs, other.takesBytes)
+    statistics = other.statistics
   }
 
   deinit { requests = [] }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import NIOHTTP1
 import OTXCore
 import OTXInference
 
@@ -94,6 +95,9 @@ struct Upload: Sendable {
         }
         bytes.append(contentsOf: part.readableBytesView)
       }
+    } catch let error where !(error is Problem || error is HTTPParserError) {
+      // The client went away.
+      throw Problem(.badRequest, .incompleteBody, "the body did not come whole", closes: true)
     }
     guard announced.map({ $0 == bytes.count }) ?? true else {
       throw Problem(

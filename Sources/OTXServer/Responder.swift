@@ -172,7 +172,7 @@ struct Responder: HTTPResponder {
       throw Problem(
         .tooManyRequests,
         .tooManyRequests,
-        "more than \(state.options.rate) predictions a second were asked for by \(client)",
+        "\(client) asks for more than \(String(format: "%g", state.options.rate)) predictions a second",
         retryAfter: max(Int(wait.rounded(.up)), 1)
       )
     }
