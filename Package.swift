@@ -31,6 +31,14 @@ let argumentParser = Target.Dependency.product(
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let http: [Target.Dependency] = [
+  .product(name: "HTTPTypes", package: "swift-http-types"),
+  .product(name: "Hummingbird", package: "hummingbird"),
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+  .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+]
 
 let package = Package(
   name: "otx-swift",
@@ -44,9 +52,14 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     // Pure Swift: builds and tests in seconds.
@@ -93,8 +106,15 @@ let package = Package(
     // What runs deployed models: no libtorch, no datasets. `otx-run` opens the library, which C programs use, too.
     .target(name: "CVideo4Linux"),
     module("OTXInference", ["CVideo4Linux", "OTXCore", "OTXImage", "OTXOpenVINO"]),
+    // The page and the HTTP interface; only the two programs that run deployed models import it.
+    .target(
+      name: "OTXServer",
+      dependencies: ["OTXCore", "OTXImage", "OTXInference", logging] + http,
+      resources: [.embedInCode("Resources/page.html"), .embedInCode("Resources/openapi.json")],
+      swiftSettings: settings
+    ),
     .systemLibrary(name: "COTXRun"),
-    module("OTXRunnerC", ["COTXRun", "OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
+    module("OTXRunnerC", ["COTXRun", "OTXCore", "OTXImage", "OTXInference", "OTXServer"]),
     .executableTarget(name: "OTXDeployRunner"),
 
     module("OTXONNX", ["OTXCore"]),
@@ -119,7 +139,7 @@ let package = Package(
       "OTXCLI",
       [
         "OTX", "OTXCore", "OTXData", "OTXImage", "OTXInference", "OTXOpenVINO", "OTXRecipe",
-        "OTXTensor",
+        "OTXServer", "OTXTensor",
         "OTXTuning", "OTXWeights", argumentParser, logging,
       ]
     ),
@@ -172,6 +192,13 @@ let package = Package(
     tests("OTXONNXTests", ["OTXCore", "OTXONNX", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXOpenVINOTests", ["OTXCore", "OTXData", "OTXOpenVINO", "OTXTensor"]),
     tests("OTXInferenceTests", ["OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO"]),
+    .testTarget(
+      name: "OTXServerTests",
+      dependencies: [
+        "OTXCore", "OTXImage", "OTXInference", "OTXOpenVINO", "OTXServer", "OTXTesting",
+      ],
+      swiftSettings: settings
+    ),
     tests(
       "OTXTests",
       [

@@ -13,9 +13,13 @@ struct Demo: AsyncParsableCommand {
         otx demo -i video.mp4 outputs/openvino/openvino.xml --output annotated.mp4
         otx demo -i pictures/ cells.zip --output drawn/
         otx demo -i 0 outputs/weights.pth --display-perf --output camera.avi
+        otx demo -i pictures/ cells.zip --serve 127.0.0.1:8080 --compare outputs/int8/openvino.xml
 
       A checkpoint is exported first, into a folder that is removed afterwards. Of several models
       each looks at what the one before found. The device's own arithmetic is used.
+
+      With --serve there is a page to drop pictures on, and an interface for programs, which
+      /openapi.json describes; the inputs are pictures that the page offers.
       """
   )
 
@@ -86,6 +90,7 @@ struct Demo: AsyncParsableCommand {
   @Flag(help: "Accepted for older scripts; no window is opened.")
   var noShow = false
 
+  @OptionGroup(title: "A page and a server") var server: ServerArguments
   @OptionGroup(title: "Model") var model: ModelArguments
   @OptionGroup(title: "Computing") var compute: ComputeArguments
   @Option(name: .customShort("d"), help: .private) var shortDevice: String?
@@ -96,7 +101,9 @@ struct Demo: AsyncParsableCommand {
     var compute = compute
     compute.device = shortDevice ?? compute.device
     var options = RunOptions()
-    options.inputs = try InputItem.items(images)
+    let serving = try server.options()
+    if serving != nil { try refuseWhatServersDoNot() }
+    if serving == nil || !images.isEmpty { options.inputs = try InputItem.items(images) }
     options.output = drawn
     options.confidenceThreshold = try model.confidenceThreshold()
     if let threshold {
@@ -131,7 +138,25 @@ struct Demo: AsyncParsableCommand {
     options.device = computing.device
     options.threads = computing.threads
     options.precision = compute.precision == nil ? .auto : computing.precision
-    return DemoRequest(models: [first] + named.further(like: first), options: options)
+    var request = DemoRequest(models: [first] + named.further(like: first), options: options)
+    request.server = serving
+    request.compared = server.compare.map { path in
+      var other = first
+      other.model = URL(filePath: path)
+      return other
+    }
+    return request
+  }
+
+  private func refuseWhatServersDoNot() throws {
+    let given: [(String, Bool)] = [
+      ("--output", drawn != nil), ("--results", results != nil), ("--loop", loop),
+      ("--fit-to-size", fitToSize != nil), ("--delay", delay != 0), ("--frames", frames != nil),
+      ("--json", output.json),
+    ]
+    if let word = given.first(where: \.1)?.0 {
+      throw UsageError("\(word) has no meaning together with --serve")
+    }
   }
 
   private func firstModel(
@@ -167,6 +192,9 @@ struct Demo: AsyncParsableCommand {
     let request = try UsageError.unless { try self.request() }
     let log = ProgressReporter(console: .current, level: output.level)
     for warning in compute.warnings { log.observe(.warning(warning)) }
+    if request.server != nil {
+      return try await CurrentJobs.value.serve(request) { log.log($0) }
+    }
     let console = Console.current
     let lines = try results.map { try ResultLines($0, console: console) }
     let talks = !output.json && !output.quiet && lines?.isStandardOutput != true

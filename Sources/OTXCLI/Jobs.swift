@@ -67,6 +67,9 @@ protocol Jobs: Sendable {
     onResult: @escaping @Sendable (FrameResult) throws -> Void
   ) async throws -> RunSummary
 
+  /// Serves models until the task is cancelled, or the program is asked to stop.
+  func serve(_ request: DemoRequest, log: @escaping @Sendable (String) -> Void) async throws
+
   /// Finds out what a model looks at; damaged pictures are left out and told of, unless the request
   /// is strict.
   func explain(
@@ -260,4 +263,12 @@ struct DemoRequest: Sendable, Equatable {
   var models: [ModelRequest]
   /// Inputs and outputs; the models in it are filled in when they are exported or unpacked.
   var options: RunOptions
+  /// How to serve them; `nil`: they run here.
+  var server: ServerOptions?
+  /// Models that the page shows beside the others.
+  var compared: [ModelRequest] = []
+
+  init(models: [ModelRequest], options: RunOptions) {
+    (self.models, self.options) = (models, options)
+  }
 }

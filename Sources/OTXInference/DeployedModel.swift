@@ -57,6 +57,15 @@ package final class DeployedModel {
     outputs = info.task.kind.outputReader
   }
 
+  /// The same model for another thread: the compiled network is shared, nothing else is.
+  package init(sharing other: DeployedModel) {
+    network = OpenVINOModel(sharing: other.network)
+    (url, info, colors, outputs) = (other.url, other.info, other.colors, other.outputs)
+  }
+
+  /// Pictures at once that give the most of them a second.
+  package var bestRequestCount: Int { network.bestRequestCount }
+
   /// The colours that `label_schema.json` beside the model gives its labels, else the palette's.
   private static func colors(of labels: LabelInfo, beside file: URL) -> [Color] {
     let folder = file.deletingLastPathComponent()
@@ -90,19 +99,35 @@ package final class DeployedModel {
   /// What the outputs for a prepared picture say; one set of outputs for each of its batches.
   func findings(
     in outputs: [[String: ModelOutput]],
-    of picture: PreparedPicture
+    of picture: PreparedPicture,
+    threshold: Float? = nil
   ) throws -> PictureFindings {
-    try self.outputs.read(zip(outputs, picture.batches.map(\.frames)).map { ($0, $1) }, info: info)
+    var info = info
+    if let threshold { (info.confidenceThreshold, info.labelThresholds) = (threshold, nil) }
+    return try self.outputs.read(
+      zip(outputs, picture.batches.map(\.frames)).map { ($0, $1) },
+      info: info
+    )
   }
 
   /// Looks at one picture.
   ///
+  /// - Parameters:
+  ///   - image: The picture.
+  ///   - name: What messages call it.
+  ///   - threshold: What is less sure is left out; `nil`: the model's own.
+  /// - Returns: What the model found.
   /// - Throws: ``ModelError``, ``OpenVINOError``, ``DataError`` for a picture without pixels.
-  package func findings(in image: Image, name: String) throws -> PictureFindings {
+  package func findings(
+    in image: Image,
+    name: String,
+    threshold: Float? = nil
+  ) throws -> PictureFindings {
     let picture = try prepare(image, name: name)
     return try findings(
       in: picture.batches.map { try network.outputs(for: $0.images) },
-      of: picture
+      of: picture,
+      threshold: threshold
     )
   }
 }

@@ -1,13 +1,15 @@
 import Foundation
-import OTXCore
+package import OTXCore
 import OTXImage
 
 /// Draws what models found on pictures.
-struct FramePainter {
+package struct FramePainter {
   /// The colours of the first model's labels.
   var colors: [Color]
   /// Pictures are made larger or smaller until they touch it on two sides; `nil`: as they are.
   var fit: ImageSize?
+
+  package init(colors: [Color], fit: ImageSize? = nil) { (self.colors, self.fit) = (colors, fit) }
 
   /// Behind figures that belong to no label.
   private static let neutral = Color(red: 32, green: 32, blue: 32)
@@ -18,7 +20,7 @@ struct FramePainter {
   ///   - note: A line of text to put on it, if any.
   /// - Returns: The picture with marks; lines and letters are drawn at its final size.
   /// - Throws: What drawing throws.
-  func paint(_ result: FrameResult, note: String?) throws -> Image {
+  package func paint(_ result: FrameResult, note: String?) throws -> Image {
     var image = result.frame.image
     var marks = result.findings.allMarks
     if let fit, image.height > 0, image.width > 0 {

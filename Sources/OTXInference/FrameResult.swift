@@ -12,7 +12,15 @@ package struct FrameResult: Sendable {
   }
 
   /// One line of JSON, without the end of the line.
-  package var jsonLine: String {
+  package var jsonLine: String { jsonLine(model: nil, timings: []) }
+
+  /// One line of JSON that also says which model was asked, and what took how long.
+  ///
+  /// - Parameters:
+  ///   - model: The model's name, if it is to be said.
+  ///   - timings: Seconds of each part of the work, in order.
+  /// - Returns: The line, without its end.
+  package func jsonLine(model: String?, timings: [(name: String, seconds: Double)]) -> String {
     var json = JSONLine()
     json.begin(frame.origin)
     json.number("height", frame.image.height)
@@ -20,6 +28,14 @@ package struct FrameResult: Sendable {
     json.key("prediction")
     json.findings(findings)
     json.number("seconds", seconds)
+    if let model {
+      json.key("model")
+      json.string(model)
+    }
+    if !timings.isEmpty {
+      json.key("timings")
+      json.numbers(timings)
+    }
     return json.finish()
   }
 }
@@ -65,6 +81,14 @@ private struct JSONLine {
     key(name)
     // Microseconds, resolution of clocks and frame times; a longer tail tells nothing.
     text += value.isFinite ? "\((value * 1e6).rounded() / 1e6)" : "null"
+  }
+
+  mutating func numbers(_ values: [(name: String, seconds: Double)]) {
+    text += "{"
+    needsComma = false
+    for value in values { number(value.name, value.seconds) }
+    text += "}"
+    needsComma = true
   }
 
   mutating func findings(_ found: PictureFindings) {

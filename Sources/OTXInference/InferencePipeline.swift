@@ -24,11 +24,31 @@ package final class InferencePipeline {
     self.models = models
   }
 
+  /// The same models for another thread.
+  package init(sharing other: InferencePipeline) {
+    models = other.models.map(DeployedModel.init(sharing:))
+  }
+
   /// Looks at one picture and waits for the answer.
   ///
+  /// - Parameters:
+  ///   - image: The picture.
+  ///   - name: What messages call it.
+  ///   - threshold: What is less sure is left out; `nil`: the models' own thresholds.
+  /// - Returns: What the models found.
   /// - Throws: ``ModelError``, ``OpenVINOError``, ``DataError``.
-  package func findings(in image: Image, name: String) throws -> PictureFindings {
-    try goOn(models[0].findings(in: image, name: name), image, name, from: 1)
+  package func findings(
+    in image: Image,
+    name: String,
+    threshold: Float? = nil
+  ) throws -> PictureFindings {
+    try goOn(
+      models[0].findings(in: image, name: name, threshold: threshold),
+      image,
+      name,
+      from: 1,
+      threshold: threshold
+    )
   }
 
   /// A picture as the first model takes it; may be called on any thread.
@@ -101,7 +121,8 @@ package final class InferencePipeline {
     _ findings: PictureFindings,
     _ image: Image,
     _ name: String,
-    from index: Int
+    from index: Int,
+    threshold: Float? = nil
   ) throws -> PictureFindings {
     guard index < models.count else { return findings }
     var result = findings
@@ -111,10 +132,11 @@ package final class InferencePipeline {
       }
       let part = try image.cropped(to: region)
       return try goOn(
-        models[index].findings(in: part, name: name),
+        models[index].findings(in: part, name: name, threshold: threshold),
         part,
         name,
-        from: index + 1
+        from: index + 1,
+        threshold: threshold
       )
     }
     return result

@@ -5,13 +5,31 @@ import OTXCore
 ///
 /// Read by hand: the program is to answer in a fraction of a second, and has one command.
 package struct RunnerArguments: Sendable, Equatable {
-  package enum Action: Sendable, Equatable { case run, help, version, libraries }
+  package enum Action: Sendable, Equatable { case run, serve, help, version, libraries }
   package var action = Action.run
   package var options = RunOptions()
   /// Where results go: `-` is standard output; `nil`: nowhere.
   package var results: String? = "-"
   package var isQuiet = false
+  /// What `--serve` says of the server.
+  package var server = ServerOptions()
+  /// Models that the page shows beside the first.
+  package var compared: [URL] = []
   private var inputs: [String] = []
+  private var serving = Serving()
+
+  /// The options of a server, as they were written.
+  private struct Serving: Sendable, Equatable {
+    var address: String?
+    var maximumUpload: String?
+    var rate: String?
+    var trustsProxy = false
+    var origins: [String] = []
+    /// The first of them.
+    var word: String?
+    /// The first option that a server has no use for.
+    var foreign: String?
+  }
 
   /// - Parameters:
   ///   - arguments: What stands behind the program's name.
@@ -44,12 +62,53 @@ package struct RunnerArguments: Sendable, Equatable {
         real: { try number(Float.self) }
       )
     }
-    guard action == .run || action == .libraries else { return }
+    try finishServing()
+    guard action != .help, action != .version else { return }
     if options.models.isEmpty { options.models = bundledModels() }
     guard !options.models.isEmpty else {
       throw InferenceError.usage("there is no model beside this program; name one with --model")
     }
-    if action == .run { options.inputs = try InputItem.items(inputs) }
+    if action == .run || !inputs.isEmpty { options.inputs = try InputItem.items(inputs) }
+  }
+
+  private mutating func finishServing() throws {
+    guard let address = serving.address else {
+      if let word = serving.word, action == .run {
+        throw InferenceError.usage("\(word) belongs to --serve HOST:PORT")
+      }
+      return
+    }
+    if let word = serving.foreign {
+      throw InferenceError.usage("\(word) has no meaning together with --serve")
+    }
+    server = try ServerOptions(address: address)
+    try server.read(
+      maximumUpload: serving.maximumUpload,
+      rate: serving.rate,
+      trustsProxy: serving.trustsProxy,
+      origins: serving.origins
+    )
+    if action == .run { action = .serve }
+  }
+
+  /// - Returns: Whether the word is one of a server's.
+  private mutating func readServing(_ word: String, value: () throws -> String) throws -> Bool {
+    switch word {
+    case "--serve": serving.address = try value()
+    case "--compare": compared.append(URL(filePath: try value()))
+    case "--max-upload": serving.maximumUpload = try value()
+    case "--rate": serving.rate = try value()
+    case "--trust-proxy": serving.trustsProxy = true
+    case "--allow-origin": serving.origins.append(try value())
+    default:
+      let foreign = [
+        "-o", "--output", "--results", "--fit-to-size", "--loop", "--delay", "--frames",
+      ]
+      if foreign.contains(word) { serving.foreign = serving.foreign ?? word }
+      return false
+    }
+    if word != "--serve" { serving.word = serving.word ?? word }
+    return true
   }
 
   private mutating func read(
@@ -58,6 +117,7 @@ package struct RunnerArguments: Sendable, Equatable {
     whole: () throws -> Int,
     real: () throws -> Float
   ) throws {
+    if try readServing(word, value: value) { return }
     switch word {
     case "-h", "--help": action = .help
     case "--version": action = .version
@@ -121,7 +181,8 @@ package struct RunnerArguments: Sendable, Equatable {
   private static let names = [
     "--help", "--version", "--input", "--model", "--output", "--results", "--device",
     "--inference-type", "--precision", "--threshold", "--fit-to-size", "--loop", "--delay",
-    "--display-perf", "--frames", "--threads", "--no-show", "--quiet",
+    "--display-perf", "--frames", "--threads", "--no-show", "--quiet", "--serve", "--compare",
+    "--max-upload", "--rate", "--trust-proxy", "--allow-origin",
   ]
 
   /// `--name=value` as two words, and `_` in names as `-`.
@@ -171,6 +232,15 @@ package struct RunnerArguments: Sendable, Equatable {
       --delay MS         wait after each picture; below 0: until Enter is pressed
       --frames N         stop after N pictures
       --no-show          accepted for older scripts; no window is opened
+
+    A PAGE AND A SERVER
+      --serve HOST:PORT  a page to drop pictures on, and POST /predict for programs; INPUTs are
+                         pictures that the page offers. /openapi.json describes the interface
+      --compare PATH     another model to show beside the first; may be given several times
+      --max-upload SIZE  bytes of a picture file, at most; default: 20M
+      --rate N           predictions a second for each client; default: no limit
+      --trust-proxy      take the client's address from X-Forwarded-For: only behind a proxy
+      --allow-origin O   let pages of another origin use it, such as https://example.org; * is all
 
     Exit status: 0; 1 when something could not be read or run; 64 for a wrong command line.
     """

@@ -35,7 +35,8 @@ package final class OpenVINOModel {
   package let statistics: ModelStatistics?
 
   private let library: OpenVINOLibrary
-  private let compiled: OpaquePointer
+  private let network: CompiledNetwork
+  private var compiled: OpaquePointer { network.handle }
   private var requests: [InferenceRequest] = []
 
   /// Compiles a recorded graph without a file.
@@ -82,13 +83,20 @@ package final class OpenVINOModel {
     self.takesBytes = takesBytes
     statistics = options.countsOperations ? ModelStatistics(try ModelGraph(model).graph) : nil
     let device = try Self.deviceName(options.device)
-    compiled = try model.compile(device: device, properties: options.properties)
+    network = CompiledNetwork(
+      library: library,
+      handle: try model.compile(device: device, properties: options.properties)
+    )
   }
 
-  deinit {
-    requests = []
-    library.table.compiledFree(compiled)
+  /// The same compiled network for another thread: weights are shared, requests are not.
+  package init(sharing other: OpenVINOModel) {
+    (library, network) = (other.library, other.network)
+    (inputs, outputs, takesBytes) = (other.inputs, other.outputs, other.takesBytes)
+    statistics = other.statistics
   }
+
+  deinit { requests = [] }
 
   /// A property of the compiled model, as OpenVINO prints it: `INFERENCE_PRECISION_HINT`.
   package func property(_ name: String) throws -> String {
@@ -173,6 +181,20 @@ package final class OpenVINOModel {
       return wanted
     }
   }
+}
+
+/// A compiled network, for as long as a model of it is there.
+///
+/// OpenVINO makes requests of it on any thread.
+private final class CompiledNetwork: @unchecked Sendable {
+  private let library: OpenVINOLibrary
+  let handle: OpaquePointer
+
+  init(library: OpenVINOLibrary, handle: OpaquePointer) {
+    (self.library, self.handle) = (library, handle)
+  }
+
+  deinit { library.table.compiledFree(handle) }
 }
 
 extension OpenVINOModel.Options {

@@ -2,6 +2,7 @@ import Foundation
 import OTXCore
 import OTXImage
 import OTXInference
+import OTXServer
 import Synchronization
 
 /// The program `otx-run`, as a function of its arguments.
@@ -19,6 +20,7 @@ enum RunnerProgram {
       case .version: return try print(OTXVersion.current)
       case .libraries: return try print(libraries(arguments).joined(separator: "\n"))
       case .run: return try run(arguments)
+      case .serve: return try serve(arguments)
       }
     } catch InferenceError.usage(let text) {
       complain("error: \(text)")
@@ -69,6 +71,58 @@ enum RunnerProgram {
       complain(summary.text)
     }
     return summary.damaged.isEmpty ? 0 : 1
+  }
+
+  /// Serves until it is asked to stop.
+  private static func serve(_ arguments: RunnerArguments) throws -> Int32 {
+    let options = arguments.options
+    var opening = DeployedModel.Options()
+    opening.device = options.device
+    opening.precision = options.precision
+    opening.threads = options.threads
+    opening.confidenceThreshold = options.confidenceThreshold
+    opening.hasManyPictures = options.mode != .sync
+    let compared = try arguments.compared.map { try ModelPackage.models(at: $0) }
+    let own = try options.models.flatMap { try ModelPackage.models(at: $0) }
+    let models = try ServedModel.open([own] + compared, options: opening)
+    let isQuiet = arguments.isQuiet
+    let log: @Sendable (String) -> Void = { line in
+      if !isQuiet || line.hasPrefix("warning") || line.hasPrefix("error") { complain(line) }
+    }
+    let server = try ModelServer(
+      models,
+      samples: SamplePicture.pictures(of: options.inputs),
+      options: arguments.server,
+      log: log
+    )
+    let ended = Ending()
+    Task {
+      do {
+        try await ServerProgram.run(server, log: log)
+        ended.end(nil)
+      } catch {
+        ended.end(error)
+      }
+    }
+    if let error = ended.wait() { throw error }
+    return 0
+  }
+
+  /// Lets the program's own thread wait for work of others.
+  private final class Ending: @unchecked Sendable {
+    // Written once before the semaphore is raised, and read after, hence the unchecked conformance.
+    private let semaphore = DispatchSemaphore(value: 0)
+    private var error: (any Error)?
+
+    func end(_ error: (any Error)?) {
+      self.error = error
+      semaphore.signal()
+    }
+
+    func wait() -> (any Error)? {
+      semaphore.wait()
+      return error
+    }
   }
 
   /// The shared libraries that running the models takes, as files.

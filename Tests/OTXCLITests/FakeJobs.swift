@@ -323,6 +323,10 @@ final class FakeJobs: Jobs {
     )
   }
 
+  func serve(_ request: DemoRequest, log: @escaping @Sendable (String) -> Void) async throws {
+    log("serving \(request.models.count + request.compared.count) models")
+  }
+
   func demo(
     _ request: DemoRequest,
     log: @escaping @Sendable (String) -> Void,

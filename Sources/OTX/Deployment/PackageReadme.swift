@@ -29,6 +29,7 @@ struct PackageReadme {
       ./otx-run pictures/ --output drawn/               and the pictures with what was found on them
       ./otx-run video.avi --output drawn.avi            a video, frame by frame
       ./otx-run 0 --display-perf                        a camera: /dev/video0
+      ./otx-run --serve 127.0.0.1:8080                  a page to try it on, and POST /predict
       ./otx-run --help                                  every option
       ```
 

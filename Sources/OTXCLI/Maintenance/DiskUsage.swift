@@ -1,4 +1,5 @@
 import Foundation
+import OTXCore
 
 /// How much room files take.
 enum DiskUsage {
@@ -12,13 +13,11 @@ enum DiskUsage {
     var sum = (total: 0, removable: 0)
     var linked: [UInt64: (bytes: Int, count: Int, all: Int)] = [:]
     func add(_ path: String) {
-      var status = stat()
-      guard lstat(path, &status) == 0 else { return }
-      let bytes = Int(status.st_blocks) * 512
-      let isFile = status.st_mode & S_IFMT == S_IFREG
-      if isFile, status.st_nlink > 1 {
-        let seen = linked[UInt64(status.st_ino)]?.count ?? 0
-        linked[UInt64(status.st_ino)] = (bytes, seen + 1, Int(status.st_nlink))
+      guard let status = FileStatus(path) else { return }
+      let bytes = status.diskByteCount
+      if status.isFile, status.linkCount > 1 {
+        let seen = linked[status.inode]?.count ?? 0
+        linked[status.inode] = (bytes, seen + 1, status.linkCount)
       } else {
         sum.total += bytes
         sum.removable += bytes

@@ -1,0 +1,1 @@
+../OTXInferenceTests/GraphWriter.swift
