@@ -22,16 +22,27 @@ package final class LayerProbe {
   package let layers: [Layer]
   /// Those with weights behind which there is none with weights: what comes then is post-processing.
   package let heads: [Layer]
+  /// Layers with weights, each with the sum with its bias, which OpenVINO computes with it.
+  package let weighted: [Layer]
 
   /// Reads a model of bytes of pictures.
   ///
+  /// - Parameters:
+  ///   - url: The `.xml` or `.onnx`.
+  ///   - preprocessing: What comes before it.
+  ///   - threads: 0: as many as OpenVINO takes.
+  ///   - simplifies: Whether its layers are to be those that quantisation starts from: with the
+  ///     normalisation behind them in their weights.
   /// - Throws: ``ModelError/unreadableCheckpoint(file:reason:)``.
   package convenience init(
     reading url: URL,
     preprocessing: Preprocessing,
-    threads: Int = 0
+    threads: Int = 0,
+    simplifies: Bool = false
   ) throws {
-    try self.init(ConvertedModel(reading: url), preprocessing, threads)
+    let model = try ConvertedModel(reading: url)
+    if simplifies { try model.simplify() }
+    try self.init(model, preprocessing, threads)
   }
 
   /// Converts a recorded graph.
@@ -57,15 +68,17 @@ package final class LayerProbe {
     }
     let last = Set(graph.headNodes.map { graph.wholeOperator($0) })
     heads = layers.filter { last.contains($0.node) }
+    let places = Dictionary(uniqueKeysWithValues: layers.map { ($0.node, $0) })
+    weighted = layers.filter { LayerProbe.weightedTypes.contains($0.type) }.map { layer in
+      var whole = layer
+      whole.node = graph.sumWithBias(layer.node, variable: variable)
+      whole.elementCount = places[whole.node]?.elementCount ?? layer.elementCount
+      return whole
+    }
   }
 
   /// Operations that are no layers.
   private static let passive: Set<String> = ["Parameter", "Result", "FakeQuantize", "Convert"]
-
-  /// Layers with weights.
-  package var weighted: [Layer] {
-    layers.filter { LayerProbe.weightedTypes.contains($0.type) }
-  }
 
   private static let weightedTypes: Set<String> = [
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData",
@@ -165,7 +178,9 @@ package final class LayerProbe {
     from reference: LayerProbe,
     on pictures: ImageBatch
   ) throws -> [LayerDifference] {
-    var rest = Dictionary(grouping: reference.layers, by: \.name)
+    let weighted = Set(reference.weighted.map(\.name))
+    let others = reference.layers.filter { !weighted.contains($0.name) }
+    var rest = Dictionary(grouping: reference.weighted + others, by: \.name)
     var pairs: [(own: Layer, other: Layer)] = []
     for layer in layers {
       guard let other = rest[layer.name]?.first else { continue }
@@ -232,6 +247,15 @@ extension OperationGraph {
     let name = String(match.1)
     let taker = takers[node].first { nodes[$0.taker.node].name == name }
     return taker?.taker.node ?? node
+  }
+
+  /// The sum with a constant that alone takes what `node` gives; else the node itself.
+  fileprivate func sumWithBias(_ node: Int, variable: Set<Int>) -> Int {
+    guard takers[node].count == 1, let taker = takers[node].first?.taker.node,
+      nodes[taker].type == "Add",
+      nodes[taker].inputs.contains(where: { !variable.contains($0.node) })
+    else { return node }
+    return taker
   }
 
   /// The last layers with weights: everything behind them is post-processing.

@@ -108,6 +108,42 @@ extension Models {
       expectClose(try NamedTensor("", found).doubles, values, rtol: 1e-4, atol: 1e-4 * range)
     }
 
+    /// What `Tools/goldens/explain.py` wrote of one network.
+    private struct Golden: Decodable {
+      var shape: [Int]
+      var maps: [Double]
+      var activation: [Double]?
+      var features: [Double]?
+    }
+
+    /// Python OTX cuts maps off to whole numbers, here they are rounded: one level apart at most.
+    @Test(arguments: ["resnet18", "mobilenet_v3_large", "vit_tiny"])
+    func mapsArePythonOTXs(name: String) throws {
+      let url = Bundle.module.bundleURL.appending(path: "Goldens/explain.json")
+      let golden = try #require(
+        try JSONDecoder().decode([String: Golden].self, from: Data(contentsOf: url))[name]
+      )
+      let size = ImageSize(height: golden.shape[2], width: golden.shape[3])
+      let network = try network(name, size)
+      try network.fillByFormula()
+      try noGrad {
+        let images = try images(size, golden.shape[0])
+        func numbers(_ maps: Tensor) throws -> [Double] {
+          try NamedTensor("", try scaledMaps(maps)).doubles
+        }
+        let found = try network.explanation(images, .auto)
+        expectClose(try numbers(found.maps), golden.maps, rtol: 0, atol: 1)
+        if let features = golden.features {
+          let own = try NamedTensor("", found.features).doubles.prefix(features.count)
+          expectClose(Array(own), features, rtol: 1e-3, atol: 1e-4)
+        }
+        if let activation = golden.activation {
+          let maps = try network.explanation(images, .activationMap).maps
+          expectClose(try numbers(maps), activation, rtol: 0, atol: 1)
+        }
+      }
+    }
+
     /// Of each level the best anchor of a cell, of the levels the best.
     @Test func detectorsGiveProbabilities() throws {
       let subject = try Subject("ssd_mobilenetv2")

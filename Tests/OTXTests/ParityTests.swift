@@ -79,6 +79,8 @@ extension Facade {
       #expect(Array(parity.outputs.keys) == ["classifier.3/linear"])
       let errors = parity.layers.map(\.difference.relativeError)
       #expect(errors.count == 10 && errors == errors.sorted(by: >) && errors[9] > 0)
+      // The same layers on both sides: rounding costs a part of the numbers, not a multiple.
+      #expect(errors[0] < 1)
     }
   }
 }

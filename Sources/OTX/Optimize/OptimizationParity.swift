@@ -94,7 +94,8 @@ extension OptimizationJob {
     of result: OptimizationResult,
     into parity: inout OptimizationParity
   ) async throws {
-    let (reference, own) = (try probe(source), try probe(result.model.xml))
+    let reference = try probe(source, simplifies: result.type == .ptq)
+    let own = try probe(result.model.xml)
     let pictures = try await engine.sampleBatch(count: 2).images
     let found = try own.differences(of: own.weighted, from: reference, on: pictures)
     // Weights of whole numbers are not known as weights; the layers have the same names.
@@ -122,11 +123,12 @@ extension OptimizationJob {
     )
   }
 
-  private func probe(_ url: URL) throws -> LayerProbe {
+  private func probe(_ url: URL, simplifies: Bool = false) throws -> LayerProbe {
     try LayerProbe(
       reading: url,
       preprocessing: info.preprocessing,
-      threads: options.threads
+      threads: options.threads,
+      simplifies: simplifies
     )
   }
 }
