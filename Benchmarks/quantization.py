@@ -13,7 +13,6 @@ model as OpenVINO's own converter would have made it (normalisation folded into 
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -71,8 +70,14 @@ def quantize(arguments):
     openvino.save_model(quantized, arguments.write, compress_to_fp16=False)
     print(json.dumps({
         "seconds": time.perf_counter() - start,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory": peak_memory(),
     }))
+
+
+def peak_memory():
+    """Bytes; not of getrusage, which counts what the process that started this one held."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 class pictures_again:
@@ -185,12 +190,11 @@ def speeds(variants, seconds):
 
 
 def command(*words, stdin=None):
-    """Runs a command; gives its output and its peak memory."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    """What a command prints."""
     done = subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, words))}\n{done.stderr[-3000:]}")
-    return done.stdout, max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, before) * 1024
+    return done.stdout
 
 
 def training_pictures(root, count):
@@ -217,7 +221,7 @@ def compare_model(arguments, path, data, folder):
         ["--model-type", arguments.model_type] if arguments.model_type else [])
 
     def optimize(name, *options):
-        text, _ = command(
+        text = command(
             arguments.otx, "optimize", path, data, "--subset-size", len(files), "--save-model-to", folder / name,
             "--json", "--quiet", *options, *extra)
         return json.loads(text)
@@ -225,9 +229,9 @@ def compare_model(arguments, path, data, folder):
     # The same places as NNCF's, whatever that does to score and speed; then as users get it.
     same, ours = optimize("same", "--all-layers", "--force"), optimize("ours")
     own = folder / "nncf.xml"
-    text, _ = command(sys.executable, __file__, "--write", own, *extra, path, stdin=json.dumps(files))
+    text = command(sys.executable, __file__, "--write", own, *extra, path, stdin=json.dumps(files))
     theirs = json.loads(text.strip().splitlines()[-1])
-    score = json.loads(command(arguments.otx, "eval", own, data, "--subset", "val", "--json", "--quiet")[0])
+    score = json.loads(command(arguments.otx, "eval", own, data, "--subset", "val", "--json", "--quiet"))
     only, worst = compare(places(same["xml"]), places(own))
     names = ["fp32", "bf16", "same", "ours", "nncf"]
     variants = [
