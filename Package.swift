@@ -202,8 +202,8 @@ let package = Package(
     tests(
       "OTXTests",
       [
-        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXRecipe", "OTXTensor", "OTXTorch",
-        "OTXTuning", "OTXWeights",
+        "OTX", "OTXCore", "OTXData", "OTXImage", "OTXModels", "OTXOpenVINO", "OTXRecipe",
+        "OTXTensor", "OTXTorch", "OTXTuning", "OTXWeights",
       ]
     ),
     tests(

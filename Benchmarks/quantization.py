@@ -4,15 +4,15 @@
     python3 -m venv NNCF && NNCF/bin/pip install 'nncf==3.4.*' openvino==2026.4.1 pillow
     NNCF/bin/python Benchmarks/quantization.py --otx .build/release/otx --data BCCD outputs/openvino/openvino.xml ...
 
-Prints for each model: whether the same places are quantised, with which ranges, the score, the latency at the
-device's default precision, and what quantising took in time and memory. NNCF gets the model as OpenVINO's own
-converter would have made it (normalisation folded into weights); ours does that itself.
+Prints a table: whether the same places are quantised, with which ranges, the scores, latencies and pictures a second
+(whole numbers beside the device's default arithmetic), and what quantising took in time and memory. NNCF gets the
+model as OpenVINO's own converter would have made it (normalisation folded into weights); ours does that itself.
+`quantization.sh` trains the networks first.
 """
 
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -70,8 +70,14 @@ def quantize(arguments):
     openvino.save_model(quantized, arguments.write, compress_to_fp16=False)
     print(json.dumps({
         "seconds": time.perf_counter() - start,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "memory": peak_memory(),
     }))
+
+
+def peak_memory():
+    """Bytes; not of getrusage, which counts what the process that started this one held."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 class pictures_again:
@@ -119,35 +125,76 @@ def compare(ours, theirs):
     return only, worst
 
 
-def latencies(paths, seconds):
-    """Median milliseconds of each model, in turns."""
-    core = openvino.Core()
-    runs = []
-    for path, properties in paths:
+class Variant:
+    """A model in one arithmetic, compiled to answer soon and to answer many."""
+
+    def __init__(self, core, path, properties):
         model = core.read_model(path)
         height, width = network_input(model)
         model.reshape([1, 3, height, width])
-        request = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **properties}).create_infer_request()
-        request.set_input_tensor(openvino.Tensor(numpy.random.default_rng(0).normal(size=(1, 3, height, width)).astype("f4")))
+        noise = numpy.random.default_rng(0).normal(size=(1, 3, height, width)).astype("f4")
+        tensor = openvino.Tensor(noise)
+        self.request = core.compile_model(
+            model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **properties}).create_infer_request()
+        self.request.set_input_tensor(tensor)
+        many = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **properties})
+        self.queue = openvino.AsyncInferQueue(many, many.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self.tensor = tensor
+        self.single = core.compile_model(
+            model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, **properties}
+        ).create_infer_request()
+        self.single.set_input_tensor(tensor)
+        self.times, self.busy, self.rates = [], [], []
         for _ in range(3):
-            request.infer()
-        runs.append((request, []))
+            self.request.infer()
+            self.single.infer()
+
+    def latency(self):
+        begin = time.perf_counter()
+        self.request.infer()
+        return time.perf_counter() - begin
+
+    def cpu_time(self):
+        """What one thread computes for, which other programs hardly touch."""
+        begin = time.process_time()
+        self.single.infer()
+        return time.process_time() - begin
+
+    def rate(self, seconds):
+        """Pictures a second, several at a time."""
+        begin, count = time.perf_counter(), 0
+        while time.perf_counter() - begin < seconds:
+            self.queue.start_async({0: self.tensor})
+            count += 1
+        self.queue.wait_all()
+        return count / (time.perf_counter() - begin)
+
+
+def speeds(variants, seconds):
+    """Of each variant: median milliseconds, milliseconds of CPU time (the least of many runs on one thread), pictures a
+    second (the median turn). All take turns: what else the machine does hits all."""
+    core = openvino.Core()
+    runs = [Variant(core, path, properties) for path, properties in variants]
     start = time.perf_counter()
-    while time.perf_counter() - start < seconds or len(runs[0][1]) < 5:
-        for request, times in runs:
-            begin = time.perf_counter()
-            request.infer()
-            times.append(time.perf_counter() - begin)
-    return [1000 * statistics.median(times) for _, times in runs]
+    while time.perf_counter() - start < seconds or len(runs[0].times) < 9:
+        for run in runs:
+            run.times.append(run.latency())
+            run.busy.append(run.cpu_time())
+    for turn in range(9):
+        for run in runs:
+            rate = run.rate(seconds / 40)
+            if turn > 0:  # the first warms up
+                run.rates.append(rate)
+    return [
+        (1000 * statistics.median(run.times), 1000 * min(run.busy), statistics.median(run.rates)) for run in runs]
 
 
 def command(*words, stdin=None):
-    """Runs a command; gives its output and its peak memory."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    """What a command prints."""
     done = subprocess.run([str(word) for word in words], input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, words))}\n{done.stderr[-3000:]}")
-    return done.stdout, max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, before) * 1024
+    return done.stdout
 
 
 def training_pictures(root, count):
@@ -168,72 +215,110 @@ def training_pictures(root, count):
     return found
 
 
-def compare_model(arguments, path, folder):
-    files = training_pictures(arguments.data, arguments.subset_size)
+def compare_model(arguments, path, data, folder):
+    files = training_pictures(data, arguments.subset_size)
     extra = (["--preset", arguments.preset] if arguments.preset else []) + (
         ["--model-type", arguments.model_type] if arguments.model_type else [])
-    text, memory = command(
-        arguments.otx, "optimize", path, arguments.data, "--subset-size", len(files), "--all-layers", "--force",
-        "--save-model-to", folder / "ours", "--json", "--quiet", *extra)
-    ours = json.loads(text)
+
+    def optimize(name, *options):
+        text = command(
+            arguments.otx, "optimize", path, data, "--subset-size", len(files), "--save-model-to", folder / name,
+            "--json", "--quiet", *options, *extra)
+        return json.loads(text)
+
+    # The same places as NNCF's, whatever that does to score and speed; then as users get it.
+    same, ours = optimize("same", "--all-layers", "--force"), optimize("ours")
     own = folder / "nncf.xml"
-    text, _ = command(sys.executable, __file__, "--write", own, *extra, path, stdin=json.dumps(files))
+    text = command(sys.executable, __file__, "--write", own, *extra, path, stdin=json.dumps(files))
     theirs = json.loads(text.strip().splitlines()[-1])
-    score = json.loads(command(arguments.otx, "eval", own, arguments.data, "--subset", "val", "--json", "--quiet")[0])
-    only, worst = compare(places(ours["xml"]), places(own))
-    times = latencies(
-        [(path, {"INFERENCE_PRECISION_HINT": "f32"}), (path, {}), (ours["xml"], {}), (own, {})], arguments.seconds)
+    score = json.loads(command(arguments.otx, "eval", own, data, "--subset", "val", "--json", "--quiet"))
+    only, worst = compare(places(same["xml"]), places(own))
+    names = ["fp32", "bf16", "same", "ours", "nncf"]
+    variants = [
+        (path, {"INFERENCE_PRECISION_HINT": "f32"}), (path, {"INFERENCE_PRECISION_HINT": "bf16"}),
+        (same["xml"], {}), (ours["xml"], {}), (own, {})]
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        del names[1], variants[1]
+    times = speeds(variants, arguments.seconds)
     return {
-        "model": str(path),
+        "model": path.parent.parent.name if path.parent.name == "openvino" else path.stem,
         "places": len(places(own)),
         "onlyOurs": [f"{name}:{port} {kind}" for name, port, kind in only["ours"]],
         "onlyNNCF": [f"{name}:{port} {kind}" for name, port, kind in only["nncf"]],
         "rangeDifference": worst,
+        "metric": ours["metric"],
         "before": ours["before"],
+        "same": same["after"],
         "after": ours["after"],
         "afterNNCF": score["metrics"].get(ours["metric"]),
-        "milliseconds": dict(zip(["fp32", "default", "int8", "nncf"], times)),
-        "seconds": ours["quantizationSeconds"],
+        "leftForScore": len(ours["revertedForScore"]),
+        "leftForSpeed": len(ours["revertedForSpeed"]),
+        "milliseconds": dict(zip(names, [latency for latency, _, _ in times])),
+        "cpuMilliseconds": dict(zip(names, [busy for _, busy, _ in times])),
+        "picturesPerSecond": dict(zip(names, [rate for _, _, rate in times])),
+        "seconds": same["quantizationSeconds"],
         "secondsNNCF": theirs["seconds"],
-        "memory": ours["peakMemoryBytes"],
+        "memory": same["peakMemoryBytes"],
         "memoryNNCF": theirs["memory"],
     }
 
 
+def table(rows):
+    """The rows as a Markdown table; 'same' is ours with all of NNCF's places, 'ours' as users get it."""
+    variants = list(rows[0]["milliseconds"])
+    lines = [[
+        "model", "places", "score " + "/".join(["fp32", "same", "ours", "NNCF"]),
+        "left", "latency, ms: " + "/".join(variants), "CPU time, ms", "pictures/s",
+        "CPU time to NNCF's: same/ours", "seconds", "memory, MB"]]
+    for row in rows:
+        busy = row["cpuMilliseconds"]
+        differing = len(row["onlyOurs"]) + len(row["onlyNNCF"])
+        lines.append([
+            row["model"], f"{row['places']}" + (f" ({differing} differ)" if differing else ""),
+            "/".join(f"{row[key]:.4f}" for key in ("before", "same", "after", "afterNNCF")),
+            f"{row['leftForScore'] + row['leftForSpeed']}",
+            "/".join(f"{row['milliseconds'][name]:.2f}" for name in variants),
+            "/".join(f"{busy[name]:.2f}" for name in variants),
+            "/".join(f"{row['picturesPerSecond'][name]:.0f}" for name in variants),
+            f"{busy['same'] / busy['nncf']:.2f}/{busy['ours'] / busy['nncf']:.2f}",
+            f"{row['seconds']:.1f}/{row['secondsNNCF']:.1f} = {row['seconds'] / row['secondsNNCF']:.2f}",
+            f"{row['memory'] / 1e6:.0f}/{row['memoryNNCF'] / 1e6:.0f} = {row['memory'] / row['memoryNNCF']:.2f}"])
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("models", nargs="+", help="MODEL.xml, or MODEL.xml=DATA for data of its own")
     parser.add_argument("--otx", default=".build/release/otx")
     parser.add_argument("--data")
     parser.add_argument("--subset-size", type=int, default=300)
     parser.add_argument("--preset")
     parser.add_argument("--model-type")
-    parser.add_argument("--seconds", type=float, default=10, help="to measure latencies for")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=10, help="to measure latencies for, and pictures a second")
+    parser.add_argument("--json", help="a file for the figures, one line a model")
+    parser.add_argument("--keep", type=Path, help="a folder for the quantised models")
     parser.add_argument("--write", help=argparse.SUPPRESS)
     parser.add_argument("--preload", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.write:
         return quantize(arguments)
-    if not arguments.data:
-        parser.error("--data is needed")
-    for path in arguments.models:
-        with tempfile.TemporaryDirectory() as folder:
-            row = compare_model(arguments, path, Path(folder))
+    rows = []
+    for model in arguments.models:
+        path, _, data = model.partition("=")
+        if not data and not arguments.data:
+            parser.error("--data is needed")
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = arguments.keep / str(len(rows)) if arguments.keep else Path(scratch)
+            folder.mkdir(parents=True, exist_ok=True)
+            row = compare_model(arguments, Path(path), data or arguments.data, folder)
+        rows.append(row)
+        print(f"{row['model']}: load {os.getloadavg()[0]:.1f}; places only ours {row['onlyOurs'] or 0}, only NNCF's"
+              f" {row['onlyNNCF'] or 0}; ranges differ by {row['rangeDifference']:.1e}", file=sys.stderr, flush=True)
         if arguments.json:
-            print(json.dumps(row), flush=True)
-            continue
-        time_ms = row["milliseconds"]
-        print(f"{path}")
-        print(f"  places     {row['places']}, only ours {row['onlyOurs'] or 0}, only NNCF's {row['onlyNNCF'] or 0};"
-              f" ranges differ by {row['rangeDifference']:.1e}")
-        print(f"  score      before {row['before']:.4f}, ours {row['after']:.4f}, NNCF's {row['afterNNCF']:.4f}")
-        print(f"  latency    fp32 {time_ms['fp32']:.2f}, default {time_ms['default']:.2f}, ours {time_ms['int8']:.2f},"
-              f" NNCF's {time_ms['nncf']:.2f} ms: ratio {time_ms['int8'] / time_ms['nncf']:.2f}")
-        print(f"  quantising ours {row['seconds']:.1f} s, NNCF's {row['secondsNNCF']:.1f} s:"
-              f" ratio {row['seconds'] / row['secondsNNCF']:.2f}")
-        print(f"  memory     ours {row['memory'] / 1e6:.0f} MB, NNCF's {row['memoryNNCF'] / 1e6:.0f} MB:"
-              f" ratio {row['memory'] / row['memoryNNCF']:.2f}", flush=True)
+            with open(arguments.json, "a") as file:
+                file.write(json.dumps(row) + "\n")
+    print(table(rows))
 
 
 if __name__ == "__main__":

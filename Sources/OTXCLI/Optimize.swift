@@ -188,7 +188,9 @@ struct Optimize: AsyncParsableCommand {
       ("left for the score", result.revertedForScore),
       ("left for speed", result.revertedForSpeed),
     ] where !names.isEmpty {
-      rows.append([what, names.joined(separator: ", ")])
+      // The log and --json have them all.
+      let more = names.count > 3 ? " and \(names.count - 3) more" : ""
+      rows.append([what, names.prefix(3).joined(separator: ", ") + more])
     }
     for latency in result.latencies {
       rows.append(["latency \(latency.name)", String(format: "%.2f ms", latency.milliseconds)])

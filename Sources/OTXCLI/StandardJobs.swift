@@ -249,7 +249,13 @@ struct StandardJobs: Jobs {
       )
       model.model = described
     }
-    let engine = try engine(model, data: data)
+    let engine: Engine
+    do {
+      engine = try self.engine(model, data: data)
+    } catch ModelError.unreadableCheckpoint(_, let reason) {
+      // Not the copy's name: nobody knows that file.
+      throw ModelError.unreadableCheckpoint(file: request.model.model.path, reason: reason)
+    }
     for event in engine.dataEvents { observers.tell(event) }
     return try await engine.optimize(
       to: request.directory,

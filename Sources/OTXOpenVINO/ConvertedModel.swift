@@ -80,10 +80,14 @@ final class ConvertedModel {
 
   /// Writes `url` and the `.bin` beside it.
   func save(to url: URL, halfPrecision: Bool) throws {
-    try library.check(
-      "writing \(url.path)",
-      library.table.modelSave(handle, url.path, halfPrecision ? 1 : 0)
-    )
+    do {
+      try library.check(
+        "writing \(url.path)",
+        library.table.modelSave(handle, url.path, halfPrecision ? 1 : 0)
+      )
+    } catch OpenVINOError.failed(_, let reason) {
+      throw FileError.cannotWrite(url.path, reason: "\(reason) (is the disk full?)")
+    }
   }
 
   /// Sets one entry of the model's `rt_info`.

@@ -40,11 +40,13 @@ extension ModelInfo {
       let found = entry("task_type") ?? entry("model_type")
       throw fail(
         found.map { "its task '\($0)' is none that this program runs" }
-          ?? "it does not say what it is for: its rt_info has no model_info/task_type"
+          ?? "it does not say what it is for: its rt_info has no model_info/task_type (otx optimize --task adds it)"
       )
     }
     guard let labels = Self.labels(entry) else {
-      throw fail("it does not say its labels: its rt_info has no model_info/labels")
+      throw fail(
+        "it does not say its labels: its rt_info has no model_info/labels (otx optimize --labels adds them)"
+      )
     }
     let shape = document.inputShape
     guard shape.count == 4, shape[1] == 3, let height = shape[2], let width = shape[3] else {

@@ -39,13 +39,16 @@ public enum LegacyParameter {
     ("algo_backend.mem_cache_size", .noEffect("the picture cache has a budget of its own")),
     ("algo_backend.storage_cache_scheme", .missing("a cache of pictures on disk")),
     ("algo_backend.enable_noisy_label_detection", .missing("noisy-label detection")),
-    ("pot_parameters.preset", .missing("optimization")),
-    ("pot_parameters.stat_subset_size", .missing("optimization")),
-    ("pot_parameters.stat_requests_number", .missing("optimization")),
-    ("nncf_optimization.enable_quantization", .missing("optimization")),
+    ("pot_parameters.preset", .noEffect("otx optimize has it: --preset")),
+    ("pot_parameters.stat_subset_size", .noEffect("otx optimize has it: --subset-size")),
+    ("pot_parameters.stat_requests_number", .noEffect("it is chosen by the program")),
+    ("nncf_optimization.enable_quantization", .noEffect("otx optimize CHECKPOINT does it")),
     ("nncf_optimization.enable_pruning", .missing("pruning")),
     ("nncf_optimization.pruning_supported", .missing("pruning")),
-    ("nncf_optimization.maximal_accuracy_degradation", .missing("optimization")),
+    (
+      "nncf_optimization.maximal_accuracy_degradation",
+      .noEffect("otx optimize has it: --max-drop")
+    ),
     ("tiling_parameters.enable_tiling", .key("data.tiling.enabled")),
     (
       "tiling_parameters.enable_adaptive_params",

@@ -55,6 +55,13 @@ extension OptimizationJob {
         .warning("\(source.lastPathComponent): '\(key)' of its optimization_config is not used")
       )
     }
+    if try ModelFiles.runtimeInfo(of: source, at: ["model_info", "mean_values"]) == nil {
+      observers.tell(
+        .warning(
+          "\(source.lastPathComponent) does not say how its pictures are normalised (mean_values and scale_values of its model_info): they are given as numbers of 0 to 255"
+        )
+      )
+    }
     var quantizerOptions = configuration.options(options)
     quantizerOptions.threads = options.threads
     return try PostTrainingQuantizer(
@@ -85,6 +92,18 @@ extension OptimizationJob {
       _ = damage.withLock { $0.insert("\(problem.location): \(problem.message)") }
     }
     let count = data.itemCount(subset)
+    if subset != .train {
+      let damaged = engine.damagedTrainingPictureCount
+      guard damaged == 0 else {
+        throw DataError.emptySubset(
+          .train,
+          reason: "its pictures are damaged (\(damaged)); ranges need some that can be read"
+        )
+      }
+      observers.tell(
+        .warning("there are no training pictures: ranges come from those of '\(subset)'")
+      )
+    }
     if count < 10 {
       observers.tell(
         .warning("ranges come from \(count) picture\(count == 1 ? "" : "s"); 300 are better")
@@ -105,7 +124,13 @@ extension OptimizationJob {
     } catch DataError.emptySubset {
       done = 0
     }
-    for line in damage.withLock({ $0 }).sorted() { observers.tell(.warning(line)) }
+    let lines = damage.withLock { $0 }.sorted()
+    for line in lines { observers.tell(.warning(line)) }
+    if done < count, done > 0 {
+      observers.tell(
+        .warning("\(count - done) of \(count) pictures cannot be read; ranges come from the others")
+      )
+    }
     guard done > 0 else {
       throw DataError.emptySubset(subset, reason: "none of its pictures can be read")
     }

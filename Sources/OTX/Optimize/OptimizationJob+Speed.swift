@@ -10,11 +10,7 @@ extension OptimizationJob {
     let times = try LatencyMeter.medians([native, quantized], seconds: 2)
     // Whoever gains a third has nothing to win here.
     guard times[1] > 0.66 * times[0] else { return }
-    let slow = try work.quantizer.slowLayers(
-      quantized: work.xml,
-      original: source,
-      threads: options.threads
-    )
+    let slow = try work.quantizer.slowLayers()
     guard !slow.isEmpty else { return }
     let folder = work.xml.deletingLastPathComponent()
     var best: (layers: Layers, time: Double) = ([], times[1])

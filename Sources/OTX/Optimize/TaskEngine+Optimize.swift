@@ -93,6 +93,14 @@ extension TaskEngine {
     return TaskEngine<Kind>(sub: engine, backend: backend, dataset: dataset, recipe: recipe)
   }
 
+  /// Training pictures that were left out because they cannot be read.
+  var damagedTrainingPictureCount: Int {
+    (dataset?.problems ?? []).count { problem in
+      problem.kind == "unreadable picture"
+        && problem.location.lowercased().split(separator: "/").contains { $0.hasPrefix("train") }
+    }
+  }
+
   /// Training pictures to take ranges from, one a batch, spread over the subset.
   func calibrationData(
     count: Int,
