@@ -36,6 +36,10 @@ def detector(arguments, images):
         from atss_peer import ATSSPeer
 
         model = ATSSPeer(**size)
+    elif arguments.model.startswith("ssd"):
+        from ssd_peer import SSDPeer
+
+        model = SSDPeer(**size)
     else:
         from yolox_peer import YOLOXPeer
 
@@ -69,7 +73,7 @@ def main():
 
     images = torch.randn(arguments.batch_size, 3, arguments.height, arguments.width)
     images = images.to(memory_format=memory_format)
-    make = detector if arguments.model.startswith(("atss", "yolox")) else classifier
+    make = detector if arguments.model.startswith(("atss", "ssd", "yolox")) else classifier
     model, loss_of_batch = make(arguments, images)
     model.train().to(memory_format=memory_format)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4)

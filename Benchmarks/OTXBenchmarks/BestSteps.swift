@@ -18,7 +18,8 @@ struct BestSteps: ParsableCommand {
 
   @ArgumentParser.Argument(help: "Models.")
   var models = [
-    "mobilenet_v3_large", "mobilenet_v2", "efficientnet_b0", "atss_mobilenetv2", "yolox_tiny",
+    "mobilenet_v3_large", "mobilenet_v2", "efficientnet_b0", "ssd_mobilenetv2", "atss_mobilenetv2",
+    "yolox_tiny",
     "resnet18", "resnet50", "vit_tiny",
   ]
   @Option(help: "Pictures a step of a classifier.")
