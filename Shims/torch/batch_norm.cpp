@@ -15,19 +15,16 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <bit>
 #include <cmath>
 #include <vector>
 
+#include "CKernels.h"
 #include "batch_norm.h"
 #include "own_kernels.h"
 #include "parallel.h"
 
 namespace otx {
 namespace {
-
-/// The numbers are the operator's argument.
-enum class Activation : int64_t { identity = 0, relu, relu6, hardswish, silu };
 
 /// Mean and sum of squared distances from it, of each channel of `count` rows.
 struct Moments {
@@ -46,49 +43,6 @@ struct Moments {
     count += other.count;
   }
 };
-
-template <typename T>
-struct Kernels {
-  void (*collect)(const T *, int64_t, int64_t, Moments &);
-  void (*apply)(const T *, const T *, T *, int64_t, int64_t, const float *, const float *);
-  void (*sumGradients)(
-      const T *, const T *, const T *, T *, int64_t, int64_t, const float *, const float *, const float *,
-      double *, double *);
-  using InputGradients = void (*)(
-      const T *, const T *, T *, int64_t, int64_t, const float *, const float *, const float *,
-      const float *, const float *);
-  InputGradients inputGradients;
-  /// For a gradient that is the one before the activation already.
-  InputGradients inputGradientsOfSum;
-};
-
-namespace portable {
-#include "batch_norm_rows.h"
-}
-#if defined(__x86_64__) && defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-namespace avx2 {
-#include "batch_norm_rows.h"
-}
-#pragma clang attribute pop
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-256-bit"))), apply_to = function)
-namespace avx512 {
-#include "batch_norm_rows.h"
-}
-#pragma clang attribute pop
-#endif
-
-template <typename T>
-Kernels<T> kernels(Activation kind) {
-#if defined(__x86_64__) && defined(__clang__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    return avx512::kernels<T>(kind);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kernels<T>(kind);
-#endif
-  return portable::kernels<T>(kind);
-}
 
 /// `body(first, last)` over the rows, each thread a contiguous part of its own.
 template <typename Body>
@@ -112,36 +66,47 @@ struct Line {
   std::vector<float> scale, shift;
 };
 
+/// What the kernels are told of a tensor and its normalisation; `line` must live as long.
+OTXNormalization normalizationOf(const at::Tensor &input, const Line &line, OTXActivation kind) {
+  const auto element = input.scalar_type() == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat;
+  return {input.size(1), element, kind, line.scale.data(), line.shift.data()};
+}
+
+/// Where a row of the tensor begins; NULL of none.
+const char *row(const at::Tensor &values, int64_t index) {
+  if (!values.defined()) return nullptr;
+  return static_cast<const char *>(values.const_data_ptr()) + index * values.size(1) * values.element_size();
+}
+char *mutableRow(const at::Tensor &values, int64_t index) {
+  if (!values.defined()) return nullptr;
+  return static_cast<char *>(values.mutable_data_ptr()) + index * values.size(1) * values.element_size();
+}
+
 /// `activation(input * scale + shift + residual)`.
-template <typename T>
-at::Tensor applied(
-    const at::Tensor &input, const Line &line, const at::Tensor &residual, Activation kind) {
+at::Tensor applied(const at::Tensor &input, const Line &line, const at::Tensor &residual, OTXActivation kind) {
   const int64_t channels = input.size(1), rows = input.numel() / channels;
-  const auto run = kernels<T>(kind);
+  const auto how = normalizationOf(input, line, kind);
   auto output = at::empty_like(input);
-  const T *x = input.const_data_ptr<T>();
-  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
-  T *y = output.mutable_data_ptr<T>();
   overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
-    const int64_t start = first * channels;
-    run.apply(
-        x + start, r ? r + start : nullptr, y + start, last - first, channels, line.scale.data(),
-        line.shift.data());
+    otx_normalization_apply(&how, row(input, first), row(residual, first), mutableRow(output, first), last - first);
   });
   return output;
 }
 
-template <typename T>
 at::Tensor forward(
     const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, at::Tensor runningMean,
     at::Tensor runningVariance, const at::Tensor &residual, double momentum, double epsilon,
-    Activation kind, at::Tensor &mean, at::Tensor &inverse) {
+    OTXActivation kind, at::Tensor &mean, at::Tensor &inverse) {
   const int64_t channels = input.size(1), rows = input.numel() / channels;
-  const auto run = kernels<T>(kind);
-  const T *x = input.const_data_ptr<T>();
   std::vector<Moments> parts(threadsFor(input.numel()), Moments(channels));
+  OTXNormalization how{};
+  how.channels = channels;
+  how.element = input.scalar_type() == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat;
   overRows(rows, channels, [&](int64_t thread, int64_t first, int64_t last) {
-    run.collect(x + first * channels, last - first, channels, parts[thread]);
+    auto &part = parts[thread];
+    part.count = last - first;
+    if (part.count > 0)
+      otx_normalization_moments(&how, row(input, first), part.count, part.mean.data(), part.square.data());
   });
   for (size_t part = 1; part < parts.size(); ++part) parts[0].join(parts[part]);
 
@@ -159,37 +124,29 @@ at::Tensor forward(
     movingVariance[c] = static_cast<float>((1 - momentum) * movingVariance[c] + momentum * unbiased);
   }
 
-  return applied<T>(input, Line(weight, bias, mean, inverse), residual, kind);
+  return applied(input, Line(weight, bias, mean, inverse), residual, kind);
 }
 
 struct Gradients {
   at::Tensor input, weight, bias, residual;
 };
 
-template <typename T>
 Gradients backward(
     const at::Tensor &gradient, const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias,
-    const at::Tensor &residual, const at::Tensor &mean, const at::Tensor &inverse, Activation kind) {
+    const at::Tensor &residual, const at::Tensor &mean, const at::Tensor &inverse, OTXActivation kind) {
   const int64_t channels = input.size(1), rows = input.numel() / channels;
-  const auto run = kernels<T>(kind);
   const Line line(weight, bias, mean, inverse);
-  const T *x = input.const_data_ptr<T>(), *g = gradient.const_data_ptr<T>();
   const auto *m = mean.const_data_ptr<float>(), *i = inverse.const_data_ptr<float>();
+  auto how = normalizationOf(input, line, kind);
 
   Gradients result;
-  const T *r = residual.defined() ? residual.const_data_ptr<T>() : nullptr;
-  T *ofResidual = nullptr;
-  if (r) {
-    result.residual = at::empty_like(input);
-    ofResidual = result.residual.mutable_data_ptr<T>();
-  }
+  if (residual.defined()) result.residual = at::empty_like(input);
   const int64_t threads = threadsFor(input.numel());
   std::vector<std::vector<double>> sums(threads, std::vector<double>(channels)), products = sums;
   overRows(rows, channels, [&](int64_t thread, int64_t first, int64_t last) {
-    const int64_t start = first * channels;
-    run.sumGradients(
-        x + start, r ? r + start : nullptr, g + start, r ? ofResidual + start : nullptr, last - first,
-        channels, line.scale.data(), line.shift.data(), m, sums[thread].data(), products[thread].data());
+    otx_normalization_gradient_sums(
+        &how, row(input, first), row(residual, first), row(gradient, first), mutableRow(result.residual, first),
+        last - first, m, sums[thread].data(), products[thread].data());
   });
   for (int64_t thread = 1; thread < threads; ++thread) {
     for (int64_t c = 0; c < channels; ++c) {
@@ -210,14 +167,13 @@ Gradients backward(
     offset[c] = static_cast<float>(-scale * sums[0][c]);
   }
   result.input = at::empty_like(input);
-  T *out = result.input.mutable_data_ptr<T>();
-  const auto inputGradients = r ? run.inputGradientsOfSum : run.inputGradients;
-  const T *from = r ? ofResidual : g;
+  // With a residual, the gradient before the activation is there already.
+  const auto &from = residual.defined() ? result.residual : gradient;
+  if (residual.defined()) how.activation = OTXActivationIdentity;
   overRows(rows, channels, [&](int64_t, int64_t first, int64_t last) {
-    const int64_t start = first * channels;
-    inputGradients(
-        x + start, from + start, out + start, last - first, channels, line.scale.data(),
-        line.shift.data(), m, slant.data(), offset.data());
+    otx_normalization_input_gradient(
+        &how, row(input, first), row(from, first), mutableRow(result.input, first), last - first, m, slant.data(),
+        offset.data());
   });
   return result;
 }
@@ -230,12 +186,11 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
       const std::optional<at::Tensor> &residual, double momentum, double epsilon, int64_t kind) {
     at::Tensor mean, inverse;
     const auto added = residual.value_or(at::Tensor());
-    const auto run = input.scalar_type() == at::kBFloat16 ? &otx::forward<c10::BFloat16> : &otx::forward<float>;
-    auto output = run(
+    auto output = otx::forward(
         input, weight, bias, runningMean, runningVariance, added, momentum, epsilon,
-        static_cast<Activation>(kind), mean, inverse);
+        static_cast<OTXActivation>(kind), mean, inverse);
     // Without an activation the residual's gradient is the output's: it need not be kept.
-    const bool keeps = added.defined() && static_cast<Activation>(kind) != Activation::identity;
+    const bool keeps = added.defined() && static_cast<OTXActivation>(kind) != OTXActivationIdentity;
     context->save_for_backward({input, weight, bias, mean, inverse, keeps ? added : at::Tensor()});
     context->saved_data["kind"] = kind;
     context->saved_data["adds"] = added.defined();
@@ -248,12 +203,11 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
         !at::GradMode::is_enabled(),
         "otx::batch_norm_activation has no second derivative (create_graph was asked for)");
     const auto saved = context->get_saved_variables();
-    const auto kind = static_cast<Activation>(context->saved_data["kind"].toInt());
+    const auto kind = static_cast<OTXActivation>(context->saved_data["kind"].toInt());
     const auto &input = saved[0];
     const auto gradient =
         gradients[0].to(input.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
-    const auto run = input.scalar_type() == at::kBFloat16 ? &otx::backward<c10::BFloat16> : &otx::backward<float>;
-    auto result = run(gradient, input, saved[1], saved[2], saved[5], saved[3], saved[4], kind);
+    auto result = otx::backward(gradient, input, saved[1], saved[2], saved[5], saved[3], saved[4], kind);
     auto ofResidual = result.residual;
     if (!ofResidual.defined() && context->saved_data["adds"].toBool()) ofResidual = gradients[0];
     return {result.input, result.weight, result.bias, {}, {}, ofResidual, {}, {}, {}};
@@ -288,9 +242,9 @@ at::Tensor batchNormActivation(
     const std::optional<at::Tensor> &residual, double momentum, double epsilon,
     int64_t activation) {
   TORCH_CHECK(
-      activation >= 0 && activation <= static_cast<int64_t>(Activation::silu), "unknown activation ",
+      activation >= 0 && activation <= static_cast<int64_t>(OTXActivationSiLU), "unknown activation ",
       activation);
-  const auto kind = static_cast<Activation>(activation);
+  const auto kind = static_cast<OTXActivation>(activation);
   if (isSuited(input, weight, bias, runningMean, runningVariance, residual)) {
     return BatchNormActivation::apply(
         input, weight, bias, runningMean, runningVariance, residual, momentum, epsilon,
@@ -300,11 +254,11 @@ at::Tensor batchNormActivation(
       at::batch_norm(input, weight, bias, runningMean, runningVariance, true, momentum, epsilon, true);
   if (residual && residual->defined()) result = at::add(result, *residual);
   switch (kind) {
-    case Activation::relu: return at::relu(result);
-    case Activation::relu6: return at::relu6(result);
-    case Activation::hardswish: return at::hardswish(result);
-    case Activation::silu: return at::silu(result);
-    case Activation::identity: break;
+    case OTXActivationReLU: return at::relu(result);
+    case OTXActivationReLU6: return at::relu6(result);
+    case OTXActivationHardSwish: return at::hardswish(result);
+    case OTXActivationSiLU: return at::silu(result);
+    case OTXActivationIdentity: break;
   }
   return result;
 }
@@ -323,11 +277,10 @@ at::Tensor recomputed(torch::autograd::Node &maker) {
   auto *node = dynamic_cast<Normalization *>(&maker);
   TORCH_CHECK(node, "not the output of a normalisation");
   const auto saved = node->ctx_.get_saved_variables();
-  const auto kind = static_cast<Activation>(node->ctx_.saved_data["kind"].toInt());
+  const auto kind = static_cast<OTXActivation>(node->ctx_.saved_data["kind"].toInt());
   const Line line(saved[1], saved[2], saved[3], saved[4]);
-  const auto run = saved[0].scalar_type() == at::kBFloat16 ? &applied<c10::BFloat16> : &applied<float>;
   at::NoGradGuard noGrad;
-  return run(saved[0].detach(), line, {}, kind);
+  return applied(saved[0].detach(), line, {}, kind);
 }
 
 TORCH_LIBRARY_FRAGMENT(otx, library) {

@@ -24,8 +24,7 @@ struct Lanes {
     // To the nearest, ties to even; what is no number stays none.
     const auto bits = (Words)values;
     const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    const auto isNumber = (Words)(values == values);
-    const Words kept = (rounded & isNumber) | (0x7fc0u & ~isNumber);
+    const Words kept = (Words)(values == values) ? rounded : Words{} + 0x7fc0u;
     const auto halves = __builtin_convertvector(kept, Halves);
     std::memcpy(to, &halves, sizeof halves);
   }

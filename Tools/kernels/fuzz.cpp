@@ -186,6 +186,79 @@ void channels(std::mt19937 &random) {
   }
 }
 
+/// The activation, or its derivative, in double precision.
+double activated(OTXActivation kind, double z, bool isDerivative) {
+  const double gate = 1 / (1 + std::exp(-z));
+  switch (kind) {
+    case OTXActivationReLU: return isDerivative ? z > 0 : std::max(z, 0.0);
+    case OTXActivationReLU6: return isDerivative ? z > 0 && z < 6 : std::clamp(z, 0.0, 6.0);
+    case OTXActivationHardSwish:
+      if (isDerivative) return z <= -3 ? 0 : z < 3 ? z / 3 + 0.5 : 1;
+      return z * std::clamp(z + 3, 0.0, 6.0) / 6;
+    case OTXActivationSiLU: return isDerivative ? gate * (1 + z * (1 - gate)) : z * gate;
+    default: return isDerivative ? 1 : z;
+  }
+}
+
+/// Whether the derivative jumps so near `z` that rounding decides on which side it is.
+bool jumps(OTXActivation kind, double z) {
+  const auto isNear = [&](double place) { return std::fabs(z - place) < 1e-4; };
+  if (kind == OTXActivationReLU) return isNear(0);
+  if (kind == OTXActivationReLU6) return isNear(0) || isNear(6);
+  return kind == OTXActivationHardSwish && (isNear(-3) || isNear(3));
+}
+
+void normalization(std::mt19937 &random) {
+  OTXNormalization how{};
+  how.element = static_cast<OTXKernelElement>(random() % 2);
+  how.activation = static_cast<OTXActivation>(random() % 5);
+  how.channels = between(random, 1, 70);
+  const int64_t channels = how.channels, rows = between(random, 1, 300), count = rows * channels;
+  const bool adds = random() % 2;
+  const auto element = how.element;
+  Values input(count, element, &random), residual(count, element, &random), gradient(count, element, &random);
+  Values output(count, element), inputGradient(count, element), residualGradient(count, element);
+  const auto scale = floats(channels, random), shift = floats(channels, random), mean = floats(channels, random);
+  const auto slant = floats(channels, random), offset = floats(channels, random);
+  how.scale = scale.data();
+  how.shift = shift.data();
+
+  std::vector<double> center(channels), square(channels), sum(channels), product(channels);
+  otx_normalization_moments(&how, input.data(), rows, center.data(), square.data());
+  otx_normalization_apply(&how, input.data(), adds ? residual.data() : nullptr, output.data(), rows);
+  otx_normalization_gradient_sums(
+      &how, input.data(), adds ? residual.data() : nullptr, gradient.data(), adds ? residualGradient.data() : nullptr,
+      rows, mean.data(), sum.data(), product.data());
+  otx_normalization_input_gradient(
+      &how, input.data(), gradient.data(), inputGradient.data(), rows, mean.data(), slant.data(), offset.data());
+
+  for (int64_t c = 0; c < channels; ++c) {
+    double total = 0, spread = 0, sumHere = 0, productHere = 0, slack = 0;
+    for (int64_t row = 0; row < rows; ++row) total += input[row * channels + c];
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t i = row * channels + c;
+      const double x = input[i], g = gradient[i];
+      spread += (x - total / rows) * (x - total / rows);
+      const double plain = x * scale[c] + shift[c], z = plain + (adds ? residual[i] : 0);
+      const double before = g * activated(how.activation, z, true);
+      expect("normalised", output[i], activated(how.activation, z, false), 10, element);
+      if (jumps(how.activation, z)) slack += std::fabs(g) * 4;
+      else if (adds) expect("gradient of the residual", residualGradient[i], before, 10, element);
+      sumHere += before;
+      productHere += before * (x - mean[c]);
+      const double alone = g * activated(how.activation, plain, true);
+      const double wanted = alone * scale[c] + (x - mean[c]) * slant[c] + offset[c];
+      if (!jumps(how.activation, plain)) expect("gradient of the input", inputGradient[i], wanted, 10, element);
+    }
+    expect("mean", center[c], total / rows, 2, OTXKernelElementFloat);
+    expect("spread", square[c], spread, 100, OTXKernelElementFloat);
+    // The short functions for halves are right to 3e-4.
+    const double allowed = slack * 1e6 + 400 * (element == OTXKernelElementBFloat16 ? 300 : 1);
+    expect("sum of gradients", sum[c], sumHere, allowed, OTXKernelElementFloat);
+    expect("product of gradients", product[c], productHere, 4 * allowed, OTXKernelElementFloat);
+  }
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -195,12 +268,12 @@ int main(int count, char **arguments) {
   }
   const auto seed = static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10));
   const long cases = std::strtol(arguments[2], nullptr, 10);
-  void (*const kernels[])(std::mt19937 &) = {depthwise, channels};
+  void (*const kernels[])(std::mt19937 &) = {depthwise, channels, normalization};
   for (long number = 0; number < cases; ++number) {
     std::mt19937 random(seed * 1000003u + static_cast<uint32_t>(number));
     const auto set = otx_kernels_limit_instruction_set(static_cast<OTXInstructionSet>(random() % 3));
     try {
-      kernels[number % 2](random);
+      kernels[number % 3](random);
     } catch (int) {
       std::fprintf(stderr, "case %ld of seed %u, instruction set %d\n", number, seed, static_cast<int>(set));
       return 1;

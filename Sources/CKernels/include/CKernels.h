@@ -98,6 +98,48 @@ void otx_channel_scale_gradient(
     const OTXChannels *shape, const void *input, const float *gate, const void *outputGradient, void *inputGradient,
     float *gateGradient, int64_t firstPicture, int64_t lastPicture);
 
+/// What follows a normalisation.
+typedef enum OTX_KERNELS_ENUM OTXActivation : int32_t {
+  OTXActivationIdentity = 0,
+  OTXActivationReLU = 1,
+  OTXActivationReLU6 = 2,
+  OTXActivationHardSwish = 3,
+  OTXActivationSiLU = 4,
+} OTXActivation;
+
+/// `activation(x * scale + shift + residual)` over rows of `channels` values, a row for each pixel.
+typedef struct OTXNormalization {
+  int64_t channels;
+  OTXKernelElement element;
+  OTXActivation activation;
+  const float *scale;  // [channels]
+  const float *shift;  // [channels]
+} OTXNormalization;
+
+/// Mean, and sum of squared distances from it, of each channel of `rowCount` rows, at least one.
+///
+/// Only channels and element of `how` count. A large mean costs no digits: rows are joined in stretches, in double
+/// precision (Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983).
+void otx_normalization_moments(
+    const OTXNormalization *how, const void *rows, int64_t rowCount, double *mean, double *square);
+
+/// Writes the activated rows; no residual where it is NULL.
+void otx_normalization_apply(
+    const OTXNormalization *how, const void *rows, const void *residual, void *output, int64_t rowCount);
+
+/// Adds to `sum` the gradient before the activation, and to `product` that gradient times `x - mean`.
+///
+/// - residual: As for `otx_normalization_apply`; with one, the gradient before the activation is written to
+///   `residualGradient`, which is NULL without.
+void otx_normalization_gradient_sums(
+    const OTXNormalization *how, const void *rows, const void *residual, const void *gradient,
+    void *residualGradient, int64_t rowCount, const float *mean, double *sum, double *product);
+
+/// Writes `before * scale + (x - mean) * slant + offset`, `before` being the gradient before the activation.
+void otx_normalization_input_gradient(
+    const OTXNormalization *how, const void *rows, const void *gradient, void *inputGradient, int64_t rowCount,
+    const float *mean, const float *slant, const float *offset);
+
 #ifdef __cplusplus
 }
 #endif
