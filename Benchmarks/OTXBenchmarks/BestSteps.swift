@@ -24,14 +24,7 @@ struct BestSteps: ParsableCommand {
   ]
   @Option(help: "Pictures a step of a classifier.")
   var batchSize = 32
-  @Option(help: "Turns of each side.")
-  var rounds = 3
-  @Option(help: "Steps a turn.")
-  var steps = 2
-  @Option(help: "First steps of each side that do not count.")
-  var warmup = 2
-  @Option(help: "The peer's heap: stock, keep, or an allocator library to preload.")
-  var peerHeap = "keep"
+  @OptionGroup var turns: StepTurns
 
   /// Time and memory of one side in one setting.
   private struct Figure {
@@ -131,9 +124,8 @@ struct BestSteps: ParsableCommand {
   ) throws -> StepComparison {
     try StepComparison.measured(
       [
-        "--model", model, "--precision", precision, "--batch-size", "\(batch)", "--rounds",
-        "\(rounds)", "--steps", "\(steps)", "--warmup", "\(warmup)", "--peer-heap", peerHeap,
-      ] + (isContiguous ? ["--contiguous"] : [])
+        "--model", model, "--precision", precision, "--batch-size", "\(batch)",
+      ] + turns.arguments + (isContiguous ? ["--contiguous"] : [])
     )
   }
 

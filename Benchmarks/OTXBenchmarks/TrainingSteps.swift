@@ -37,6 +37,25 @@ struct StepComparison: Codable {
   }
 }
 
+/// How often and how the sides of a comparison take turns, for each of its 'training-step' runs.
+struct StepTurns: ParsableArguments {
+  @Option(help: "Turns of each side.")
+  var rounds = 3
+  @Option(help: "Steps a turn.")
+  var steps = 2
+  @Option(help: "First steps of each side that do not count.")
+  var warmup = 2
+  @Option(help: "The peer's heap: stock, keep, or an allocator library to preload.")
+  var peerHeap = "keep"
+
+  var arguments: [String] {
+    [
+      "--rounds", "\(rounds)", "--steps", "\(steps)", "--warmup", "\(warmup)", "--peer-heap",
+      peerHeap,
+    ]
+  }
+}
+
 /// The table of training steps, every backbone that is a classifier.
 struct TrainingSteps: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -49,14 +68,7 @@ struct TrainingSteps: ParsableCommand {
   var models: [String] = []
   @Option(help: "fp32, bf16, or both with a comma.")
   var precisions = "fp32,bf16"
-  @Option(help: "Turns of each side.")
-  var rounds = 3
-  @Option(help: "Steps a turn.")
-  var steps = 2
-  @Option(help: "First steps of each side that do not count.")
-  var warmup = 2
-  @Option(help: "The peer's heap: stock, keep, or an allocator library to preload.")
-  var peerHeap = "keep"
+  @OptionGroup var turns: StepTurns
   @Option(help: "Multiply-adds of a batch, in 10⁹: the batch is made of so many pictures.")
   var work = 6.0
 
@@ -102,10 +114,11 @@ struct TrainingSteps: ParsableCommand {
     _ batch: Int,
     _ size: (height: Int, width: Int)
   ) throws -> StepComparison {
-    try StepComparison.measured([
-      "--model", model, "--precision", precision, "--batch-size", "\(batch)", "--height",
-      "\(size.height)", "--width", "\(size.width)", "--rounds", "\(rounds)", "--steps",
-      "\(steps)", "--warmup", "\(warmup)", "--peer-heap", peerHeap,
-    ])
+    try StepComparison.measured(
+      [
+        "--model", model, "--precision", precision, "--batch-size", "\(batch)", "--height",
+        "\(size.height)", "--width", "\(size.width)",
+      ] + turns.arguments
+    )
   }
 }

@@ -44,14 +44,6 @@ struct Moments {
   }
 };
 
-/// `body(first, last)` over the rows, each thread a contiguous part of its own.
-template <typename Body>
-void overRows(int64_t rows, int64_t channels, Body &&body) {
-  onThreads(threadsFor(rows * channels), [&](int64_t thread, int64_t threads) {
-    body(thread, rows * thread / threads, rows * (thread + 1) / threads);
-  });
-}
-
 /// What both passes need of each channel: `x * scale + shift` is the normalised value.
 struct Line {
   Line(const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &mean, const at::Tensor &inverse)
@@ -68,8 +60,7 @@ struct Line {
 
 /// What the kernels are told of a tensor and its normalisation; `line` must live as long.
 OTXNormalization normalizationOf(const at::Tensor &input, const Line &line, OTXActivation kind) {
-  const auto element = input.scalar_type() == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat;
-  return {input.size(1), element, kind, line.scale.data(), line.shift.data()};
+  return {input.size(1), kernelElement(input.scalar_type()), kind, line.scale.data(), line.shift.data()};
 }
 
 /// Where a row of the tensor begins; NULL of none.
@@ -101,7 +92,7 @@ at::Tensor forward(
   std::vector<Moments> parts(threadsFor(input.numel()), Moments(channels));
   OTXNormalization how{};
   how.channels = channels;
-  how.element = input.scalar_type() == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat;
+  how.element = kernelElement(input.scalar_type());
   overRows(rows, channels, [&](int64_t thread, int64_t first, int64_t last) {
     auto &part = parts[thread];
     part.count = last - first;

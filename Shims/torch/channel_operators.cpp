@@ -29,8 +29,7 @@ bool isSuited(const at::Tensor &values) {
 
 OTXChannels shapeOf(const at::Tensor &values) {
   return {
-      values.size(0), values.size(2) * values.size(3), values.size(1),
-      values.scalar_type() == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat};
+      values.size(0), values.size(2) * values.size(3), values.size(1), kernelElement(values.scalar_type())};
 }
 
 /// `body(first, last)` over the pictures, each thread some of its own.

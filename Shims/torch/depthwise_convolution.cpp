@@ -12,6 +12,7 @@
 #include "CKernels.h"
 #include "batch_norm.h"
 #include "depthwise_convolution.h"
+#include "own_kernels.h"
 #include "parallel.h"
 
 namespace otx {
@@ -32,21 +33,13 @@ OTXDepthwise shapeOf(
   shape.padding = static_cast<int32_t>(padding);
   shape.outputHeight = (shape.inputHeight + 2 * padding - shape.kernel) / stride + 1;
   shape.outputWidth = (shape.inputWidth + 2 * padding - shape.kernel) / stride + 1;
-  shape.element = type == at::kBFloat16 ? OTXKernelElementBFloat16 : OTXKernelElementFloat;
+  shape.element = kernelElement(type);
   return shape;
 }
 
 /// `[C, 1, k, k]` as the kernels want it: `[k, k, C]` in 32 bits.
 at::Tensor byTap(const at::Tensor &weight) {
   return weight.detach().to(at::kFloat).permute({2, 3, 1, 0}).contiguous();
-}
-
-/// `body(first, last)` over `rows` rows of `length` values, each thread a contiguous part of its own.
-template <typename Body>
-void overRows(int64_t rows, int64_t length, Body &&body) {
-  onThreads(threadsFor(rows * length), [&](int64_t thread, int64_t threads) {
-    body(thread, rows * thread / threads, rows * (thread + 1) / threads);
-  });
 }
 
 class Depthwise : public torch::autograd::Function<Depthwise> {
@@ -123,19 +116,17 @@ class Depthwise : public torch::autograd::Function<Depthwise> {
       otx_depthwise_weight_gradient(
           &shape, input.const_data_ptr(), gradient.const_data_ptr(), sums[thread].data(), first, last);
     });
-    auto result = at::empty_like(weight, weight.options(), at::MemoryFormat::Contiguous);
+    auto result = at::empty(weight.sizes(), at::kFloat);
+    auto *to = result.mutable_data_ptr<float>();
     const int64_t taps = int64_t(shape.kernel) * shape.kernel;
-    const auto total = [&](int64_t channel, int64_t tap) {
-      double sum = 0;
-      for (const auto &part : sums) sum += part[tap * shape.channels + channel];
-      return static_cast<float>(sum);
-    };
-    auto inFloats = weight.scalar_type() == at::kFloat ? result : at::empty(weight.sizes(), at::kFloat);
-    auto *to = inFloats.mutable_data_ptr<float>();
     for (int64_t channel = 0; channel < shape.channels; ++channel) {
-      for (int64_t tap = 0; tap < taps; ++tap) to[channel * taps + tap] = total(channel, tap);
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        double sum = 0;
+        for (const auto &part : sums) sum += part[tap * shape.channels + channel];
+        to[channel * taps + tap] = static_cast<float>(sum);
+      }
     }
-    return inFloats.to(weight.scalar_type());
+    return result.to(weight.scalar_type());
   }
 };
 

@@ -43,4 +43,12 @@ inline int64_t threadsFor(int64_t count) {
   return std::clamp<int64_t>(count / grain, 1, at::get_num_threads());
 }
 
+/// `body(thread, first, last)` over `rows` rows of `length` values, each thread a contiguous part of its own.
+template <typename Body>
+void overRows(int64_t rows, int64_t length, Body &&body) {
+  onThreads(threadsFor(rows * length), [&](int64_t thread, int64_t threads) {
+    body(thread, rows * thread / threads, rows * (thread + 1) / threads);
+  });
+}
+
 }  // namespace otx

@@ -49,7 +49,7 @@ final class ServerState: Sendable {
     self.samples = Array(samples.prefix(1000))
     let limits = options.limits
     let best = models.map { $0.pipeline.models[0].bestRequestCount }.max() ?? 1
-    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let cores = Processor.current.coreCount
     // While some threads wait for the device, another decodes.
     let workers = (0...max(best, cores)).map { _ in
       PictureWorker(pipelines: models.map { InferencePipeline(sharing: $0.pipeline) })
