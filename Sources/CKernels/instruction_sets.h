@@ -8,6 +8,7 @@ struct BFloat16 {
 namespace portable {
 constexpr int widest = 4;
 #include "lanes.h"
+#include "activations.h"
 #include OTX_ROWS
 }  // namespace portable
 
@@ -16,6 +17,7 @@ constexpr int widest = 4;
 namespace avx2 {
 constexpr int widest = 8;
 #include "lanes.h"
+#include "activations.h"
 #include OTX_ROWS
 }  // namespace avx2
 #pragma clang attribute pop
@@ -24,6 +26,7 @@ constexpr int widest = 8;
 namespace avx512 {
 constexpr int widest = 16;
 #include "lanes.h"
+#include "activations.h"
 #include OTX_ROWS
 }  // namespace avx512
 #pragma clang attribute pop

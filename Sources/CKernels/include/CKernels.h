@@ -140,6 +140,15 @@ void otx_normalization_input_gradient(
     const OTXNormalization *how, const void *rows, const void *gradient, void *inputGradient, int64_t rowCount,
     const float *mean, const float *slant, const float *offset);
 
+/// Writes `softmax(scores * scale)` of each row of `length` scores, as bf16.
+///
+/// Infinities and what is no number end as they do in the formula: a row with +inf or NaN is NaN, -inf weighs nothing.
+void otx_softmax_rows(const float *scores, float scale, void *weights, int64_t rowCount, int64_t length);
+
+/// Writes the gradient of the unscaled scores, `weights * (gradient - sum(weights * gradient)) * scale`; all are bf16.
+void otx_softmax_gradient(
+    const void *weights, const void *gradient, float scale, void *result, int64_t rowCount, int64_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -220,7 +220,10 @@ public final class TransformerBlock: Layer {
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
       let parts = try qkv(input).unflatten(dim: -1, [3, headCount, -1])
         .permute([2, 0, 3, 1, 4]).unbind()
-      let result = try parts[0].scaledDotProductAttention(keys: parts[1], values: parts[2])
+      let result =
+        try parts[0].requiresGrad
+        ? parts[0].trainingAttention(keys: parts[1], values: parts[2])
+        : parts[0].scaledDotProductAttention(keys: parts[1], values: parts[2])
       return try output(result.transpose(1, 2).flatten(startDim: 2))
     }
   }

@@ -79,12 +79,17 @@ public final class MultiheadAttention: Layer, ModeAware {
     func split(_ tensor: Tensor) throws(TensorError) -> Tensor {
       try tensor.unflatten(dim: -1, [headCount, features / headCount]).transpose(1, 2)
     }
-    let result = try split(queries).scaledDotProductAttention(
-      keys: split(keys),
-      values: split(values),
-      mask: mask,
-      dropout: isTraining ? dropout : 0
-    )
+    let dropout = isTraining ? dropout : 0
+    let (queries, keys, values) = try (split(queries), split(keys), split(values))
+    let result =
+      try queries.requiresGrad && mask == nil && dropout == 0
+      ? queries.trainingAttention(keys: keys, values: values)
+      : queries.scaledDotProductAttention(
+        keys: keys,
+        values: values,
+        mask: mask,
+        dropout: dropout
+      )
     return try output(result.transpose(1, 2).flatten(startDim: 2))
   }
 }

@@ -19,6 +19,7 @@ extension Operator {
   static let upsampleBicubic = Operator("_upsample_bicubic2d_aa", "vec")
   static let pixelShuffle = Operator("pixel_shuffle")
   static let attention = Operator("scaled_dot_product_attention")
+  static let trainingAttention = Operator("otx::attention")
   static let nms = Operator("torchvision::nms")
 }
 
@@ -116,6 +117,12 @@ extension Tensor {
       .attention,
       [.tensor(self), .tensor(keys), .tensor(values), .optional(mask), .double(dropout)]
     )
+  }
+
+  /// ``scaledDotProductAttention(keys:values:mask:dropout:)`` without mask and dropout, for training:
+  /// over all heads at once where that is quicker, which keeps the weights. It has no second derivative.
+  package func trainingAttention(keys: Tensor, values: Tensor) throws(TensorError) -> Tensor {
+    try call(.trainingAttention, [.tensor(self), .tensor(keys), .tensor(values)])
   }
 }
 
