@@ -32,6 +32,7 @@ struct BestSteps: ParsableCommand {
     var milliseconds: Double
     var cpuMilliseconds: Double
     var peakMemoryBytes: Int
+    var shares: [String: Double] = [:]
   }
 
   func run() throws {
@@ -42,15 +43,17 @@ struct BestSteps: ParsableCommand {
       "Matrix products of 2048x2048: fp32 \(fixed(rates[.float32] ?? 0, 0)), "
         + "bf16 \(fixed(rates[.bfloat16] ?? 0, 0)) GFLOP/s"
     )
-    print("| model | batch | ours | PyTorch | faster by | CPU time | memory | of the matrix rate |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+      "| model | batch | ours | PyTorch | faster by | CPU time | memory | of the matrix rate | where our time goes |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     var failed: [String] = []
     for model in models {
       do {
         try row(model, rates)
       } catch {
         failed.append("\(model): \(error)")
-        print("| \(model) | | failed | | | | | |")
+        print("| \(model) | | failed | | | | | | |")
       }
       fflush(nil)
     }
@@ -81,7 +84,8 @@ struct BestSteps: ParsableCommand {
           setting: precision,
           milliseconds: row.milliseconds,
           cpuMilliseconds: row.cpuMilliseconds,
-          peakMemoryBytes: row.peakMemoryBytes
+          peakMemoryBytes: row.peakMemoryBytes,
+          shares: row.shares ?? [:]
         )
       )
     }
@@ -112,7 +116,7 @@ struct BestSteps: ParsableCommand {
         + "\(fixed(peer.milliseconds, 0)) ms (\(peer.setting)) | "
         + "\(fixed(peer.milliseconds / ours.milliseconds, 2)) | "
         + "\(fixed(peer.cpuMilliseconds / ours.cpuMilliseconds, 2)) | \(fixed(memory, 2)) | "
-        + "\(share ?? "") |"
+        + "\(share ?? "") | \(StepPart.text(ours.shares)) |"
     )
   }
 
@@ -125,7 +129,7 @@ struct BestSteps: ParsableCommand {
     try StepComparison.measured(
       [
         "--model", model, "--precision", precision, "--batch-size", "\(batch)",
-      ] + turns.arguments + (isContiguous ? ["--contiguous"] : [])
+      ] + turns.arguments + (isContiguous ? ["--contiguous"] : ["--profile"])
     )
   }
 

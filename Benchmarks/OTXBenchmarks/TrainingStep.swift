@@ -43,6 +43,8 @@ struct TrainingStep: ParsableCommand {
   var json = false
   @Flag(help: "Also how the time of our step divides; for detectors.")
   var parts = false
+  @Flag(help: "Also what kinds of operators our step spends its time on.")
+  var profile = false
 
   func run() throws {
     let detectorSize = Workload.detectorSize(model)
@@ -75,9 +77,20 @@ struct TrainingStep: ParsableCommand {
       }
     }
     mine.peakMemoryBytes = peakResidentBytes()
-    if json { return try printJSON(options, mine, theirs) }
+    let shares = profile ? try shares(of: ours) : nil
+    if json { return try printJSON(options, mine, theirs, shares) }
     report(options, mine, theirs)
+    if let shares { print("ours: \(StepPart.text(shares))") }
     if parts { try reportParts(of: ours) }
+  }
+
+  /// What part of our time each kind of operators takes.
+  private func shares(of ours: Workload) throws -> [String: Double] {
+    var seconds = 0.0
+    let times = try OperatorTime.measured {
+      seconds = try ours.steps(steps).seconds.reduce(0, +)
+    }
+    return StepPart.shares(of: times, seconds: seconds)
   }
 
   /// The parts of our step, each the median of all rounds' steps.
@@ -120,7 +133,8 @@ struct TrainingStep: ParsableCommand {
   private func printJSON(
     _ options: Workload.Options,
     _ mine: Figures,
-    _ theirs: Figures
+    _ theirs: Figures,
+    _ shares: [String: Double]?
   ) throws {
     let result = StepComparison(
       model: model,
@@ -131,7 +145,8 @@ struct TrainingStep: ParsableCommand {
       cpuMilliseconds: mine.cpu.median * 1000,
       peerCPUMilliseconds: theirs.cpu.median * 1000,
       peakMemoryBytes: mine.peakMemoryBytes,
-      peerPeakMemoryBytes: theirs.peakMemoryBytes
+      peerPeakMemoryBytes: theirs.peakMemoryBytes,
+      shares: shares
     )
     print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
   }

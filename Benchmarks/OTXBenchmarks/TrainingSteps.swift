@@ -14,6 +14,8 @@ struct StepComparison: Codable {
   var peerCPUMilliseconds: Double
   var peakMemoryBytes: Int
   var peerPeakMemoryBytes: Int
+  /// What part of our time each kind of operators takes, where that was asked for.
+  var shares: [String: Double]?
 
   var ratio: Double { milliseconds / peerMilliseconds }
   var cpuRatio: Double { cpuMilliseconds / peerCPUMilliseconds }

@@ -88,5 +88,6 @@ void fillTensors(OTXTorchTable &table);
 void fillAutograd(OTXTorchTable &table);
 void fillModes(OTXTorchTable &table);
 void fillScripts(OTXTorchTable &table);
+void fillProfile(OTXTorchTable &table);
 
 }  // namespace otx

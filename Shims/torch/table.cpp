@@ -46,6 +46,7 @@ extern "C" __attribute__((visibility("default"))) const OTXTorchTable *otx_torch
     otx::fillModes(table);
     otx::fillScripts(table);
     otx::fillKernels(table);
+    otx::fillProfile(table);
     otx::installAllocator();
     return table;
   }();

@@ -1,8 +1,20 @@
 // Normalisation with its activation over channels-last rows. Included once for each instruction set, in a namespace of
 // its own, behind `lanes.h` and `activations.h`.
 
-/// Rows that stay in the innermost cache while all channels pass.
-inline int64_t stretchFor(int64_t channels) { return std::max<int64_t>(32, 8192 / channels); }
+/// Rows whose sums are kept in 32 bits, and which stay in the nearer caches meanwhile.
+inline int64_t stretchFor(int64_t channels) { return std::max<int64_t>(32, 4096 / channels); }
+
+/// Calls `body(first, last, channel, lanes)` for a few rows at a time, all channels of each in turn: rows come from memory
+/// nearly in the order in which they lie, without which they would come at half of its speed, and sums are fetched and
+/// kept once for so many values that nothing waits for it.
+template <typename Body>
+inline void overFewRows(int64_t channels, int64_t rowCount, Body &&body) {
+  const int64_t few = std::max<int64_t>(2, 512 / channels);
+  for (int64_t first = 0; first < rowCount; first += few) {
+    const int64_t last = std::min(first + few, rowCount);
+    overChannels(channels, [&](int64_t channel, auto lanes) { body(first, last, channel, lanes); });
+  }
+}
 
 template <typename T>
 void moments(const OTXNormalization &how, const void *rows, int64_t rowCount, double *mean, double *square) {
@@ -11,32 +23,37 @@ void moments(const OTXNormalization &how, const void *rows, int64_t rowCount, do
   for (int64_t start = 0; start < rowCount; start += stretch) {
     const int64_t size = std::min(stretch, rowCount - start);
     const T *from = static_cast<const T *>(rows) + start * channels;
-    overChannels(channels, [&](int64_t channel, auto width) {
-      constexpr int lanes = decltype(width)::value;
-      using V = Lanes<lanes>;
-      // Two sums, so that additions need not wait for each other.
-      auto sum = V::zero(), other = V::zero();
-      const T *x = from + channel;
-      int64_t row = 0;
-      for (; row + 2 <= size; row += 2) {
-        sum += V::load(x + row * channels);
-        other += V::load(x + (row + 1) * channels);
+    std::fill(centers.begin(), centers.end(), 0.0f);
+    std::fill(spreads.begin(), spreads.end(), 0.0f);
+    overFewRows(channels, size, [&](int64_t first, int64_t last, int64_t channel, auto lanes) {
+      using V = Lanes<decltype(lanes)::value>;
+      // Two sums here and below, so that additions need not wait for each other.
+      auto sum = V::load(centers.data() + channel), other = V::zero();
+      int64_t row = first;
+      for (; row + 2 <= last; row += 2) {
+        sum += V::load(from + row * channels + channel);
+        other += V::load(from + (row + 1) * channels + channel);
       }
-      if (row < size) sum += V::load(x + row * channels);
-      const auto center = (sum + other) / static_cast<float>(size);
-      auto spread = V::zero(), second = V::zero();
-      for (row = 0; row + 2 <= size; row += 2) {
-        const auto distance = V::load(x + row * channels) - center;
-        const auto next = V::load(x + (row + 1) * channels) - center;
+      if (row < last) sum += V::load(from + row * channels + channel);
+      V::store(centers.data() + channel, sum + other);
+    });
+    for (auto &center : centers) center /= static_cast<float>(size);
+    overFewRows(channels, size, [&](int64_t first, int64_t last, int64_t channel, auto lanes) {
+      using V = Lanes<decltype(lanes)::value>;
+      const auto center = V::load(centers.data() + channel);
+      auto spread = V::load(spreads.data() + channel), other = V::zero();
+      int64_t row = first;
+      for (; row + 2 <= last; row += 2) {
+        const auto distance = V::load(from + row * channels + channel) - center;
+        const auto next = V::load(from + (row + 1) * channels + channel) - center;
         spread += distance * distance;
-        second += next * next;
+        other += next * next;
       }
-      if (row < size) {
-        const auto distance = V::load(x + row * channels) - center;
+      if (row < last) {
+        const auto distance = V::load(from + row * channels + channel) - center;
         spread += distance * distance;
       }
-      V::store(centers.data() + channel, center);
-      V::store(spreads.data() + channel, spread + second);
+      V::store(spreads.data() + channel, spread + other);
     });
     if (start == 0) {
       std::copy_n(centers.data(), channels, mean);
@@ -77,18 +94,19 @@ void gradientSums(
   std::vector<float> totals(static_cast<size_t>(channels)), products = totals;
   for (int64_t start = 0; start < rowCount; start += stretch) {
     const int64_t size = std::min(stretch, rowCount - start), offset = start * channels;
-    overChannels(channels, [&](int64_t channel, auto width) {
+    const T *x = static_cast<const T *>(rows) + offset, *g = static_cast<const T *>(gradient) + offset;
+    const T *r = residual ? static_cast<const T *>(residual) + offset : nullptr;
+    T *to = residual ? static_cast<T *>(residualGradient) + offset : nullptr;
+    std::fill(totals.begin(), totals.end(), 0.0f);
+    std::fill(products.begin(), products.end(), 0.0f);
+    overFewRows(channels, size, [&](int64_t first, int64_t last, int64_t channel, auto width) {
       constexpr int lanes = decltype(width)::value;
       using V = Lanes<lanes>;
-      const T *x = static_cast<const T *>(rows) + offset + channel;
-      const T *g = static_cast<const T *>(gradient) + offset + channel;
-      const T *r = residual ? static_cast<const T *>(residual) + offset + channel : nullptr;
-      T *to = residual ? static_cast<T *>(residualGradient) + offset + channel : nullptr;
       const auto scale = V::load(how.scale + channel), shift = V::load(how.shift + channel);
       const auto center = V::load(mean + channel);
-      auto total = V::zero(), weighted = V::zero();
-      for (int64_t row = 0; row < size; ++row) {
-        const int64_t at = row * channels;
+      auto total = V::load(totals.data() + channel), weighted = V::load(products.data() + channel);
+      for (int64_t row = first; row < last; ++row) {
+        const int64_t at = row * channels + channel;
         const auto value = V::load(x + at);
         auto z = value * scale + shift;
         if (r) z += V::load(r + at);

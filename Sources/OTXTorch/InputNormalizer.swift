@@ -7,20 +7,16 @@ struct InputNormalizer {
   private let scale: Tensor
 
   init(_ preprocessing: Preprocessing) throws {
-    mean = try Tensor(preprocessing.mean, shape: [1, 3, 1, 1])
-    scale = try Tensor(preprocessing.std.map { 1 / $0 }, shape: [1, 3, 1, 1])
+    mean = try Tensor(preprocessing.mean, shape: [3])
+    scale = try Tensor(preprocessing.std.map { 1 / $0 }, shape: [3])
   }
 
-  /// `[N, 3, H, W]` floats, channels-last, `(pixel - mean) / std`.
-  func tensor(_ images: ImageBatch) throws -> Tensor {
+  /// `[N, 3, H, W]` numbers, channels-last, `(pixel - mean) / std`, in one pass over the bytes.
+  func tensor(_ images: ImageBatch, as dtype: DType = .float32) throws -> Tensor {
     let bytes = try Tensor(
       images.pixels,
       shape: [images.count, images.height, images.width, Image.channelCount]
     )
-    // [N, H, W, 3] bytes seen as [N, 3, H, W] are channels-last already: nothing is moved.
-    let floats = try bytes.permute([0, 3, 1, 2]).to(.float32)
-    try floats.sub_(mean)
-    try floats.mul_(scale)
-    return floats
+    return try bytes.normalizedPictures(mean: mean, scale: scale, as: dtype)
   }
 }

@@ -281,7 +281,7 @@ final class Trainer<Kind: VisionTask> {
     index: Int,
     share: Double
   ) throws -> [TrainingStep.NamedValue] {
-    let images = try input.tensor(batch.images)
+    let images = try input.tensor(batch.images, as: inputType)
     let terms = try forward(images, batch, index: index)
     let total = try terms.total()
     let losses = try namedValues(of: terms)
@@ -307,6 +307,12 @@ final class Trainer<Kind: VisionTask> {
       ? try clipGradientNorm(of: optimizer.parameters, to: options.gradientClip)
       : try gradientNorm(of: optimizer.parameters)
     return try norm?.item() ?? 0
+  }
+
+  /// What the first layer would convert its input to; a network of somebody else may begin with anything.
+  private var inputType: DType {
+    guard let dtype = precision.autocastType else { return .float32 }
+    return model.module.modules().contains { $0.module is ScriptModule } ? .float32 : dtype
   }
 
   /// The losses of a batch; what they draw depends on the run's seed and the step alone.

@@ -225,6 +225,107 @@ import Testing
     }
   }
 
+  /// Output and gradients of attention; `shape` is `[N, heads, queries, keys, features]`.
+  private func attention(
+    _ shape: [Int],
+    own: Bool,
+    dtype: DType,
+    scale: Float = 4
+  ) throws -> [(name: String, values: [Float])] {
+    let inputs = try [shape[2], shape[3], shape[3]].enumerated().map { index, length in
+      let shape = [shape[0], shape[1], length, shape[4]]
+      // Numbers that bf16 holds, so that all precisions begin with the same.
+      return try Tensor(Formula.input(shape, k: index).map { $0 * scale }, shape: shape)
+        .to(.bfloat16).to(dtype).detach().requiresGrad_()
+    }
+    let output =
+      try own
+      ? inputs[0].trainingAttention(keys: inputs[1], values: inputs[2])
+      : inputs[0].scaledDotProductAttention(keys: inputs[1], values: inputs[2])
+    #expect(output.dtype == dtype)
+    #expect(output.shape == [shape[0], shape[1], shape[2], shape[4]])
+    let factors = try Tensor(Formula.input(output.shape, k: 4), shape: output.shape)
+    try (output.to(.float32) * factors).sum().backward()
+    let names = ["queries", "keys", "values"].map { "gradient of the \($0)" }
+    return try [("output", output.detach().to(.float32).floats())]
+      + zip(names, inputs).map { name, input in
+        let gradient = try input.grad
+        return (name, try #require(gradient).to(.float32).floats())
+      }
+  }
+
+  @Test(arguments: [
+    [2, 3, 50, 50, 16], [1, 1, 1, 1, 4], [1, 2, 7, 33, 8], [2, 1, 197, 197, 64],
+  ])
+  func attentionStaysAsNearAsLibtorchs(_ shape: [Int]) throws {
+    let exact = try attention(shape, own: false, dtype: .float32)
+    let peer = try attention(shape, own: false, dtype: .bfloat16)
+    try onEachInstructionSet { set in
+      let mine = try attention(shape, own: true, dtype: .bfloat16)
+      #expect(mine.count == 4)
+      for index in exact.indices {
+        func distance(_ values: [Float]) -> Float {
+          zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
+        }
+        let scale = exact[index].values.map(abs).max() ?? 1
+        #expect(
+          distance(mine[index].values) <= distance(peer[index].values) + 0.005 * scale,
+          "\(exact[index].name), \(set)"
+        )
+      }
+    }
+  }
+
+  /// Single precision, and sequences whose weights would take too much memory.
+  @Test(arguments: [([1, 2, 9, 9, 8], DType.float32), ([1, 1, 2000, 1000, 4], .bfloat16)])
+  func otherAttentionIsLibtorchs(_ shape: [Int], _ dtype: DType) throws {
+    let theirs = try attention(shape, own: false, dtype: dtype)
+    for (mine, other) in zip(try attention(shape, own: true, dtype: dtype), theirs) {
+      #expect(mine.values == other.values, "\(mine.name)")
+    }
+  }
+
+  @Test(arguments: [[1, 1, 1, 3], [2, 33, 17, 3], [0, 4, 4, 3]])
+  func picturesAreNormalisedBitByBit(_ shape: [Int]) throws {
+    let count = shape.reduce(1, *)
+    let bytes = try Tensor(
+      (0..<count).map { UInt8(truncatingIfNeeded: $0 * 37 + $0 / 256) },
+      shape: shape
+    )
+    let mean = try Tensor([123.675, 116.28, 103.53] as [Float], shape: [3])
+    let scale = try Tensor([0.017125, 0.017507, 0.017429] as [Float], shape: [3])
+    for dtype in [DType.float32, .bfloat16] {
+      func normalized() throws -> Tensor {
+        try bytes.normalizedPictures(mean: mean, scale: scale, as: dtype)
+      }
+      try Torch.setOwnKernels(false)
+      defer { try? Torch.setOwnKernels(true) }
+      let theirs = try normalized()
+      try Torch.setOwnKernels(true)
+      try onEachInstructionSet { set in
+        let mine = try normalized()
+        #expect(mine.dtype == dtype)
+        #expect(mine.shape == [shape[0], 3, shape[1], shape[2]])
+        #expect(try mine.to(.float32).floats() == theirs.to(.float32).floats(), "\(set)")
+      }
+    }
+    #expect(throws: TensorError.self) {
+      try mean.normalizedPictures(mean: mean, scale: scale, as: .float32)
+    }
+  }
+
+  @Test func attentionPassesOnWhatIsNoNumber() throws {
+    var values = [Float](repeating: 0.5, count: 5 * 8)
+    values[2 * 8 + 3] = .nan
+    let queries = try Tensor(values, shape: [1, 1, 5, 8]).to(.bfloat16).detach().requiresGrad_()
+    let others = try Tensor.ones([1, 1, 5, 8]).to(.bfloat16)
+    let result = try queries.trainingAttention(keys: others, values: others)
+    // Only the row that asks with it.
+    #expect(
+      try result.detach().to(.float32).floats().map(\.isNaN) == values.indices.map { $0 / 8 == 2 }
+    )
+  }
+
   @Test func switchedOffEverythingIsLibtorchs() throws {
     try Torch.setOwnKernels(false)
     defer { try? Torch.setOwnKernels(true) }
@@ -234,5 +335,10 @@ import Testing
         #expect(mine.values == other.values, "\(mine.name)")
       }
     }
+    let shape = [2, 3, 50, 50, 16]
+    for (mine, other) in zip(
+      try attention(shape, own: true, dtype: .bfloat16),
+      try attention(shape, own: false, dtype: .bfloat16)
+    ) { #expect(mine.values == other.values, "\(mine.name)") }
   }
 }

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <thread>
@@ -259,6 +260,63 @@ void normalization(std::mt19937 &random) {
   }
 }
 
+void softmax(std::mt19937 &random) {
+  const auto element = OTXKernelElementBFloat16;
+  const int64_t rows = between(random, 1, 6), length = between(random, 1, 90), count = rows * length;
+  const float scale = static_cast<float>(between(random, 1, 8)) / 2;
+  Values scores(count, OTXKernelElementFloat, &random), gradient(count, element, &random);
+  Values weights(count, element), result(count, element);
+  // Now and then a row with what is no number or without bound.
+  const float odd[] = {INFINITY, -INFINITY, NAN};
+  const int64_t at = random() % 4 == 0 ? between(random, 0, count - 1) : -1;
+  const float value = odd[random() % 3];
+  if (at >= 0) std::memcpy(scores.data() + at * 4, &value, sizeof value);
+  inTwoParts(rows, random, [&](int64_t first, int64_t last) {
+    const auto of = [&](Values &values, int64_t size) { return values.data() + first * length * size; };
+    otx_softmax_rows(
+        reinterpret_cast<const float *>(of(scores, 4)), scale, of(weights, 2), last - first, length);
+    otx_softmax_gradient(of(weights, 2), of(gradient, 2), scale, of(result, 2), last - first, length);
+  });
+  for (int64_t row = 0; row < rows; ++row) {
+    double most = -INFINITY, sum = 0, inner = 0;
+    bool isOdd = false;
+    for (int64_t i = row * length; i < (row + 1) * length; ++i) {
+      isOdd = isOdd || std::isnan(scores[i]) || scores[i] == INFINITY;
+      most = std::max(most, scores[i] * scale);
+      inner += weights[i] * gradient[i];
+    }
+    isOdd = isOdd || most == -INFINITY;
+    for (int64_t i = row * length; i < (row + 1) * length; ++i) sum += std::exp(scores[i] * scale - most);
+    for (int64_t i = row * length; i < (row + 1) * length; ++i) {
+      if (isOdd) {
+        if (!std::isnan(weights[i]) || !std::isnan(result[i])) throw (std::fprintf(stderr, "softmax hides NaN\n"), 1);
+        continue;
+      }
+      expect("softmax", weights[i], std::exp(scores[i] * scale - most) / sum, 0.05, element);
+      expect("gradient of the scores", result[i], weights[i] * (gradient[i] - inner) * scale, 0.05, element);
+    }
+  }
+}
+
+void pictures(std::mt19937 &random) {
+  const auto element = static_cast<OTXKernelElement>(random() % 2);
+  const int64_t pixels = between(random, 1, 200);
+  std::vector<uint8_t> bytes(static_cast<size_t>(3 * pixels));
+  for (auto &byte : bytes) byte = static_cast<uint8_t>(random());
+  const auto mean = floats(3, random), scale = floats(3, random);
+  Values output(3 * pixels, element);
+  inTwoParts(pixels, random, [&](int64_t first, int64_t last) {
+    otx_normalize_pictures(
+        element, bytes.data() + 3 * first, mean.data(), scale.data(),
+        output.data() + 3 * first * (element == OTXKernelElementBFloat16 ? 2 : 4), last - first);
+  });
+  for (int64_t i = 0; i < 3 * pixels; ++i) {
+    const float wanted = (static_cast<float>(bytes[i]) - mean[i % 3]) * scale[i % 3];
+    const float stored = element == OTXKernelElementBFloat16 ? widened(rounded(wanted)) : wanted;
+    if (output[i] != stored) throw (std::fprintf(stderr, "pictures: got %g, wanted %g\n", output[i], stored), 1);
+  }
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -268,12 +326,12 @@ int main(int count, char **arguments) {
   }
   const auto seed = static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10));
   const long cases = std::strtol(arguments[2], nullptr, 10);
-  void (*const kernels[])(std::mt19937 &) = {depthwise, channels, normalization};
+  void (*const kernels[])(std::mt19937 &) = {depthwise, channels, normalization, softmax, pictures};
   for (long number = 0; number < cases; ++number) {
     std::mt19937 random(seed * 1000003u + static_cast<uint32_t>(number));
     const auto set = otx_kernels_limit_instruction_set(static_cast<OTXInstructionSet>(random() % 3));
     try {
-      kernels[number % 3](random);
+      kernels[number % std::size(kernels)](random);
     } catch (int) {
       std::fprintf(stderr, "case %ld of seed %u, instruction set %d\n", number, seed, static_cast<int>(set));
       return 1;

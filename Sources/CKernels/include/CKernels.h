@@ -149,6 +149,11 @@ void otx_softmax_rows(const float *scores, float scale, void *weights, int64_t r
 void otx_softmax_gradient(
     const void *weights, const void *gradient, float scale, void *result, int64_t rowCount, int64_t length);
 
+/// Writes `(bytes - mean) * scale` of `pixelCount` pixels of three channels, each rounded as if done one by one.
+void otx_normalize_pictures(
+    OTXKernelElement element, const uint8_t *bytes, const float *mean, const float *scale, void *output,
+    int64_t pixelCount);
+
 #ifdef __cplusplus
 }
 #endif

@@ -243,6 +243,14 @@ typedef struct OTXTorchTable {
   int32_t (*_Nonnull instruction_set)(void);
   /// Uses at most this one from now on.
   void (*_Nonnull limit_instruction_set)(int32_t value);
+
+  /// Times every operator from now on, in the whole process.
+  OTXFailureKind (*_Nonnull profile_start)(void);
+  /// Ends that, and hands over each operator's calls and seconds, without those of what it called.
+  OTXFailureKind (*_Nonnull profile_stop)(
+      void (*_Nonnull receive)(
+          void *_Nullable context, const char *_Nonnull name, int64_t count, double seconds),
+      void *_Nullable context);
 } OTXTorchTable;
 
 /// Opens the shim and returns its table, or NULL with the reason in `message`. Nothing but `abi` may

@@ -3,6 +3,7 @@ extension Operator {
   static let recomputingConv2d = Operator("otx::conv2d")
   static let channelMeans = Operator("otx::channel_means")
   static let scaleChannels = Operator("otx::scale_channels")
+  static let normalizePictures = Operator("otx::normalize_pictures")
   static let convTranspose2d = Operator("conv_transpose2d", "input")
   static let linear = Operator("linear")
   static let embedding = Operator("embedding")
@@ -61,6 +62,20 @@ extension Tensor {
         .tensor(self), .tensor(weight), .optional(bias), .size(stride), .size(padding),
         .size(dilation), .int(groups),
       ]
+    )
+  }
+
+  /// `[N, H, W, 3]` bytes as `[N, 3, H, W]` numbers, channels-last: `(bytes - mean) * scale` in one pass.
+  ///
+  /// - `mean`, `scale`: `[3]` in fp32.
+  package func normalizedPictures(
+    mean: Tensor,
+    scale: Tensor,
+    as dtype: DType
+  ) throws(TensorError) -> Tensor {
+    try call(
+      .normalizePictures,
+      [.tensor(self), .tensor(mean), .tensor(scale), .dtype(dtype)]
     )
   }
 
