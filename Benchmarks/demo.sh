@@ -5,7 +5,8 @@
 #
 #   Benchmarks/demo.sh MODEL.xml PICTURES [ROUNDS]
 #
-# PICTURES is a folder of JPEGs that become the video. OTX_RUN: another otx-run; BENCHMARK_APP: another benchmark_app.
+# PICTURES is a folder of JPEGs that become the video, over and over. FRAMES: other than 600. OTX_RUN: another otx-run;
+# BENCHMARK_APP: another benchmark_app.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 model="${1:?usage: demo.sh MODEL.xml PICTURES [ROUNDS]}"
@@ -13,18 +14,19 @@ pictures="${2:?usage: demo.sh MODEL.xml PICTURES [ROUNDS]}"
 rounds="${3:-5}"
 runner="${OTX_RUN:-.build/release/otx-run}"
 app="${BENCHMARK_APP:-benchmark_app}"
-frames="${FRAMES:-200}"
+frames="${FRAMES:-600}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'; }
 
-ffmpeg -v error -framerate 25 -pattern_type glob -i "$pictures/*.jpg" -vf scale=640:480 -c:v libx264 -pix_fmt yuv420p \
-  "$work/video.mp4"
+# As long as a run, which otherwise would start ffmpeg again and again.
+ffmpeg -v error -loop 1 -framerate 25 -pattern_type glob -i "$pictures/*.jpg" -vf scale=640:480 -frames:v "$frames" \
+  -c:v libx264 -pix_fmt yuv420p "$work/video.mp4"
 size="$(sed -n 's/.*type="Parameter".*//; s/.*<data shape="\([^"]*\)".*/\1/p' "$model" | head -n 1)"
 IFS=, read -r _ channels height width <<<"$size"
 for _ in $(seq "$rounds"); do
-  "$runner" --model "$model" "$work/video.mp4" --loop --frames "$frames" --results /dev/null 2>&1 |
+  "$runner" --model "$model" "$work/video.mp4" --results /dev/null 2>&1 |
     sed -n 's/.*: \([0-9.]*\) a second.*/\1/p' >>"$work/ours"
   "$app" -m "$model" -hint throughput -t 5 -shape "[1,$channels,$height,$width]" 2>/dev/null |
     sed -n 's/.*Throughput: *\([0-9.]*\) FPS.*/\1/p' >>"$work/alone"

@@ -70,10 +70,12 @@ int main(int count, char **arguments) {
   double *latencies = malloc(capacity * sizeof *latencies);
   char buffer[65536];
   double begin = now(), end = begin + seconds;
-  int running = 0;
+  int running = 0, turn = 0;
   while (1) {
     double time = now();
-    for (int index = 0; index < connectionCount; index++) {
+    // All connections in turn: the server closes those that idle.
+    for (int first = turn, step = 0; step < connectionCount; step++) {
+      int index = (first + step) % connectionCount;
       Connection *one = &all[index];
       // With a rate, a request's latency counts from when it was due, so that waiting is not hidden.
       double due = rate > 0 ? begin + (double)begun / rate : time;
@@ -81,6 +83,7 @@ int main(int count, char **arguments) {
         *one = (Connection){.socket = one->socket, .missing = -1, .start = rate > 0 ? due : time, .busy = 1};
         running++;
         begun++;
+        turn = index + 1;
       }
       polls[index].events = one->busy ? (short)(one->sent < requestCount ? POLLOUT : POLLIN) : 0;
     }
