@@ -8,10 +8,6 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/hardswish.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/relu6.h>
-#include <ATen/ops/silu.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -20,6 +16,8 @@
 
 #include "CKernels.h"
 #include "batch_norm.h"
+#include "fused_normalization.h"
+#include "group_norm.h"
 #include "own_kernels.h"
 #include "parallel.h"
 
@@ -61,16 +59,6 @@ struct Line {
 /// What the kernels are told of a tensor and its normalisation; `line` must live as long.
 OTXNormalization normalizationOf(const at::Tensor &input, const Line &line, OTXActivation kind) {
   return {input.size(1), kernelElement(input.scalar_type()), kind, line.scale.data(), line.shift.data()};
-}
-
-/// Where a row of the tensor begins; NULL of none.
-const char *row(const at::Tensor &values, int64_t index) {
-  if (!values.defined()) return nullptr;
-  return static_cast<const char *>(values.const_data_ptr()) + index * values.size(1) * values.element_size();
-}
-char *mutableRow(const at::Tensor &values, int64_t index) {
-  if (!values.defined()) return nullptr;
-  return static_cast<char *>(values.mutable_data_ptr()) + index * values.size(1) * values.element_size();
 }
 
 /// `activation(input * scale + shift + residual)`.
@@ -205,11 +193,6 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
   }
 };
 
-bool isPlain(const at::Tensor &values, int64_t channels) {
-  return values.device().is_cpu() && values.scalar_type() == at::kFloat && values.is_contiguous() &&
-         values.numel() == channels;
-}
-
 /// Whether the kernels above can do it; what they cannot goes through libtorch's.
 bool isSuited(
     const at::Tensor &input, const at::Tensor &weight, const at::Tensor &bias, const at::Tensor &mean,
@@ -232,10 +215,7 @@ at::Tensor batchNormActivation(
     const at::Tensor &runningMean, const at::Tensor &runningVariance,
     const std::optional<at::Tensor> &residual, double momentum, double epsilon,
     int64_t activation) {
-  TORCH_CHECK(
-      activation >= 0 && activation <= static_cast<int64_t>(OTXActivationSiLU), "unknown activation ",
-      activation);
-  const auto kind = static_cast<OTXActivation>(activation);
+  const auto kind = activationOf(activation);
   if (isSuited(input, weight, bias, runningMean, runningVariance, residual)) {
     return BatchNormActivation::apply(
         input, weight, bias, runningMean, runningVariance, residual, momentum, epsilon,
@@ -244,14 +224,7 @@ at::Tensor batchNormActivation(
   auto result =
       at::batch_norm(input, weight, bias, runningMean, runningVariance, true, momentum, epsilon, true);
   if (residual && residual->defined()) result = at::add(result, *residual);
-  switch (kind) {
-    case OTXActivationReLU: return at::relu(result);
-    case OTXActivationReLU6: return at::relu6(result);
-    case OTXActivationHardSwish: return at::hardswish(result);
-    case OTXActivationSiLU: return at::silu(result);
-    case OTXActivationIdentity: break;
-  }
-  return result;
+  return activated(result, kind);
 }
 
 using Normalization = torch::autograd::CppNode<BatchNormActivation>;
@@ -259,12 +232,15 @@ using Normalization = torch::autograd::CppNode<BatchNormActivation>;
 }  // namespace
 
 bool isRecomputable(const at::Tensor &values) {
-  const auto *node = dynamic_cast<Normalization *>(values.grad_fn().get());
+  const auto maker = values.grad_fn();
+  if (isGroupNormalization(maker.get())) return true;
+  const auto *node = dynamic_cast<Normalization *>(maker.get());
   // With something added, the sum would have to be kept instead: nothing is gained.
   return node && !node->ctx_.saved_data.at("adds").toBool();
 }
 
 at::Tensor recomputed(torch::autograd::Node &maker) {
+  if (isGroupNormalization(&maker)) return recomputedGroups(maker);
   auto *node = dynamic_cast<Normalization *>(&maker);
   TORCH_CHECK(node, "not the output of a normalisation");
   const auto saved = node->ctx_.get_saved_variables();

@@ -21,7 +21,8 @@ struct Optimize: AsyncParsableCommand {
       The score is compared on the validation subset. A model that lost more than --max-drop is not
       written; of ptq, the layers that cost most stay in real numbers until it loses less.
       A checkpoint is fine-tuned for some epochs with layers rounded to 8 bits (quantisation-aware
-      training), exported and quantised; it needs no type.
+      training), exported and quantised; it needs no type. With --prune it loses filters first, and
+      is trained for twice as many epochs with real numbers before.
       The model goes to the folder 'qat' (of a checkpoint), 'int8' (ptq), 'int8-weights' or 'fp16'
       beside the one it is made of, or to --save-model-to.
       """
@@ -67,6 +68,11 @@ struct Optimize: AsyncParsableCommand {
     if !isExported, let word = words.first {
       throw UsageError(
         "'\(word)' is for exported models; a checkpoint is fine-tuned for whole numbers: leave the type out, or otx export it and optimise its .xml"
+      )
+    }
+    if isExported, optimisation.prune != nil {
+      throw UsageError(
+        "--prune needs a checkpoint, not an exported model: otx optimize weights.pth DATA --prune SHARE"
       )
     }
     var options = try optimisation.options()
@@ -146,6 +152,7 @@ struct Optimize: AsyncParsableCommand {
     return .object([
       "xml": .string(result.model.xml.path), "bin": .string(result.model.bin.path),
       "checkpoint": result.checkpoint.map { .string($0.path) } ?? .null,
+      "pruning": result.pruning.map(Optimize.json) ?? .null,
       "type": .string(result.type.rawValue), "metric": .string(result.metric),
       "before": number(result.before), "after": number(result.after), "drop": number(drop),
       "relativeDrop": number(relative),
@@ -165,6 +172,24 @@ struct Optimize: AsyncParsableCommand {
     ])
   }
 
+  private static func json(_ pruning: PruningResult) -> JSONText {
+    .object([
+      "share": .number(pruning.share),
+      "multiplyAddsBefore": .integer(pruning.multiplyAddsBefore),
+      "multiplyAddsAfter": .integer(pruning.multiplyAddsAfter),
+      "parametersBefore": .integer(pruning.parametersBefore),
+      "parametersAfter": .integer(pruning.parametersAfter),
+      "layers": .array(
+        pruning.layers.map {
+          .object([
+            "name": .string($0.name), "filtersBefore": .integer($0.filtersBefore),
+            "filtersAfter": .integer($0.filtersAfter),
+          ])
+        }
+      ),
+    ])
+  }
+
   private func rows(_ result: OptimizationResult) -> [[String]] {
     func score(_ value: Double?) -> String {
       value.map { String(format: "%.4f", $0) } ?? "not checked"
@@ -180,6 +205,25 @@ struct Optimize: AsyncParsableCommand {
     if let drop = result.drop {
       let allowed = String(format: "%g", optimisation.maxDrop)
       rows.append(["drop", String(format: "%.4f (allowed %@)", drop, allowed)])
+    }
+    if let pruning = result.pruning {
+      rows.append([
+        "multiply-adds",
+        String(
+          format: "%.4g M → %.4g M (%.1f %% less)",
+          Double(pruning.multiplyAddsBefore) / 1e6,
+          Double(pruning.multiplyAddsAfter) / 1e6,
+          100 * pruning.share
+        ),
+      ])
+      rows.append([
+        "parameters",
+        String(
+          format: "%.4g M → %.4g M",
+          Double(pruning.parametersBefore) / 1e6,
+          Double(pruning.parametersAfter) / 1e6
+        ),
+      ])
     }
     if result.type != .fp16 {
       rows.append(["quantised operations", "\(result.quantizedOperationCount)"])
@@ -249,6 +293,14 @@ struct OptimizationArguments: ParsableArguments {
   )
   var learningRateFactor = 0.1
 
+  @Option(
+    help: .init(
+      "Of a checkpoint, take away whole filters with this part (0 to 0.9) of the multiplications that 'otx benchmark' counts, and train it to do without them.",
+      valueName: "share"
+    )
+  )
+  var prune: Double?
+
   @Flag(help: "Also quantise layers that take longer for it on this machine.")
   var allLayers = false
 
@@ -269,6 +321,7 @@ struct OptimizationArguments: ParsableArguments {
     options.maxDrop = maxDrop
     options.epochs = epochs
     options.learningRateFactor = learningRateFactor
+    if let prune { options.prunedShare = prune }
     options.force = force
     options.keepsSpeed = !allLayers
     options.preset = try choice(preset, "--preset")

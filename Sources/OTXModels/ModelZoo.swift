@@ -1,4 +1,5 @@
 public import OTXCore
+import OTXNN
 
 /// The models and backbones that ship with the package: one line each.
 ///
@@ -49,7 +50,8 @@ public enum ModelZoo {
   ///
   /// - Throws: ``ModelError/unknownModel(_:known:)`` when no model of this task has the name;
   ///   ``ConfigurationError/unknownName(_:kind:known:)`` for a backbone that does not fit it;
-  ///   ``ModelError/mismatch(_:)`` without labels or at a size that the network cannot take;
+  ///   ``ModelError/mismatch(_:)`` without labels, at a size that the network cannot take, or for
+  ///   another network's pruning;
   ///   `TensorError`.
   public static func make<Kind: VisionTask>(
     _ info: ModelInfo,
@@ -78,7 +80,9 @@ public enum ModelZoo {
         "\(descriptor.name) takes heights and widths that are multiples of \(multiple), not \(size)"
       )
     }
-    return try entry.make(info)
+    let model = try entry.make(info)
+    if let pruning = info.pruning { try model.module.shrink(to: pruning.extents) }
+    return model
   }
 
   /// Builds a backbone without a classifier, with random weights.

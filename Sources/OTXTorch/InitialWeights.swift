@@ -268,7 +268,8 @@ enum InitialWeights: Sendable, Equatable {
   }
 
   private static func origin(of file: CheckpointFile) -> String {
-    file.info.map { "a checkpoint of \($0.model)" } ?? "bare weights"
+    file.info.map { "a checkpoint of \($0.model)\($0.pruning == nil ? "" : ", pruned")" }
+      ?? "bare weights"
   }
 
   /// Why so little of a file is not enough, with what became of each weight.

@@ -64,7 +64,7 @@ public struct TorchBackend: Backend {
     var entries = entries
     switch source {
     case .zoo(let wanted, let file):
-      info = wanted
+      info = TorchBackend.pruned(wanted, like: file)
       weights =
         file.map { .matching($0, allowsFew: options.allowsPartialWeights) } ?? .random
     case .torchScript(let url, let wanted, let file):
@@ -95,6 +95,19 @@ public struct TorchBackend: Backend {
     case .ir: throw EngineError.jobNotSupported("run \(source)", by: name)
     }
     return try TorchEngine<Kind>(info: info, weights: weights, options: options, models: entries)
+  }
+}
+
+extension TorchBackend {
+  /// A model that starts from a pruned one's weights is pruned like it; another network, or what the
+  /// file does not say, stays as it is.
+  private static func pruned(_ info: ModelInfo, like file: URL?) -> ModelInfo {
+    guard info.pruning == nil, let file, let known = try? CheckpointFile.readInfo(file),
+      known.model == info.model, known.backbone == info.backbone, known.task == info.task
+    else { return info }
+    var info = info
+    info.pruning = known.pruning
+    return info
   }
 }
 

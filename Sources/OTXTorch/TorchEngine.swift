@@ -14,8 +14,8 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
   private let thread: ComputeThread
   /// What the model is made of when it is needed and not there; a training that succeeds moves it.
   private var weights: InitialWeights
-  private let options: EngineOptions
-  private let models: [any ModelEntry]
+  let options: EngineOptions
+  let models: [any ModelEntry]
   private var loaded: Loaded?
   public private(set) var info: ModelInfo
 
@@ -338,7 +338,7 @@ public actor TorchEngine<Kind: VisionTask>: TrainingEngine, GraphRecordingEngine
 
 extension ParameterTree {
   /// Parameters and buffers by path.
-  fileprivate var namedTensors: [(name: String, value: Tensor)] {
+  var namedTensors: [(name: String, value: Tensor)] {
     parameters().map { ($0.name, $0.parameter.value) }
       + buffers().map { ($0.name, $0.buffer.value) }
   }

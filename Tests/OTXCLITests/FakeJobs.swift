@@ -308,6 +308,16 @@ final class FakeJobs: Jobs {
     )
     (result.before, result.after) = (0.8315, 0.8302)
     result.revertedForScore = ["head.conv"]
+    if request.options.prunedShare > 0 {
+      result.checkpoint = request.directory.appending(path: "weights.pth")
+      result.pruning = PruningResult(
+        multiplyAddsBefore: 200_000_000,
+        multiplyAddsAfter: 140_000_000,
+        parametersBefore: 4_000_000,
+        parametersAfter: 3_000_000,
+        layers: [.init(name: "conv1", filtersBefore: 64, filtersAfter: 48)]
+      )
+    }
     result.latencies = [
       ModelLatency(name: "fp32", milliseconds: 12.5), ModelLatency(name: "int8", milliseconds: 5),
     ]

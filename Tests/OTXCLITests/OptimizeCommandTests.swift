@@ -95,6 +95,28 @@ import Testing
     #expect(result.status == 64, "\(result.errors)")
   }
 
+  @Test func aCheckpointIsPrunedAndAnExportedModelIsNot() async throws {
+    let place = try playground()
+    defer { place.remove() }
+    let (weights, data) = (place.path("outputs/weights.pth"), place.path("BCCD"))
+    #expect(try request([weights, data]).options.prunedShare == 0)
+    #expect(try request([weights, data, "--prune", "0.4"]).options.prunedShare == 0.4)
+    let error = #expect(throws: UsageError.self) {
+      try request([place.path("other/model.xml"), data, "--prune", "0.4"])
+    }
+    #expect("\(try #require(error))".contains("needs a checkpoint"))
+    for share in ["-0.1", "0.91", "30%"] {
+      let result = await otx(["optimize", weights, data, "--prune=\(share)"])
+      #expect(result.status == 64, "\(share): \(result.errors)")
+    }
+    let table = await otx(["optimize", weights, data, "--prune", "0.3"])
+    #expect(table.status == 0, "\(table.errors)")
+    #expect(table.output.contains("200 M → 140 M (30.0 % less)"), "\(table.output)")
+    let json = await otx(["optimize", weights, data, "--prune", "0.3", "--json"])
+    #expect(json.output.contains(#""multiplyAddsAfter":140000000"#), "\(json.output)")
+    #expect(json.output.contains(#""filtersAfter":48"#))
+  }
+
   @Test func theResultIsATable() async throws {
     let place = try playground()
     defer { place.remove() }

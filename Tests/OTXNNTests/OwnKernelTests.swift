@@ -52,7 +52,7 @@ import Testing
     Convolution(shape: [0, 21, 9, 13]),
   ]
 
-  private func filled(_ shape: [Int], _ seed: Int, _ format: MemoryFormat? = nil) throws -> Tensor {
+  func filled(_ shape: [Int], _ seed: Int, _ format: MemoryFormat? = nil) throws -> Tensor {
     var tensor = try Tensor(Formula.input(shape, k: seed).map { $0 * 4 }, shape: shape)
     if let format { tensor = try tensor.to(format) }
     return try tensor.detach().requiresGrad_()
@@ -107,7 +107,7 @@ import Testing
   }
 
   /// Runs `body` on each instruction set of this processor.
-  private func onEachInstructionSet(_ body: (Torch.InstructionSet) throws -> Void) throws {
+  func onEachInstructionSet(_ body: (Torch.InstructionSet) throws -> Void) throws {
     defer { try? Torch.limitInstructionSet(.avx512) }
     for set in Torch.InstructionSet.allCases {
       try Torch.limitInstructionSet(set)

@@ -201,8 +201,8 @@ double activated(OTXActivation kind, double z, bool isDerivative) {
 }
 
 /// Whether the derivative jumps so near `z` that rounding decides on which side it is.
-bool jumps(OTXActivation kind, double z) {
-  const auto isNear = [&](double place) { return std::fabs(z - place) < 1e-4; };
+bool jumps(OTXActivation kind, double z, double margin = 1e-4) {
+  const auto isNear = [&](double place) { return std::fabs(z - place) < margin; };
   if (kind == OTXActivationReLU) return isNear(0);
   if (kind == OTXActivationReLU6) return isNear(0) || isNear(6);
   return kind == OTXActivationHardSwish && (isNear(-3) || isNear(3));
@@ -259,6 +259,100 @@ void normalization(std::mt19937 &random) {
   }
 }
 
+/// A picture that is normalised in groups, its pixels in two parts.
+void groups(std::mt19937 &random) {
+  OTXGroups shape{};
+  const int64_t width = between(random, 1, 12);
+  shape.groups = between(random, 1, 8);
+  shape.channels = shape.groups * width;
+  shape.pixels = between(random, 1, 200);
+  const int64_t channels = shape.channels, count = shape.pixels * channels;
+  OTXNormalization how{};
+  how.channels = channels;
+  how.element = static_cast<OTXKernelElement>(random() % 2);
+  how.activation = static_cast<OTXActivation>(random() % 5);
+  const auto element = how.element;
+  const int64_t size = element == OTXKernelElementBFloat16 ? 2 : 4;
+  Values input(count, element, &random), gradient(count, element, &random);
+  Values output(count, element), inputGradient(count, element);
+  const auto weight = floats(channels, random), bias = floats(channels, random);
+
+  const int64_t middle = between(random, 0, shape.pixels);
+  const int64_t parts[2][2] = {{0, middle}, {middle, shape.pixels}};
+  const auto at = [&](Values &values, int64_t row) { return values.data() + row * channels * size; };
+  std::vector<double> groupMean(shape.groups), groupSquare(shape.groups);
+  for (const auto &[first, last] : parts) {
+    if (first == last) continue;
+    std::vector<double> center(channels), square(channels);
+    otx_normalization_moments(&how, at(input, first), last - first, center.data(), square.data());
+    otx_group_moments(
+        &shape, center.data(), square.data(), last - first, first, groupMean.data(), groupSquare.data());
+  }
+  const double each = static_cast<double>(width * shape.pixels), epsilon = 1e-5;
+  std::vector<float> mean(groupMean.begin(), groupMean.end()), inverse(shape.groups);
+  for (int64_t g = 0; g < shape.groups; ++g)
+    inverse[g] = static_cast<float>(1 / std::sqrt(groupSquare[g] / each + epsilon));
+  std::vector<float> scale(channels), shift(channels), center(channels), slant(channels), offset(channels);
+  otx_group_lines(
+      &shape, mean.data(), inverse.data(), weight.data(), bias.data(), scale.data(), shift.data(), center.data());
+  how.scale = scale.data();
+  how.shift = shift.data();
+  std::vector<double> sum(channels), product(channels), ofWeight(channels), ofBias(channels);
+  for (const auto &[first, last] : parts) {
+    otx_normalization_apply(&how, at(input, first), nullptr, at(output, first), last - first);
+    otx_normalization_gradient_sums(
+        &how, at(input, first), nullptr, at(gradient, first), nullptr, last - first, center.data(), sum.data(),
+        product.data());
+  }
+  otx_group_gradients(
+      &shape, inverse.data(), weight.data(), sum.data(), product.data(), ofWeight.data(), ofBias.data(), slant.data(),
+      offset.data());
+  for (const auto &[first, last] : parts) {
+    otx_normalization_input_gradient(
+        &how, at(input, first), at(gradient, first), at(inputGradient, first), last - first, center.data(),
+        slant.data(), offset.data());
+  }
+
+  for (int64_t g = 0; g < shape.groups; ++g) {
+    const auto overGroup = [&](auto &&body) {
+      for (int64_t row = 0; row < shape.pixels; ++row) {
+        for (int64_t c = g * width; c < (g + 1) * width; ++c) body(row * channels + c, c);
+      }
+    };
+    double middleOfGroup = 0, spread = 0, slope = 0, tilt = 0;
+    overGroup([&](int64_t i, int64_t) { middleOfGroup += input[i] / each; });
+    overGroup([&](int64_t i, int64_t) { spread += (input[i] - middleOfGroup) * (input[i] - middleOfGroup); });
+    const double by = 1 / std::sqrt(spread / each + epsilon);
+    expect("mean of a group", groupMean[g], middleOfGroup, 2, OTXKernelElementFloat);
+    expect("spread of a group", groupSquare[g], spread, 100 + spread, OTXKernelElementFloat);
+    bool isSmooth = true;
+    std::vector<double> weightHere(channels), biasHere(channels);
+    overGroup([&](int64_t i, int64_t c) {
+      const double x = (input[i] - middleOfGroup) * by, z = x * weight[c] + bias[c];
+      // A group of nearly equal values magnifies the rounding of its mean.
+      expect("normalised in a group", output[i], activated(how.activation, z, false), 10 + by, element);
+      isSmooth = isSmooth && !jumps(how.activation, z, 1e-4 + 1e-6 * by);
+      const double before = gradient[i] * activated(how.activation, z, true);
+      weightHere[c] += before * x;
+      biasHere[c] += before;
+      slope += before * weight[c] / each;
+      tilt += before * weight[c] * x / each;
+    });
+    if (!isSmooth) continue;
+    // The short functions for halves are right to 3e-4.
+    const double allowed = (400 + 4 * by) * (element == OTXKernelElementBFloat16 ? 300 : 1);
+    for (int64_t c = g * width; c < (g + 1) * width; ++c) {
+      expect("gradient of a group's weight", ofWeight[c], weightHere[c], 4 * allowed, OTXKernelElementFloat);
+      expect("gradient of a group's bias", ofBias[c], biasHere[c], allowed, OTXKernelElementFloat);
+    }
+    overGroup([&](int64_t i, int64_t c) {
+      const double x = (input[i] - middleOfGroup) * by, z = x * weight[c] + bias[c];
+      const double before = gradient[i] * activated(how.activation, z, true) * weight[c];
+      expect("gradient of a group's input", inputGradient[i], by * (before - slope - x * tilt), 20 * (1 + by), element);
+    });
+  }
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -268,12 +362,12 @@ int main(int count, char **arguments) {
   }
   const auto seed = static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10));
   const long cases = std::strtol(arguments[2], nullptr, 10);
-  void (*const kernels[])(std::mt19937 &) = {depthwise, channels, normalization};
+  void (*const kernels[])(std::mt19937 &) = {depthwise, channels, normalization, groups};
   for (long number = 0; number < cases; ++number) {
     std::mt19937 random(seed * 1000003u + static_cast<uint32_t>(number));
     const auto set = otx_kernels_limit_instruction_set(static_cast<OTXInstructionSet>(random() % 3));
     try {
-      kernels[number % 3](random);
+      kernels[number % 4](random);
     } catch (int) {
       std::fprintf(stderr, "case %ld of seed %u, instruction set %d\n", number, seed, static_cast<int>(set));
       return 1;

@@ -140,6 +140,43 @@ void otx_normalization_input_gradient(
     const OTXNormalization *how, const void *rows, const void *gradient, void *inputGradient, int64_t rowCount,
     const float *mean, const float *slant, const float *offset);
 
+/// One picture whose channels are normalised in groups of equally many neighbours, each over all its values (Wu and He,
+/// Group Normalization, 2018).
+///
+/// The passes over pixels are those of `OTXNormalization`, with other lines for each picture. The functions below work
+/// on single values of channels and groups.
+typedef struct OTXGroups {
+  int64_t pixels, channels;
+  int64_t groups;  // a divisor of channels
+} OTXGroups;
+
+/// Adds `rowCount` rows, whose channels have these moments (see `otx_normalization_moments`), to those of the groups.
+///
+/// - rowsBefore: Rows of the picture that were added already; with 0 the result is written anew.
+/// - groupMean, groupSquare: `[groups]`.
+void otx_group_moments(
+    const OTXGroups *how, const double *mean, const double *square, int64_t rowCount, int64_t rowsBefore,
+    double *groupMean, double *groupSquare);
+
+/// The lines by which a picture's channels are normalised.
+///
+/// - groupMean, groupInverse: `[groups]`; the inverse of the standard deviation.
+/// - weight, bias: `[channels]`.
+/// - scale, shift: What is written, `[channels]`.
+/// - mean: That of each channel's group, `[channels]`; not written where it is NULL.
+void otx_group_lines(
+    const OTXGroups *how, const float *groupMean, const float *groupInverse, const float *weight, const float *bias,
+    float *scale, float *shift, float *mean);
+
+/// What `otx_normalization_input_gradient` needs of a picture, from what `otx_normalization_gradient_sums` found over
+/// all its pixels.
+///
+/// - weightGradient, biasGradient: `[channels]`; the picture's part is added.
+/// - slant, offset: What is written, `[channels]`.
+void otx_group_gradients(
+    const OTXGroups *how, const float *groupInverse, const float *weight, const double *sum, const double *product,
+    double *weightGradient, double *biasGradient, float *slant, float *offset);
+
 #ifdef __cplusplus
 }
 #endif

@@ -106,7 +106,11 @@ struct OptimizationJob<Kind: VisionTask> {
     let text =
       "\(Kind.performanceMetric) drops by \(OptimizationJob.text(drop)), more than the allowed \(OptimizationJob.text(options.maxDrop))"
     guard options.force else {
-      throw ModelError.exportFailed("\(text); allow more with --max-drop, or take it with --force")
+      let less =
+        options.prunedShare > 0 ? "prune less than \(options.prunedShare) with --prune, " : ""
+      throw ModelError.exportFailed(
+        "\(text); \(less)allow more with --max-drop, or take it with --force"
+      )
     }
     observers.tell(.warning(text))
   }

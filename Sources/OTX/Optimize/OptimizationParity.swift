@@ -24,6 +24,8 @@ struct OptimizationParity: Codable {
   var revertedForScore: [String]
   var revertedForSpeed: [String]
   var latencies: [ModelLatency]
+  /// What was taken out of the network; `nil`: nothing.
+  var pruning: PruningResult?
 
   static let fileName = "parity.json"
 
@@ -42,6 +44,7 @@ struct OptimizationParity: Codable {
   /// Takes the result of more work in: a fine-tuning before the quantisation.
   mutating func update(_ result: OptimizationResult, source: ParityReport) {
     (before, after, drop) = (result.before, result.after, result.drop)
+    (pruning, latencies) = (result.pruning, result.latencies)
     self.source = source
   }
 

@@ -26,19 +26,21 @@ struct QuantizationAwareJob<Kind: VisionTask> {
     let before = try await engine.evaluate(on: subset, progress: tellValidation)
     tell("Original \(before.performanceMetric): \(OptimizationJob<Kind>.text(before.performance))")
 
-    let training = aside.appending(path: "training", directoryHint: .isDirectory)
-    let trained = try await fineTune(in: training)
+    let pruned =
+      options.prunedShare > 0 ? try await prune(in: aside.appending(path: "pruned")) : nil
+    let engine = pruned?.engine ?? engine
+    let trained = try await fineTune(engine, in: aside.appending(path: "training")) {
+      $0.prepareForQuantization(
+        epochs: options.epochs,
+        learningRateFactor: options.learningRateFactor
+      )
+    }
     try Task.checkCancellation()
-    var export = ExportOptions()
-    // Scores are compared below, on the whole subset.
-    export.sampleCount = 0
-    let plain = try await engine.export(
-      to: aside.appending(path: "float", directoryHint: .isDirectory),
-      options: export
-    )
+    let plain = try await exported(engine, to: aside.appending(path: "float"))
     var own = options
     // The drop that counts is that from the checkpoint, below.
     own.force = true
+    own.prunedShare = 0
     let sibling = try engine.sibling(
       for: plain.model.xml,
       precision: .fp32,
@@ -50,6 +52,7 @@ struct QuantizationAwareJob<Kind: VisionTask> {
       observers: observers
     )
     result.before = before.performance
+    if let pruned { try compare(&result, with: pruned, pruned: plain.model.xml) }
     tellScores(result)
     if let drop = result.drop { try job.checkDrop(drop) }
     let folder = result.model.xml.deletingLastPathComponent()
@@ -79,21 +82,30 @@ struct QuantizationAwareJob<Kind: VisionTask> {
     return found == .val ? found : nil
   }
 
-  /// Trains with rounded layers, from the engine's weights.
-  private func fineTune(in folder: URL) async throws -> TrainingResult {
+  /// Trains an engine's model from the weights that it has.
+  func fineTune(
+    _ engine: TaskEngine<Kind>,
+    in folder: URL,
+    prepare: (inout TrainOptions) -> Void
+  ) async throws -> TrainingResult {
     try Folder.make(folder)
     var recipe = engine.recipe
     recipe.weights = "none"
-    recipe.training.prepareForQuantization(
-      epochs: options.epochs,
-      learningRateFactor: options.learningRateFactor
-    )
+    prepare(&recipe.training)
     let run = RunDirectory(
       root: folder,
       models: folder,
       cache: folder.appending(path: "cache", directoryHint: .isDirectory)
     )
     return try await engine.fineTuned(by: recipe, in: run, observers: observers)
+  }
+
+  /// The model as numbers of 32 bits.
+  func exported(_ engine: TaskEngine<Kind>, to folder: URL) async throws -> ExportResult {
+    var export = ExportOptions()
+    // Scores are compared on the whole subset, by who asks for it.
+    export.sampleCount = 0
+    return try await engine.export(to: folder, options: export)
   }
 
   private func tellScores(_ result: OptimizationResult) {
@@ -117,9 +129,9 @@ struct QuantizationAwareJob<Kind: VisionTask> {
     return target
   }
 
-  private func tell(_ text: String) { observers.tell(.message(text)) }
+  func tell(_ text: String) { observers.tell(.message(text)) }
 
-  private var tellValidation: @Sendable (Int, Int) -> Void {
+  var tellValidation: @Sendable (Int, Int) -> Void {
     { [observers] done, count in observers.tell(.validating(done: done, of: count)) }
   }
 }
@@ -132,10 +144,17 @@ extension TrainOptions {
   ///   - epochs: 0: five.
   ///   - factor: Of the learning rate that the model was trained with.
   mutating func prepareForQuantization(epochs: Int, learningRateFactor factor: Double) {
+    prepareForFineTuning(epochs: epochs > 0 ? epochs : 5, learningRateFactor: factor)
     method = .quantizationAware
-    maxEpochs = epochs > 0 ? epochs : 5
-    timeBudget = .none
     precision = .fp32
+    batchNormMomentum = 0
+  }
+
+  /// As ``prepareForQuantization(epochs:learningRateFactor:)`` without rounding.
+  mutating func prepareForFineTuning(epochs: Int, learningRateFactor factor: Double) {
+    method = .supervised
+    maxEpochs = epochs
+    timeBudget = .none
     optimizer.learningRate *= factor
     schedule = ScheduleOptions()
     schedule.name = .cosine
@@ -143,7 +162,6 @@ extension TrainOptions {
     earlyStopping.enabled = false
     frozenBackboneEpochs = 0
     emaDecay = 0
-    batchNormMomentum = 0
     validationInterval = 1
     adaptiveScheduling = false
     checkpoint.intervalMinutes = 1e6

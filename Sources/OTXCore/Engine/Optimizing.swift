@@ -60,6 +60,9 @@ public struct OptimizeOptions: Codable, Sendable, Equatable {
   public var epochs = 0
   /// What the learning rate it was trained with is multiplied by.
   public var learningRateFactor = 0.1
+  /// The part of a checkpoint's multiplications that goes, with whole filters, before it is
+  /// fine-tuned: 0 to 0.9.
+  public var prunedShare = 0.0
   public init() {}
 
   /// - Throws: ``ConfigurationError/invalidValue(_:key:expected:source:)``.
@@ -88,6 +91,14 @@ public struct OptimizeOptions: Codable, Sendable, Equatable {
         source: "optimize"
       )
     }
+    guard (0...0.9).contains(prunedShare) else {
+      throw ConfigurationError.invalidValue(
+        "\(prunedShare)",
+        key: "prune",
+        expected: "0 to 0.9, the part of the multiplications to take away",
+        source: "optimize"
+      )
+    }
     guard maxDrop >= 0, maxDrop.isFinite else {
       throw ConfigurationError.invalidValue(
         "\(maxDrop)",
@@ -101,7 +112,8 @@ public struct OptimizeOptions: Codable, Sendable, Equatable {
 
 /// How long a model takes for one picture on this machine.
 public struct ModelLatency: Codable, Sendable, Equatable {
-  /// `fp32`, `bf16`: the model as it was, in this arithmetic; `int8`: the optimised one.
+  /// `fp32`, `bf16`: the model as it was, in this arithmetic; `int8`: the optimised one;
+  /// `unpruned fp32`: the one that it was pruned from.
   public var name: String
   /// Of the median run.
   public var milliseconds: Double
@@ -116,6 +128,8 @@ public struct OptimizationResult: Codable, Sendable {
   public var model: ExportedModel
   /// The fine-tuned weights, of a checkpoint.
   public var checkpoint: URL?
+  /// What was taken out of it; `nil`: nothing.
+  public var pruning: PruningResult?
   public var type: OptimizationType
   /// The score that was compared: `accuracy`, `f-measure`.
   public var metric: String

@@ -27,6 +27,8 @@ public struct ModelInfo: Codable, Sendable, Equatable {
   public var tiling: Tiling?
   /// The numbers that a regression model gives; `nil` for other tasks.
   public var regression: RegressionInfo?
+  /// What was taken out of the network; `nil`: it is as its name says.
+  public var pruning: PruningRecord?
 
   public init(
     model: String,

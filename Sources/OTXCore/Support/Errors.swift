@@ -66,6 +66,8 @@ public enum ModelError: Error, Equatable, Sendable {
   case exportFailed(String)
   /// A model of whole numbers, where one of real numbers is needed.
   case alreadyQuantized(file: String, reason: String)
+  /// Filters that cannot be taken out of a network, or not as many.
+  case cannotPrune(String)
 }
 
 extension ModelError: LocalizedError, CustomStringConvertible {
@@ -85,6 +87,7 @@ extension ModelError: LocalizedError, CustomStringConvertible {
     case .exportFailed(let text): "export failed: \(text)"
     case .alreadyQuantized(let file, let reason):
       "\(file): already quantised (\(reason)); optimise the model that it was made of"
+    case .cannotPrune(let text): "cannot prune: \(text)"
     }
   }
 }

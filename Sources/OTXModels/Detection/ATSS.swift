@@ -269,7 +269,6 @@ extension ATSS {
     static let weightNames = ["normalization": "gn"]
     let conv: Conv2d
     let normalization: GroupNorm
-    private let relu = ReLU(inPlace: true)
 
     init(_ channels: Int, groupCount: Int) throws(TensorError) {
       conv = try Conv2d(channels, channels, kernelSize: 3, padding: 1, bias: false)
@@ -277,7 +276,7 @@ extension ATSS {
     }
 
     func callAsFunction(_ input: Tensor) throws(TensorError) -> Tensor {
-      try relu(normalization(conv(input)))
+      try normalization(conv(input), then: .relu)
     }
   }
 

@@ -9,8 +9,8 @@ public final class ConvTranspose2d: Layer {
   public let weight: Parameter
   /// `[O]`.
   public let bias: Parameter?
-  public let inputChannels: Int
-  public let outputChannels: Int
+  public private(set) var inputChannels: Int
+  public private(set) var outputChannels: Int
   public let kernelSize: Size2D
   public let stride: Size2D
   public let padding: Size2D
@@ -57,5 +57,9 @@ public final class ConvTranspose2d: Layer {
       groups: groups,
       dilation: dilation
     )
+  }
+  package func adoptShape() {
+    inputChannels = weight.value.size(0)
+    outputChannels = weight.value.size(1) * groups
   }
 }

@@ -8,13 +8,13 @@ public final class Conv2d: Layer {
   public let weight: Parameter
   /// `[O]`.
   public let bias: Parameter?
-  public let inputChannels: Int
-  public let outputChannels: Int
+  public private(set) var inputChannels: Int
+  public private(set) var outputChannels: Int
   public let kernelSize: Size2D
   public let stride: Size2D
   public let padding: Size2D
   public let dilation: Size2D
-  public let groups: Int
+  public private(set) var groups: Int
   package var quantizer: LayerQuantizer?
 
   /// - `kernelSize`: Of both axes, as are `stride`, `padding` and `dilation`.
@@ -90,6 +90,13 @@ public final class Conv2d: Layer {
       groups: groups
     )
   }
+
+  package func adoptShape() {
+    // A depthwise convolution has a group for each filter.
+    if groups > 1, groups == outputChannels { groups = weight.value.size(0) }
+    outputChannels = weight.value.size(0)
+    inputChannels = weight.value.size(1) * groups
+  }
 }
 
 /// A matrix product over the last axis: `[..., C]` to `[..., O]`.
@@ -100,8 +107,8 @@ public final class Linear: Layer {
   public let weight: Parameter
   /// `[O]`.
   public let bias: Parameter?
-  public let inputFeatures: Int
-  public let outputFeatures: Int
+  public private(set) var inputFeatures: Int
+  public private(set) var outputFeatures: Int
   /// Shown every input, for those who need what a network knows before its last layer.
   package var onInput: ((Tensor) -> Void)?
   package var quantizer: LayerQuantizer?
@@ -118,5 +125,8 @@ public final class Linear: Layer {
     onInput?(input)
     guard let quantizer else { return try input.linear(weight.value, bias: bias?.value) }
     return try quantizer.input(input).linear(quantizer.weight(weight.value), bias: bias?.value)
+  }
+  package func adoptShape() {
+    (outputFeatures, inputFeatures) = (weight.value.size(0), weight.value.size(1))
   }
 }
