@@ -76,12 +76,13 @@ else
 fi
 count="$(find "$root/pictures" -type f | wc -l)"
 
-# A root needs /proc: programs find their own folder there.
+# A root needs /proc: programs find their own folder there. With replace=exec the subshell becomes the program.
+replace=""
 run() {
   if [ "$(id -u)" = 0 ]; then
-    unshare --mount --pid --fork sh -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' sh "$root" "$@"
+    $replace unshare --mount --pid --fork --kill-child sh -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' sh "$root" "$@"
   else
-    unshare --user --map-root-user --mount --pid --fork sh -c \
+    $replace unshare --user --map-root-user --mount --pid --fork --kill-child sh -c \
       'mount -t proc proc "$1/proc" && exec chroot "$@"' sh "$root" "$@"
   fi
 }
@@ -92,7 +93,7 @@ if ! run "/$name/otx-run" --version >"$work/version" 2>"$work/why"; then
   if grep -q 'shared librar' "$work/why"; then fail "in $where: $(cat "$work/why")"; fi
   say "no root of its own can be made here ($(tail -n 1 "$work/why")); running in an empty environment"
   where="an empty environment"
-  run() { env -i "$root$1" "${@:2}"; }
+  run() { $replace env -i "$root$1" "${@:2}"; }
   cp -r "$root/pictures" "$work/pictures"
 fi
 start="$(date +%s.%N)"
@@ -106,6 +107,27 @@ end="$(date +%s.%N)"
 [ "$(grep -c '"prediction":' "$work/results")" = "$count" ] || fail "$count pictures, $(wc -l <"$work/results") results"
 say "$(grep -v hwloc "$work/log" | head -n 1)"
 say "$count pictures in $where: $(awk "BEGIN { printf \"%.2f\", $end - $start }") s"
+
+# The page's server, asked from outside of the root.
+(replace=exec && run "/$name/otx-run" --serve 127.0.0.1:0 >"$work/server" 2>&1) &
+server=$!
+trap 'kill -KILL "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+address=""
+for _ in $(seq 300); do
+  address="$(sed -n 's/.*serving on \(http[^ ]*\).*/\1/p' "$work/server")"
+  [ -z "$address" ] || break
+  kill -0 "$server" 2>/dev/null || { cat "$work/server" >&2 && fail "it does not serve"; }
+  sleep 0.1
+done
+[ -n "$address" ] || fail "it does not come to serve"
+picture="$(find "$root/pictures" -type f | sort | head -n 1)"
+curl -sf -F "file=@$picture" "${address}predict" >"$work/served" || fail "the server does not answer: $(cat "$work/server")"
+found="$(grep -F "$(basename "$picture")\"" "$work/results" | grep -o '"label":' | wc -l)"
+[ "$(grep -o '"label":' "$work/served" | wc -l)" = "$found" ] || fail "the server found other things than otx-run's $found"
+# unshare passes no other signal on; the server's own end is tested elsewhere.
+kill -KILL "$server"
+wait "$server" 2>/dev/null || true
+say "its server found the same $found things in $(basename "$picture")"
 
 # A C program of one's own, by the package's header and library.
 compiler="$(command -v cc || command -v clang || true)"

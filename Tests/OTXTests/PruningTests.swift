@@ -75,6 +75,32 @@ extension Facade {
       #expect(try CheckpointFile.read(run.result.checkpoint).state.byteCount == count)
     }
 
+    @Test("a detector learns to do without filters", arguments: ["yolox_tiny", "ssd_mobilenetv2"])
+    func detector(_ model: String) async throws {
+      let place = try Playground.detection()
+      let run = try await place.train(try tinyRequest(model, epochs: 1))
+      let engine = try Engine(model: run.result.checkpoint, data: place.location)
+      let result = try await engine.optimize(
+        to: place.folder.url.appending(path: "qat"),
+        options: options
+      )
+      let pruning = try #require(result.pruning)
+      #expect(pruning.share >= 0.295)
+      let again = try Engine(model: try #require(result.checkpoint), data: place.location)
+      let exported = try await again.export(to: place.folder.url.appending(path: "openvino"))
+      let small = ExportedModel.byteCount(of: exported.model.xml)
+      #expect(small < result.byteCountBefore)
+      // An exported model is what it is.
+      let ir = try Engine(model: exported.model.xml, data: place.location)
+      let error = await #expect(throws: ConfigurationError.self) {
+        try await ir.optimize(
+          to: place.folder.url.appending(path: "int8"),
+          options: options
+        )
+      }
+      #expect("\(try #require(error))".contains("needs the checkpoint"))
+    }
+
     @Test("a share that cannot be had says how far one gets, and leaves nothing")
     func tooMuch() async throws {
       let (place, checkpoint) = try await trained("shufflenet_v2_x0_5")

@@ -40,6 +40,7 @@ struct QuantizationAwareJob<Kind: VisionTask> {
     var own = options
     // The drop that counts is that from the checkpoint, below.
     own.force = true
+    own.prunedShare = 0
     let sibling = try engine.sibling(
       for: plain.model.xml,
       precision: .fp32,

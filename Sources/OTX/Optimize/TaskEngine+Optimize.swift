@@ -9,7 +9,8 @@ extension TaskEngine {
   ///
   /// A checkpoint is fine-tuned with layers that are rounded to 8 bits on the way
   /// (``LearningMethod/quantizationAware``), exported and quantised: `directory` gets `weights.pth`, too.
-  /// An exported model is quantised as it is:
+  /// Where `options.prunedShare` says so, it loses filters before. An exported model is quantised as it
+  /// is.
   ///
   /// Ranges come from training pictures without augmentation; the score is compared on the
   /// validation subset, in fp32. Where quantisation costs more than `options.maxDrop`, the layers
@@ -20,8 +21,9 @@ extension TaskEngine {
   ///   - options: What is made of it.
   ///   - observers: Told what happens.
   /// - Returns: The model, its score before and after, and its speed.
-  /// - Throws: ``EngineError/jobNotSupported(_:by:)`` when the engine's model is no exported one,
-  ///   ``ModelError/alreadyQuantized(file:reason:)``,
+  /// - Throws: ``EngineError/jobNotSupported(_:by:)`` when the engine's model is neither an exported one
+  ///   nor one that can be trained, ``ModelError/alreadyQuantized(file:reason:)``,
+  ///   ``ModelError/cannotPrune(_:)`` where too few filters can be taken away,
   ///   ``ModelError/exportFailed(_:)`` when the score drops further; nothing is left in `directory`
   ///   then. ``DataError``, ``FileError``.
   @concurrent
@@ -47,6 +49,11 @@ extension TaskEngine {
         observers: observers
       )
       return try await job.run(to: directory)
+    }
+    guard options.prunedShare == 0 else {
+      throw ConfigurationError.invalid(
+        "\(source.modelFile.path) is an exported model; pruning needs the checkpoint that it was made of"
+      )
     }
     let job = OptimizationJob<Kind>(
       engine: self,

@@ -2,6 +2,11 @@
 package struct PruningOptions: Sendable {
   /// The part of the multiplications that is to go.
   package var share: Double
+  /// By what channels are judged.
+  ///
+  /// Tried once each on crops of blood cells, accuracy after an epoch of training, with 30 % and with 50 %
+  /// gone. ResNet-18: contribution 0.994 and 0.994, magnitude 0.940 and 0.982, energy 0.982 and 0.957.
+  /// MobileNetV3-Large: 0.994 and 0.996, 0.995 and 0.989, 0.996 and 0.991; there one run says little.
   package var criterion = ChannelCriterion.contribution
   /// Layers keep multiples of it: vectors of whole numbers run full.
   package var multiple = 8
