@@ -109,7 +109,7 @@ say "$(grep -v hwloc "$work/log" | head -n 1)"
 say "$count pictures in $where: $(awk "BEGIN { printf \"%.2f\", $end - $start }") s"
 
 # The page's server, asked from outside of the root.
-(replace=exec && run "/$name/otx-run" --serve 127.0.0.1:0 >"$work/server" 2>&1) &
+(replace="exec" && run "/$name/otx-run" --serve 127.0.0.1:0 >"$work/server" 2>&1) &
 server=$!
 trap 'kill -KILL "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 address=""

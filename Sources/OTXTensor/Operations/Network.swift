@@ -135,8 +135,10 @@ extension Tensor {
     )
   }
 
-  /// ``scaledDotProductAttention(keys:values:mask:dropout:)`` without mask and dropout, for training:
-  /// over all heads at once where that is quicker, which keeps the weights. It has no second derivative.
+  /// ``scaledDotProductAttention(keys:values:mask:dropout:)`` without mask and dropout, for training.
+  ///
+  /// All heads are done at once where that is quicker, which keeps the weights. It has no second
+  /// derivative.
   package func trainingAttention(keys: Tensor, values: Tensor) throws(TensorError) -> Tensor {
     try call(.trainingAttention, [.tensor(self), .tensor(keys), .tensor(values)])
   }
