@@ -143,7 +143,7 @@ public struct AutoConfigurator: Sendable {
       chooseOptimizer(&recipe, &decisions)
     }
     if recipe.method != .linearProbe, !explicit.contains("batchNormMomentum") {
-      chooseMoments(&recipe, &decisions)
+      chooseMoments(&recipe, profile, &decisions)
     }
     if isOurs, recipe.training.timeBudget != .none {
       chooseCourse(&recipe, explicit, &decisions)

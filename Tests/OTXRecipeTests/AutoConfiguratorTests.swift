@@ -127,6 +127,28 @@ let testModels = [
     #expect(try !decided([], "download") && decided(["resnet18"], "auto"))
   }
 
+  @Test("running moments follow weights from a file where an epoch has few steps")
+  func moments() throws {
+    func momentum(_ train: Int, _ model: String, _ task: TaskType, _ more: String...) throws
+      -> Double
+    {
+      let assignments = ["weights=cells.pth"] + more
+      return try configurator.configure(
+        profile: AutoConfiguratorTests.cells(tasks: [task: train], train: train),
+        request: RecipeRequest(
+          model: model,
+          overrides: assignments.map { try RecipeOverride(assignment: $0, source: "--set") }
+        )
+      ).recipe.training.batchNormMomentum
+    }
+    let (large, cls) = ("mobilenet_v3_large", TaskType.multiClassClassification)
+    #expect(try momentum(2804, large, cls) == 0.1)
+    #expect(try momentum(2804, large, cls, "batchNormMomentum=0.02") == 0.02)
+    #expect(try momentum(200_000, large, cls) == 0)
+    // Moments of a few pictures a step would be worse than slow ones.
+    #expect(try momentum(205, "atss_mobilenetv2", .detection) == 0)
+  }
+
   @Test("few epochs from random weights end with a rate of nothing")
   func schedule() throws {
     let cells = AutoConfiguratorTests.cells()
