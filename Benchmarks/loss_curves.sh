@@ -55,14 +55,15 @@ values() {  # KERNELS-PRECISION COLUMN EPOCH
 first="$folder/torch-fp32-0/latest/metrics.csv"
 # The score that picks the best weights comes first among those of validation.
 score="$(head -n 1 "$first" | tr , '\n' | grep '^val/' | head -n 1)"
-epochs="$(awk -F, 'END { print $1 }' "$first")"
+# Those that were validated; others have no row.
+mapfile -t epochs < <(tail -n +2 "$first" | cut -d, -f1)
 echo "$seeds seeds; mean (least to most)"
 echo "| | epoch | libtorch's, fp32 | $(printf 'ours, %s | | ' "${precisions[@]}")"
 echo "| --- | --- | --- | $(printf -- '--- | --- | %.0s' "${precisions[@]}")"
 status=0
-for ((epoch = 1; epoch <= epochs; epoch++)); do
+for epoch in "${epochs[@]}"; do
   columns=(train/loss)
-  [ "$epoch" != "$epochs" ] || columns+=("$score")
+  [ "$epoch" != "${epochs[-1]}" ] || columns+=("$score")
   for column in "${columns[@]}"; do
     read -r mean least most <<<"$(values torch-fp32 "$column" "$epoch")"
     row="| $column | $epoch | $(printf '%.4f (%.4f to %.4f)' "$mean" "$least" "$most") | "

@@ -91,15 +91,6 @@ extension DeployedModel {
   }
 }
 
-extension Color {
-  /// As pages write it: `#1f77b4`.
-  fileprivate var hexadecimal: String {
-    "#"
-      + [red, green, blue]
-      .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  }
-}
-
 /// What a client may want to know of a model.
 struct ModelDescription: Codable, Equatable {
   struct Size: Codable, Equatable {

@@ -7,6 +7,11 @@ public struct Color: Sendable, Hashable {
     (self.red, self.green, self.blue) = (red, green, blue)
   }
 
+  /// As pages and CVAT write it: `#1f77b4`.
+  package var hexadecimal: String {
+    "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
   public static let white = Color(red: 255, green: 255, blue: 255)
   public static let black = Color(red: 0, green: 0, blue: 0)
 

@@ -53,8 +53,7 @@ struct CVATWriter {
     for name in names {
       var label = XMLText.element("name", name)
       if let color = dataset.labelDetails.colors[name] {
-        let digits = String(color.number, radix: 16)
-        label += "<color>#\(String(repeating: "0", count: 6 - digits.count))\(digits)</color>"
+        label += "<color>\(color.hexadecimal)</color>"
       }
       lines.append("        <label>\(label)</label>")
       for point in dataset.labelDetails.keypoints[name]?.names ?? [] {
