@@ -1,11 +1,5 @@
 // Softmax of rows of scores, and its gradient. Included once for each instruction set, in a namespace of its own, behind
-// `lanes.h` and `activations.h`.
-
-/// `body(position, lanes)` for the whole of a row, the last few values one by one.
-template <typename Body>
-inline void overRow(int64_t length, Body &&body) {
-  overChannels(length, std::forward<Body>(body));
-}
+// `lanes.h` and `activations.h`. A row is divided as channels are.
 
 template <int lanes>
 inline float sumOf(typename Lanes<lanes>::Floats values) {
@@ -33,7 +27,7 @@ void softmaxRows(const float *scores, float scale, BFloat16 *weights, int64_t ro
     using Wide = Lanes<widest>;
     auto most = Wide::zero() - INFINITY, odd = Wide::zero();
     float rest = -INFINITY, oddRest = 0;
-    overRow(length, [&](int64_t i, auto width) {
+    overChannels(length, [&](int64_t i, auto width) {
       constexpr int lanes = decltype(width)::value;
       const auto value = Lanes<lanes>::load(scores + i) * scale;
       if constexpr (lanes == widest) {
@@ -53,7 +47,7 @@ void softmaxRows(const float *scores, float scale, BFloat16 *weights, int64_t ro
     }
     auto sums = Wide::zero();
     float sum = 0;
-    overRow(length, [&](int64_t i, auto width) {
+    overChannels(length, [&](int64_t i, auto width) {
       constexpr int lanes = decltype(width)::value;
       using V = Lanes<lanes>;
       const auto power = Activated<BFloat16, lanes>::shortExponential(V::load(scores + i) * scale - rest);
@@ -65,7 +59,7 @@ void softmaxRows(const float *scores, float scale, BFloat16 *weights, int64_t ro
       }
     });
     const float share = 1 / (sum + sumOf<widest>(sums));
-    overRow(length, [&](int64_t i, auto width) {
+    overChannels(length, [&](int64_t i, auto width) {
       using V = Lanes<decltype(width)::value>;
       V::store(weights + i, V::load(powers.data() + i) * share);
     });
@@ -78,7 +72,7 @@ void softmaxGradient(
   for (int64_t row = 0; row < rowCount; ++row, weights += length, gradient += length, result += length) {
     auto sums = Lanes<widest>::zero();
     float sum = 0;
-    overRow(length, [&](int64_t i, auto width) {
+    overChannels(length, [&](int64_t i, auto width) {
       constexpr int lanes = decltype(width)::value;
       const auto product = Lanes<lanes>::load(weights + i) * Lanes<lanes>::load(gradient + i);
       if constexpr (lanes == widest) {
@@ -88,7 +82,7 @@ void softmaxGradient(
       }
     });
     sum += sumOf<widest>(sums);
-    overRow(length, [&](int64_t i, auto width) {
+    overChannels(length, [&](int64_t i, auto width) {
       using V = Lanes<decltype(width)::value>;
       V::store(result + i, V::load(weights + i) * (V::load(gradient + i) - sum) * scale);
     });

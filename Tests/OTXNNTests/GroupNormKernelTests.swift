@@ -106,16 +106,7 @@ extension OwnKernelTests {
     let peer = try result(test, own: false, dtype: .bfloat16)
     try onEachInstructionSet { set in
       let mine = try result(test, own: true, dtype: .bfloat16)
-      for index in exact.indices {
-        func distance(_ values: [Float]) -> Float {
-          zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
-        }
-        let scale = exact[index].values.map(abs).max() ?? 1
-        #expect(
-          distance(mine[index].values) <= distance(peer[index].values) + 0.02 * scale,
-          "\(exact[index].name), \(set)"
-        )
-      }
+      expectAsNear(mine, peer, to: exact, slack: 0.02, "\(set)")
     }
   }
 

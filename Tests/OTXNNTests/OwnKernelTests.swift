@@ -115,6 +115,28 @@ import Testing
     }
   }
 
+  /// Expects `mine` to lie hardly further from `exact` than `peer` does.
+  ///
+  /// - `slack`: In parts of the largest exact value.
+  func expectAsNear(
+    _ mine: [(name: String, values: [Float])],
+    _ peer: [(name: String, values: [Float])],
+    to exact: [(name: String, values: [Float])],
+    slack: Float,
+    _ comment: String
+  ) {
+    for index in exact.indices {
+      func distance(_ values: [Float]) -> Float {
+        zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
+      }
+      let scale = exact[index].values.map(abs).max() ?? 1
+      #expect(
+        distance(mine[index].values) <= distance(peer[index].values) + slack * scale,
+        "\(exact[index].name), \(comment)"
+      )
+    }
+  }
+
   @Test(arguments: suited) func depthwiseConvolutionEqualsLibtorchs(_ test: Convolution) throws {
     let theirs = try result(test, own: false)
     #expect(theirs.count == (test.isBiased ? 4 : 3))
@@ -138,16 +160,7 @@ import Testing
     let peer = try result(test, own: false, dtype: .bfloat16)
     try onEachInstructionSet { set in
       let mine = try result(test, own: true, dtype: .bfloat16)
-      for index in exact.indices {
-        func distance(_ values: [Float]) -> Float {
-          zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
-        }
-        let scale = exact[index].values.map(abs).max() ?? 1
-        #expect(
-          distance(mine[index].values) <= distance(peer[index].values) + 0.01 * scale,
-          "\(exact[index].name), \(set)"
-        )
-      }
+      expectAsNear(mine, peer, to: exact, slack: 0.01, "\(set)")
     }
   }
 
@@ -263,16 +276,7 @@ import Testing
     try onEachInstructionSet { set in
       let mine = try attention(shape, own: true, dtype: .bfloat16)
       #expect(mine.count == 4)
-      for index in exact.indices {
-        func distance(_ values: [Float]) -> Float {
-          zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
-        }
-        let scale = exact[index].values.map(abs).max() ?? 1
-        #expect(
-          distance(mine[index].values) <= distance(peer[index].values) + 0.005 * scale,
-          "\(exact[index].name), \(set)"
-        )
-      }
+      expectAsNear(mine, peer, to: exact, slack: 0.005, "\(set)")
     }
   }
 
