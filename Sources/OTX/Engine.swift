@@ -86,8 +86,9 @@ public final class Engine: Sendable {
       library: library,
       memoryLimit: memoryLimit > 0 ? memoryLimit : .max,
       // Two cores get through about 10 (`Benchmarks/README.md`, whole trainings).
-      computeRate: 5 * Double(Processor.current.coreCount),
+      computeRate: 5 * Double(Processor.current.computeThreadCount),
       coreCount: Processor.current.coreCount,
+      computeThreadCount: Processor.current.computeThreadCount,
       hasWeights: { weights.store.weights(named: $0) != nil }
     )
     let (recipe, decisions) = try configurator.configure(

@@ -6,6 +6,7 @@ extension EngineOptions {
     self.init()
     device = options.device
     threads = options.threads
+    pinThreads = options.pinThreads
     precision = options.precision
     kernels = options.kernels
     seed = options.seed

@@ -207,8 +207,9 @@ struct Build: ParsableCommand {
     var (recipe, decisions) = try AutoConfigurator(
       models: registry.models,
       library: registry.library,
-      computeRate: 5 * Double(Processor.current.coreCount),
+      computeRate: 5 * Double(Processor.current.computeThreadCount),
       coreCount: Processor.current.coreCount,
+      computeThreadCount: Processor.current.computeThreadCount,
       hasWeights: { store.weights(named: $0) != nil }
     )
     .configure(profile: dataset.profile(), request: request.knowingWeights())

@@ -153,7 +153,10 @@ extension AutoConfigurator {
   func noteThreads(_ recipe: Recipe, _ decisions: inout [Decision]) {
     guard coreCount > 0 else { return }
     let decoding = "\(min(coreCount, 8))"
-    let cores = "this machine has \(coreCount) \(coreCount == 1 ? "core" : "cores")"
+    let cores =
+      computeThreadCount == coreCount
+      ? "this machine has \(coreCount) \(coreCount == 1 ? "core" : "cores")"
+      : "this machine runs \(coreCount) threads, and has \(computeThreadCount) cores that compute"
     let workers = Decision(setting: "data.workerCount", value: decoding, reason: cores)
     guard recipe.training.threads == 0 else {
       if recipe.data.workerCount == 0 { decisions.append(workers) }
@@ -162,7 +165,7 @@ extension AutoConfigurator {
     decisions.append(
       Decision(
         setting: "threads",
-        value: "\(coreCount)",
+        value: "\(computeThreadCount)",
         reason: recipe.data.workerCount == 0
           ? "\(cores); besides, \(decoding) decode pictures" : cores
       )

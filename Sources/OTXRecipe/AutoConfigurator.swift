@@ -53,6 +53,7 @@ public struct AutoConfigurator: Sendable {
   let memoryLimit: Int
   let computeRate: Double
   let coreCount: Int
+  let computeThreadCount: Int
   let hasWeights: @Sendable (_ network: String) -> Bool
 
   /// - Parameters:
@@ -61,7 +62,9 @@ public struct AutoConfigurator: Sendable {
   ///   - memoryLimit: The memory training may take, in bytes; the batch is chosen to fit.
   ///   - computeRate: Multiply-adds of a network's forward pass that training gets through in a
   ///     second, in 10⁹, forward and backward pass together; by default that of two cores.
-  ///   - coreCount: The machine's cores, to say how many threads there will be; 0: unknown.
+  ///   - coreCount: Threads that the machine runs at the same time, to say how many there will be; 0:
+  ///     unknown.
+  ///   - computeThreadCount: Those that compute; `nil`: all.
   ///   - hasWeights: Whether `weights: auto` will find weights for a model or a backbone.
   public init(
     models: [ModelDescriptor],
@@ -69,6 +72,7 @@ public struct AutoConfigurator: Sendable {
     memoryLimit: Int = .max,
     computeRate: Double = 10,
     coreCount: Int = 0,
+    computeThreadCount: Int? = nil,
     hasWeights: @escaping @Sendable (_ network: String) -> Bool = { _ in false }
   ) {
     self.models = models
@@ -76,6 +80,7 @@ public struct AutoConfigurator: Sendable {
     self.memoryLimit = memoryLimit
     self.computeRate = max(computeRate, 1e-3)
     self.coreCount = coreCount
+    self.computeThreadCount = computeThreadCount ?? coreCount
     self.hasWeights = hasWeights
   }
 

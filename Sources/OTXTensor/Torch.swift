@@ -1,4 +1,5 @@
 import CTorch
+package import OTXCore
 
 /// What concerns libtorch as a whole: threads, seed, determinism, memory.
 public enum Torch {
@@ -20,6 +21,16 @@ public enum Torch {
   public static func setThreadCount(_ count: Int) throws(TensorError) {
     let table = try TorchLibrary.table()
     try check(table.pointee.set_thread_count(Int32(clamping: count)), "setThreadCount")
+  }
+
+  /// Keeps each of libtorch's threads on a core of its own, those of the whole process.
+  ///
+  /// - Parameters:
+  ///   - cores: One for each thread, in their order; more threads than cores begin again.
+  ///   - processors: Where all other threads may run.
+  /// - Returns: Whether it is so: libtorch's threads can be bound only before it is loaded.
+  package static func bindThreads(to cores: [ProcessorCore], leaving processors: [Int]) -> Bool {
+    TorchLibrary.bindThreads(to: cores, leaving: processors)
   }
 
   /// Whether operations give the same bits every time.

@@ -34,6 +34,34 @@ import Testing
     #expect(machine.graphicsProcessors == ["Tesla T4"])
   }
 
+  @Test func coresThatShareOrAreSlowAreTold() throws {
+    let place = try Playground()
+    defer { place.remove() }
+    // Two fast cores of two threads each, of which one thread is forbidden, and four slow ones.
+    try place.write("Name:\totx\nCpus_allowed_list:\t0-2,4-7\n", to: "proc/self/status")
+    try place.write("4-7\n", to: "sys/devices/cpu_atom/cpus")
+    for (number, siblings) in ["0,2", "1,3", "0,2", "1,3", "4", "5", "6", "7"].enumerated() {
+      try place.write(
+        siblings + "\n",
+        to: "sys/devices/system/cpu/cpu\(number)/topology/thread_siblings_list"
+      )
+    }
+    let processor = Processor(root: place.root)
+    #expect(
+      processor.cores == [
+        ProcessorCore(processors: [0, 2]), ProcessorCore(processors: [1]),
+      ] + (4...7).map { ProcessorCore(processors: [$0], isEfficient: true) }
+    )
+    #expect(processor.computeCores.count == 2 && processor.computeThreadCount == 2)
+    func found() throws -> String? { try findings(place)["cores"]?.found }
+    let text =
+      "7 threads on 6 cores, 4 of them slow ones, limited to the time of 0.5; 1 used for computing"
+    #expect(try found() == text)
+    try place.write("Cpus_allowed_list:\t5,x,7-6,0-9999999999,6\n", to: "proc/self/status")
+    let slow = Processor(root: place.root)
+    #expect(slow.cores.map(\.processors) == [[5], [6]] && slow.computeCores == slow.cores)
+  }
+
   @Test func aMachineThatTellsNothingHasNoLimits() throws {
     let place = try Playground()
     defer { place.remove() }

@@ -58,4 +58,18 @@ import Testing
     #expect(try said("threads=4") == ["data.workerCount: 8 (this machine has 12 cores)"])
     #expect(try said("threads=4", "data.workerCount=2").isEmpty)
   }
+
+  @Test("threads that share a core, and slow cores, decode but do not compute")
+  func kindsOfCores() throws {
+    let configurator = AutoConfigurator(models: testModels, coreCount: 20, computeThreadCount: 6)
+    let decisions = try configurator.configure(
+      profile: AutoConfiguratorTests.cells(),
+      request: RecipeRequest()
+    ).1
+    #expect(
+      decisions.filter { $0.setting == "threads" }.map(\.description) == [
+        "threads: 6 (this machine runs 20 threads, and has 6 cores that compute; besides, 8 decode pictures)"
+      ]
+    )
+  }
 }

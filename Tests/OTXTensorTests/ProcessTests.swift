@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import OTXCore
 import OTXTensor
 import OTXTesting
@@ -113,6 +115,69 @@ import Testing
       try Torch.setDeterminism(.warn)
       #expect(try Torch.determinism() == .warn)
     }
+  }
+
+  /// The processors that the threads of these names may run on, as the system writes them.
+  private static func processors(ofThreads isMeant: (String) -> Bool) throws -> [String] {
+    let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+    return tasks.compactMap { task in
+      guard
+        let text = try? String(contentsOfFile: "/proc/self/task/\(task)/status", encoding: .utf8)
+      else { return nil }
+      func field(_ key: String) -> String {
+        text.split(separator: "\n").first { $0.hasPrefix(key) }?.split(separator: "\t").last
+          .map(String.init) ?? ""
+      }
+      return isMeant(field("Name:")) ? field("Cpus_allowed_list:") : nil
+    }
+  }
+
+  @Test func threadsStayOnTheirCoresOnRequest() async throws {
+    try #require(Processor.current.computeCores.count >= 2)
+    await #expect(processExitsWith: .success) {
+      let cores = Processor.current.computeCores.prefix(2)
+      let all = Processor.current.cores.flatMap(\.processors).sorted()
+      #expect(Torch.bindThreads(to: Array(cores), leaving: all))
+      let done = DispatchSemaphore(value: 0)
+      let loader = DispatchSemaphore(value: 0)
+      try SystemThread.start(name: "computes") {
+        #expect(throws: Never.self) {
+          try Torch.setThreadCount(2)
+          let matrix = try Tensor.ones([512, 512])
+          _ = try matrix.matmul(matrix)
+          // The two that worked, each on a core of its own; libtorch has other pools, which are idle.
+          let bound = try Self.processors { $0 == "computes" }
+          #expect(Set(bound).isSuperset(of: cores.map { Self.list($0.processors) }), "\(bound)")
+          try SystemThread.start(name: "loads") {
+            #expect((try? Self.processors { $0 == "loads" }) == [Self.list(all)])
+            loader.signal()
+          }
+          loader.wait()
+        }
+        done.signal()
+      }
+      done.wait()
+      // Whoever asks again is told that it is so.
+      #expect(Torch.bindThreads(to: [], leaving: []))
+    }
+    await #expect(processExitsWith: .success) {
+      _ = try Tensor.ones([1])
+      #expect(!Torch.bindThreads(to: Processor.current.computeCores, leaving: [0]))
+    }
+  }
+
+  /// Rising numbers as the system writes them: `0-2,4`.
+  private static func list(_ numbers: [Int]) -> String {
+    var parts: [ClosedRange<Int>] = []
+    for number in numbers {
+      if let last = parts.last, last.upperBound == number - 1 {
+        parts[parts.count - 1] = last.lowerBound...number
+      } else {
+        parts.append(number...number)
+      }
+    }
+    return parts.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+      .joined(separator: ",")
   }
 
   /// Not an assertion: what a call costs beyond libtorch's own work, to be looked at in the log.

@@ -109,7 +109,7 @@ enum BenchmarkJob: WorkerJob {
             backend: backend.name,
             arithmetic: input.setting.precision == .bf16 ? "bf16" : "f32",
             threads: input.setting.threads > 0
-              ? input.setting.threads : Processor.current.coreCount,
+              ? input.setting.threads : Processor.current.computeThreadCount,
             requestCount: 1,
             loadSeconds: (loaded - start) / .seconds(1),
             latencies: latencies,

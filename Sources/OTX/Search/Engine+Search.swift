@@ -75,7 +75,7 @@ extension Engine {
 
   /// Trials at a time that this machine has room for: four cores and two GiB each.
   private static func searchJobCount() -> Int {
-    let cores = Processor.current.coreCount / 4
+    let cores = Processor.current.computeThreadCount / 4
     let memory = (SystemMemory.availableBytes() ?? 0) >> 31
     return max(1, min(cores, memory))
   }

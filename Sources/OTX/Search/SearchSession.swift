@@ -176,7 +176,7 @@ final class SearchSession: Sendable {
     let record = record
     if let precision = record.precision { own.training.precision = precision }
     if record.jobs > 1, own.training.threads == 0 {
-      let cores = Processor.current.coreCount
+      let cores = Processor.current.computeThreadCount
       own.training.threads = max(cores / record.jobs, 1)
     }
     try own.keep(in: place.appending(path: SearchRecord.recipeName), decisions: [])

@@ -161,16 +161,20 @@ struct Examination {
   }
 
   private func cores() -> Diagnosis {
-    let count = ProcessInfo.processInfo.activeProcessorCount
     let processor = machine.processor
-    guard let limit = processor.coreLimit, limit < Double(count) else {
-      return Diagnosis(name: "cores", found: "\(count), all used for computing")
+    let (cores, computing) = (processor.cores, processor.computeThreadCount)
+    let count =
+      cores.isEmpty
+      ? ProcessInfo.processInfo.activeProcessorCount : cores.flatMap(\.processors).count
+    var found = "\(count)"
+    if !cores.isEmpty, cores.count < count { found += " threads on \(cores.count) cores" }
+    let slow = cores.count(where: \.isEfficient)
+    if slow > 0 { found += ", \(slow) of them slow ones" }
+    if let limit = processor.coreLimit, limit < Double(count) {
+      found += ", limited to the time of \(String(format: "%.1f", limit))"
     }
-    let share = String(format: "%.1f", limit)
-    return Diagnosis(
-      name: "cores",
-      found: "\(count), limited to the time of \(share); \(processor.coreCount) used for computing"
-    )
+    found += computing == count ? ", all used for computing" : "; \(computing) used for computing"
+    return Diagnosis(name: "cores", found: found)
   }
 
   private func memory() -> Diagnosis {

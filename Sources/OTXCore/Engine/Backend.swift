@@ -50,6 +50,9 @@ extension ModelSource: CustomStringConvertible {
 public struct EngineOptions: Sendable, Equatable {
   public var device = "auto"
   public var threads = 0
+  /// Whether libtorch's threads stay each on a core of its own; for the whole process, and to be
+  /// chosen before its first engine.
+  public var pinThreads = false
   /// `fp32` gives the same scores everywhere; `auto` leaves the arithmetic to the backend.
   public var precision = Precision.fp32
   public var kernels = TrainingKernels.auto

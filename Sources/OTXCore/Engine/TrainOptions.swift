@@ -14,8 +14,10 @@ public struct TrainOptions: Codable, Sendable, Equatable {
   public var adaptiveBatchSize = AdaptiveBatchSize.auto
   public var precision = Precision.auto
   public var device = "auto"
-  /// Compute threads; 0: the machine's cores.
+  /// Compute threads; 0: one for each core, of two kinds of cores the fast ones.
   public var threads = 0
+  /// Whether compute threads stay each on a core of its own, where nothing else needs that core.
+  public var pinThreads = false
   /// Whose kernels train on a CPU.
   public var kernels = TrainingKernels.auto
   public var seed = 0

@@ -8,12 +8,19 @@ package struct Processor: Sendable, Equatable {
   package let flags: Set<String>
   /// The least number of cores whose time a control group allows; `nil`: no limit.
   package let coreLimit: Double?
+  /// The cores that this process may run on; empty: unknown.
+  package let cores: [ProcessorCore]
 
   /// This machine's, read once.
   package static let current = Processor(root: URL(filePath: "/"))
 
-  package init(name: String, flags: Set<String>, coreLimit: Double? = nil) {
-    (self.name, self.flags, self.coreLimit) = (name, flags, coreLimit)
+  package init(
+    name: String,
+    flags: Set<String>,
+    coreLimit: Double? = nil,
+    cores: [ProcessorCore] = []
+  ) {
+    (self.name, self.flags, self.coreLimit, self.cores) = (name, flags, coreLimit, cores)
   }
 
   /// What the kernel tells below `root`; a machine that tells nothing can do nothing special.
@@ -29,17 +36,36 @@ package struct Processor: Sendable, Equatable {
     name = field("model name") ?? "unknown"
     flags = Set((field("flags") ?? "").split(separator: " ").map(String.init))
     coreLimit = Self.coreLimit(root)
+    cores = ProcessorCore.all(root: root)
   }
 
   /// Whether it multiplies matrices in bf16.
   package var hasBFloat16: Bool { flags.contains("amx_bf16") || flags.contains("avx512_bf16") }
 
-  /// Threads that can compute at the same time; more would only wait for each other.
-  ///
-  /// The cores that the process may run on, within the limit of its control group.
+  /// Threads that can run at the same time: the logical processors that the process may run on,
+  /// within the limit of its control group.
   package var coreCount: Int {
-    let cores = max(ProcessInfo.processInfo.activeProcessorCount, 1)
-    guard let coreLimit, coreLimit < Double(cores) else { return cores }
+    limited(max(ProcessInfo.processInfo.activeProcessorCount, 1))
+  }
+
+  /// The cores that compute: the fast ones of a processor that has two kinds.
+  ///
+  /// Threads that compute share each operator evenly and wait for the last one.
+  package var computeCores: [ProcessorCore] {
+    let fast = cores.filter { !$0.isEfficient }
+    return fast.isEmpty ? cores : fast
+  }
+
+  /// Threads that compute at the same time; more would only wait for each other.
+  ///
+  /// One for each core that computes, since the two threads of a core share its arithmetic; within the
+  /// limit of the control group.
+  package var computeThreadCount: Int {
+    computeCores.isEmpty ? coreCount : limited(computeCores.count)
+  }
+
+  private func limited(_ count: Int) -> Int {
+    guard let coreLimit, coreLimit < Double(count) else { return count }
     return max(Int(coreLimit.rounded(.up)), 1)
   }
 

@@ -74,6 +74,7 @@ private func runThread(_ context: ThreadContext) -> UnsafeMutableRawPointer? {
     // Glibc's own function is not to be had from Swift; the kernel takes a name here as well.
     try? Data(start.name.utf8.prefix(15)).write(to: URL(filePath: "/proc/thread-self/comm"))
   #endif
+  ThreadPlacement.releaseCurrentThread()
   start.body()
   return nil
 }
