@@ -165,7 +165,7 @@ struct BenchmarkTable {
     func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
     let spread = 100 * (row.quickestTurn - row.slowestTurn) / max(row.picturesPerSecond, 1e-9)
     return [
-      row.model.relativePath, row.backend, row.arithmetic, "\(row.threads)",
+      BenchmarkTable.shown(row.model), row.backend, row.arithmetic, "\(row.threads)",
       "\(row.requestCount)", "\(row.batchSize)", milliseconds(row.latency.median),
       milliseconds(row.latency.p90), milliseconds(row.latency.p99),
       String(format: "%.1f", row.picturesPerSecond), String(format: "%.0f %%", spread),
@@ -174,6 +174,12 @@ struct BenchmarkTable {
       row.parameterCount.map { String(format: "%.2f M", Double($0) / 1e6) } ?? "",
       row.multiplyAddCount.map { String(format: "%.3f G", Double($0) / 1e9) } ?? "",
     ]
+  }
+
+  /// A model's path for people: without the folder that they are in.
+  private static func shown(_ model: URL) -> String {
+    let here = FileManager.default.currentDirectoryPath + "/"
+    return model.path.hasPrefix(here) ? String(model.path.dropFirst(here.count)) : model.path
   }
 
   /// In seconds, bytes and plain counts.

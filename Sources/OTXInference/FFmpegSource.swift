@@ -22,9 +22,14 @@ final class FFmpegSource: FrameSource, @unchecked Sendable {
     "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1",
   ]
 
+  /// - Parameters:
+  ///   - url: The file.
+  ///   - name: As the user calls it.
+  ///   - searchPath: Where programs are looked for.
+  ///   - known: Its frames a second where that was asked before.
   /// - Throws: ``InferenceError/failed(_:)`` where the program is missing,
   ///   ``DataError/unreadable(file:reason:)`` for what is no video.
-  init(file url: URL, name: String, searchPath: String) throws {
+  init(file url: URL, name: String, searchPath: String, frameRate known: Double? = nil) throws {
     // An error of our own for what is missing, empty or no file at all.
     guard try ReadableFile(url).byteCount > 0 else {
       throw DataError.unreadable(file: url.path, reason: "is an empty file")
@@ -38,7 +43,7 @@ final class FFmpegSource: FrameSource, @unchecked Sendable {
       use: "the video '\(name)'",
       searchPath: searchPath
     )
-    frameRate = try FFmpegSource.frameRate(of: file, searchPath: searchPath)
+    frameRate = try known ?? FFmpegSource.frameRate(of: file, searchPath: searchPath)
   }
 
   /// - Throws: ``InferenceError/failed(_:)`` where the program is missing.

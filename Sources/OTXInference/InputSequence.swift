@@ -12,6 +12,8 @@ package final class InputSequence: FrameSource, @unchecked Sendable {
   private var current: (any FrameSource)?
   /// Whether the round through all items that is under way has given a picture.
   private var hasGiven = false
+  /// Of the videos so far: a loop asks once.
+  private var frameRates: [URL: Double] = [:]
 
   /// - Parameters:
   ///   - items: What there is to look at.
@@ -66,7 +68,13 @@ package final class InputSequence: FrameSource, @unchecked Sendable {
         do {
           current =
             try MotionJPEGSource(url, name: name)
-            ?? FFmpegSource(file: url, name: name, searchPath: searchPath)
+            ?? FFmpegSource(
+              file: url,
+              name: name,
+              searchPath: searchPath,
+              frameRate: frameRates[url]
+            )
+          frameRates[url] = current?.frameRate
         } catch let error as DataError {
           return .damaged(
             FrameOrigin(kind: .video, name: name),
