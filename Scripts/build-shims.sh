@@ -39,11 +39,12 @@ build_shim() {
   for source in "${sources[@]}"; do
     objects+=("$work/$(basename "$source" .cpp).o")
   done
+  # NDEBUG as both libraries were built: without it, headers of libtorch lay some types out otherwise.
   printf '%s\0' "${sources[@]}" |
     WORK="$work" xargs -0 -n 1 -P "${OTX_JOBS:-$(nproc)}" bash -c '
       source="${@: -1}"
       "${@:1:$#-1}" -c "$source" -o "$WORK/$(basename "$source" .cpp).o"
-    ' build "$compiler" -std=c++20 -O2 -fPIC -Wall -Wextra -Werror -fvisibility=hidden \
+    ' build "$compiler" -std=c++20 -O2 -DNDEBUG -fPIC -Wall -Wextra -Werror -fvisibility=hidden \
       "${compile[@]}"
   "$compiler" -shared "${objects[@]}" "${link[@]}" -o "$work/$name"
   mv -f "$work/$name" "$output/$name"

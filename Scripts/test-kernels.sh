@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the training kernels against plain loops, over random shapes, on every instruction set of this processor.
+# Fuzzes the training kernels against plain loops, over random shapes, on every instruction set of this processor;
+# then on tensors of more than 2^31 values.
 #
 #   Scripts/test-kernels.sh [CASES]            10,000 unless given
 #   Scripts/test-kernels.sh --sanitize [CASES] 1,000 each under the address, undefined-behaviour and thread sanitizers
@@ -32,4 +33,6 @@ if [ "${1:-}" = --sanitize ]; then
   fuzz thread "${2:-1000}" -O1 -fuse-ld=lld -fsanitize=thread "${dispatch[@]}"
 else
   fuzz plain "${1:-10000}" -O2
+  printf 'large: '
+  "$work/plain" large
 fi

@@ -32,28 +32,30 @@ struct BestSteps: ParsableCommand {
     var milliseconds: Double
     var cpuMilliseconds: Double
     var peakMemoryBytes: Int
-    var shares: [String: Double] = [:]
+    var profile: StepProfile?
   }
 
   func run() throws {
     let rates = try Dictionary(
       uniqueKeysWithValues: [DType.float32, .bfloat16].map { ($0, try matrixRate($0)) }
     )
+    let bandwidth = try copyRate()
     print(
       "Matrix products of 2048x2048: fp32 \(fixed(rates[.float32] ?? 0, 0)), "
-        + "bf16 \(fixed(rates[.bfloat16] ?? 0, 0)) GFLOP/s"
+        + "bf16 \(fixed(rates[.bfloat16] ?? 0, 0)) GFLOP/s. "
+        + "Copies of 256 MiB: \(fixed(bandwidth / 1e9, 1)) GB/s, read and written"
     )
     print(
-      "| model | batch | ours | PyTorch | faster by | CPU time | memory | of the matrix rate | where our time goes |"
+      "| model | batch | ours | PyTorch | faster by | CPU time | memory | of the matrix rate | of the bandwidth | where our time goes |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     var failed: [String] = []
     for model in models {
       do {
-        try row(model, rates)
+        try row(model, rates, bandwidth)
       } catch {
         failed.append("\(model): \(error)")
-        print("| \(model) | | failed | | | | | | |")
+        print("| \(model) | | failed | | | | | | | |")
       }
       fflush(nil)
     }
@@ -62,7 +64,7 @@ struct BestSteps: ParsableCommand {
     }
   }
 
-  private func row(_ model: String, _ rates: [DType: Double]) throws {
+  private func row(_ model: String, _ rates: [DType: Double], _ bandwidth: Double) throws {
     let batch = Workload.detectorSize(model) == nil ? batchSize : 2
     var (mine, theirs): ([Figure], [Figure]) = ([], [])
     for (precision, isContiguous) in [
@@ -85,11 +87,11 @@ struct BestSteps: ParsableCommand {
           milliseconds: row.milliseconds,
           cpuMilliseconds: row.cpuMilliseconds,
           peakMemoryBytes: row.peakMemoryBytes,
-          shares: row.shares ?? [:]
+          profile: row.profile
         )
       )
     }
-    report(model, batch, mine, theirs, rates)
+    report(model, batch, mine, theirs, rates, bandwidth)
   }
 
   private func report(
@@ -97,7 +99,8 @@ struct BestSteps: ParsableCommand {
     _ batch: Int,
     _ mine: [Figure],
     _ theirs: [Figure],
-    _ rates: [DType: Double]
+    _ rates: [DType: Double],
+    _ bandwidth: Double
   ) {
     func best(_ figures: [Figure]) -> Figure? {
       figures.min { $0.milliseconds < $1.milliseconds }
@@ -111,12 +114,15 @@ struct BestSteps: ParsableCommand {
       let rate = rates[ours.setting == "bf16" ? .bfloat16 : .float32] ?? .nan
       return "\(fixed(100 * work / (ours.milliseconds / 1000) / rate, 0)) %"
     }
+    let moved = ours.profile.map {
+      "\(fixed(100 * $0.bytes / (ours.milliseconds / 1000) / bandwidth, 0)) %"
+    }
     print(
       "| \(model) | \(batch) | \(fixed(ours.milliseconds, 0)) ms (\(ours.setting)) | "
         + "\(fixed(peer.milliseconds, 0)) ms (\(peer.setting)) | "
         + "\(fixed(peer.milliseconds / ours.milliseconds, 2)) | "
         + "\(fixed(peer.cpuMilliseconds / ours.cpuMilliseconds, 2)) | \(fixed(memory, 2)) | "
-        + "\(share ?? "") | \(StepPart.text(ours.shares)) |"
+        + "\(share ?? "") | \(moved ?? "") | \(ours.profile?.text() ?? "") |"
     )
   }
 
@@ -133,20 +139,27 @@ struct BestSteps: ParsableCommand {
     )
   }
 
+  /// The best of some copies of a tensor larger than caches: bytes read and written, a second.
+  private func copyRate() throws -> Double {
+    let from = try Tensor.ones([64 << 20])
+    let to = try Tensor.zeros([64 << 20])
+    return 2 * 4 * Double(64 << 20) / (try bestSeconds { try to.copy_(from) })
+  }
+
   /// The best of some products of square matrices, in 10⁹ operations a second.
   private func matrixRate(_ dtype: DType) throws -> Double {
     let side = 2048
     let matrix = try Tensor.ones([side, side]).to(dtype)
+    let best = try bestSeconds { _ = try matrix.matmul(matrix) }
+    return 2 * Double(side * side) * Double(side) / best / 1e9
+  }
+
+  private func bestSeconds(_ body: () throws -> Void) throws -> Double {
     var best = Double.infinity
     for _ in 0..<6 {
-      let start = ContinuousClock.now
-      _ = try matrix.matmul(matrix)
-      let elapsed = ContinuousClock.now - start
-      best = min(
-        best,
-        Double(elapsed.components.attoseconds) * 1e-18 + Double(elapsed.components.seconds)
-      )
+      let elapsed = try ContinuousClock().measure(body)
+      best = min(best, elapsed / .seconds(1))
     }
-    return 2 * Double(side * side) * Double(side) / best / 1e9
+    return best
   }
 }

@@ -45,20 +45,53 @@ enum StepPart: String, CaseIterable, Codable {
     let name = name.lowercased()
     self = Self.order.first { part in part.words.contains { name.contains($0) } } ?? .other
   }
+}
 
-  /// Each part's share of `seconds`, of all in one.
-  static func shares(of times: [OperatorTime], seconds: Double) -> [String: Double] {
-    var shares: [String: Double] = [:]
-    for time in times {
-      shares[StepPart(operatorNamed: time.name).rawValue, default: 0] += time.seconds / seconds
-    }
-    shares[StepPart.between.rawValue] = max(1 - shares.values.reduce(0, +), 0)
-    return shares
+/// Where the time of training steps goes, and what memory they pass over.
+struct StepProfile: Codable {
+  struct Part: Codable {
+    /// Of the time.
+    var share = 0.0
+    /// In 10⁹ a second while it is at work.
+    var rate = 0.0
   }
 
-  /// The parts with a hundredth or more, the largest first: `convolution 61 %, …`.
-  static func text(_ shares: [String: Double]) -> String {
-    shares.filter { $0.value >= 0.01 }.sorted { $0.value > $1.value }
-      .map { "\($0.key) \(fixed(100 * $0.value, 0)) %" }.joined(separator: ", ")
+  var parts: [String: Part]
+  /// Read and written in a step, at least.
+  var bytes: Double
+
+  /// - Parameters:
+  ///   - times: The operators of all steps.
+  ///   - seconds: The time of all steps.
+  ///   - steps: How many steps these were.
+  init(of times: [OperatorTime], seconds: Double, steps: Int) {
+    var sums: [StepPart: (seconds: Double, bytes: Double)] = [:]
+    for time in times {
+      let part = StepPart(operatorNamed: time.name)
+      sums[part, default: (0, 0)].seconds += time.seconds
+      sums[part, default: (0, 0)].bytes += Double(time.bytes)
+    }
+    let between = max(seconds - sums.values.reduce(0) { $0 + $1.seconds }, 0)
+    sums[.between] = (between, 0)
+    parts = Dictionary(
+      uniqueKeysWithValues: sums.map { part, sum in
+        let rate = sum.seconds > 0 ? sum.bytes / sum.seconds / 1e9 : 0
+        return (part.rawValue, Part(share: sum.seconds / seconds, rate: rate))
+      }
+    )
+    bytes = sums.values.reduce(0) { $0 + $1.bytes } / Double(max(steps, 1))
+  }
+
+  /// The parts with a hundredth of the time or more, the longest first.
+  ///
+  /// - Parameter withRates: Whether what memory each passes over stands beside it.
+  /// - Returns: `convolution 61 %, …`
+  func text(withRates: Bool = false) -> String {
+    parts.filter { $0.value.share >= 0.01 }.sorted { $0.value.share > $1.value.share }
+      .map { name, part in
+        let rate = withRates && part.rate > 0 ? " (\(fixed(part.rate, 1)) GB/s)" : ""
+        return "\(name) \(fixed(100 * part.share, 0)) %\(rate)"
+      }
+      .joined(separator: ", ")
   }
 }

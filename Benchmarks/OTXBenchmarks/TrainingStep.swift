@@ -77,20 +77,22 @@ struct TrainingStep: ParsableCommand {
       }
     }
     mine.peakMemoryBytes = peakResidentBytes()
-    let shares = profile ? try shares(of: ours) : nil
-    if json { return try printJSON(options, mine, theirs, shares) }
+    let profiled = profile ? try profiled(ours) : nil
+    if json { return try printJSON(options, mine, theirs, profiled) }
     report(options, mine, theirs)
-    if let shares { print("ours: \(StepPart.text(shares))") }
+    if let profiled {
+      print("ours: \(profiled.text(withRates: true)); \(fixed(profiled.bytes / 1e9, 2)) GB a step")
+    }
     if parts { try reportParts(of: ours) }
   }
 
-  /// What part of our time each kind of operators takes.
-  private func shares(of ours: Workload) throws -> [String: Double] {
+  /// What part of our time each kind of operators takes, and what it moves.
+  private func profiled(_ ours: Workload) throws -> StepProfile {
     var seconds = 0.0
     let times = try OperatorTime.measured {
       seconds = try ours.steps(steps).seconds.reduce(0, +)
     }
-    return StepPart.shares(of: times, seconds: seconds)
+    return StepProfile(of: times, seconds: seconds, steps: steps)
   }
 
   /// The parts of our step, each the median of all rounds' steps.
@@ -134,7 +136,7 @@ struct TrainingStep: ParsableCommand {
     _ options: Workload.Options,
     _ mine: Figures,
     _ theirs: Figures,
-    _ shares: [String: Double]?
+    _ profile: StepProfile?
   ) throws {
     let result = StepComparison(
       model: model,
@@ -146,7 +148,7 @@ struct TrainingStep: ParsableCommand {
       peerCPUMilliseconds: theirs.cpu.median * 1000,
       peakMemoryBytes: mine.peakMemoryBytes,
       peerPeakMemoryBytes: theirs.peakMemoryBytes,
-      shares: shares
+      profile: profile
     )
     print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
   }

@@ -15,7 +15,7 @@ struct StepComparison: Codable {
   var peakMemoryBytes: Int
   var peerPeakMemoryBytes: Int
   /// What part of our time each kind of operators takes, where that was asked for.
-  var shares: [String: Double]?
+  var profile: StepProfile?
 
   var ratio: Double { milliseconds / peerMilliseconds }
   var cpuRatio: Double { cpuMilliseconds / peerCPUMilliseconds }

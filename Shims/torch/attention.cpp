@@ -17,6 +17,7 @@
 #include "CKernels.h"
 #include "own_kernels.h"
 #include "parallel.h"
+#include "traffic.h"
 
 namespace otx {
 namespace {
@@ -58,6 +59,7 @@ at::Tensor ofScores(const at::Tensor &weights, const at::Tensor &gradient, doubl
         of + first * length, from + first * length, static_cast<float>(scale), to + first * length, last - first,
         length);
   });
+  passesOver(weights, gradient, result);
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include "batch_norm.h"
 #include "own_kernels.h"
 #include "parallel.h"
+#include "traffic.h"
 
 namespace otx {
 namespace {
@@ -91,6 +92,7 @@ class Scale : public torch::autograd::Function<Scale> {
           &shape, input.const_data_ptr(), factors.const_data_ptr<float>(), gradient.const_data_ptr(),
           ofInput.mutable_data_ptr(), ofGate.mutable_data_ptr<float>(), first, last);
     });
+    passesOver(input, gradient, ofInput);
     return {ofInput, ofGate.to(gate.scalar_type())};
   }
 };

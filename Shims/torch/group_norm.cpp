@@ -18,6 +18,7 @@
 #include "group_norm.h"
 #include "own_kernels.h"
 #include "parallel.h"
+#include "traffic.h"
 
 namespace otx {
 namespace {
@@ -94,6 +95,7 @@ at::Tensor applied(const at::Tensor &input, const Shape &shape, const Lines &lin
     const auto how = lines.of(piece.picture, input, kind);
     otx_normalization_apply(&how, row(input, first), nullptr, mutableRow(output, first), piece.count);
   });
+  passesOver(input, output);
   return output;
 }
 
@@ -109,6 +111,7 @@ void findMoments(const at::Tensor &input, const Shape &shape, double epsilon, at
     pieces[index] = piece;
     otx_normalization_moments(&how, row(input, first), piece.count, means[index], squares[index]);
   });
+  passesOver(input);
 
   mean = at::empty({shape.pictures, groups}, at::kFloat);
   inverse = at::empty({shape.pictures, groups}, at::kFloat);
@@ -150,6 +153,7 @@ Gradients backward(
         &how, row(input, first), nullptr, row(gradient, first), nullptr, piece.count, lines.mean[piece.picture],
         sums[index], products[index]);
   });
+  passesOver(input, gradient);
 
   // The pieces of a picture follow each other: the last of them holds its sums in the end.
   std::vector<int64_t> whole(static_cast<size_t>(shape.pictures), -1);
@@ -184,6 +188,7 @@ Gradients backward(
         &how, row(input, first), row(gradient, first), mutableRow(result.input, first), piece.count,
         lines.mean[piece.picture], slant[piece.picture], offset[piece.picture]);
   });
+  passesOver(input, gradient, result.input);
   return result;
 }
 

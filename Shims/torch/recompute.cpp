@@ -31,7 +31,7 @@ class Recomputation final : public torch::autograd::SavedVariableHooks {
   Maker maker_;
 };
 
-at::Tensor conv2d(
+at::Tensor recomputingConv2d(
     const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
     at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups) {
   if (!usesOwnKernels()) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
@@ -47,13 +47,35 @@ at::Tensor conv2d(
   return output;
 }
 
+/// `conv2d(activation(batch_norm(input)))`.
+at::Tensor normalizedConv2d(
+    const at::Tensor &input, const at::Tensor &normWeight, const at::Tensor &normBias, const at::Tensor &runningMean,
+    const at::Tensor &runningVariance, double momentum, double epsilon, int64_t activation, const at::Tensor &weight,
+    const std::optional<at::Tensor> &bias, at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation,
+    int64_t groups) {
+  if (usesOwnKernels()) {
+    auto own = depthwiseConvolutionOfNormalized(
+        input, normWeight, normBias, runningMean, runningVariance, momentum, epsilon, activation, weight, bias, stride,
+        padding, dilation, groups);
+    if (own) return *own;
+  }
+  const auto normalized = batchNormActivation(
+      input, normWeight, normBias, runningMean, runningVariance, {}, momentum, epsilon, activation);
+  return recomputingConv2d(normalized, weight, bias, stride, padding, dilation, groups);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(otx, library) {
   library.def(
       "conv2d(Tensor input, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, "
       "int[2] dilation, int groups) -> Tensor",
-      conv2d);
+      recomputingConv2d);
+  library.def(
+      "normalized_conv2d(Tensor input, Tensor norm_weight, Tensor norm_bias, Tensor running_mean, Tensor running_var, "
+      "float momentum, float eps, int activation, Tensor weight, Tensor? bias, int[2] stride, int[2] padding, "
+      "int[2] dilation, int groups) -> Tensor",
+      normalizedConv2d);
 }
 
 }  // namespace otx

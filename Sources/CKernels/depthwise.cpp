@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
-#include <vector>
 
 #include "CKernels.h"
 
@@ -49,20 +48,18 @@ void otx_depthwise_forward(
   kernelsFor(*shape).forward(*shape, input, weight, bias, output, firstRow, lastRow);
 }
 
-void otx_depthwise_input_gradient(
-    const OTXDepthwise *shape, const void *outputGradient, const float *weight, void *inputGradient,
-    int64_t firstRow, int64_t lastRow) {
-  std::vector<float> turned;
-  if (shape->stride == 1) {
-    const int64_t taps = int64_t(shape->kernel) * shape->kernel;
-    turned.resize(static_cast<size_t>(taps * shape->channels));
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      std::copy_n(
-          weight + (taps - 1 - tap) * shape->channels, shape->channels, turned.data() + tap * shape->channels);
-    }
-    weight = turned.data();
+void otx_depthwise_turn_weight(const OTXDepthwise *shape, const float *weight, float *turned) {
+  const int64_t taps = int64_t(shape->kernel) * shape->kernel;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    const int64_t from = shape->stride == 1 ? taps - 1 - tap : tap;
+    std::copy_n(weight + from * shape->channels, shape->channels, turned + tap * shape->channels);
   }
-  kernelsFor(*shape).inputGradient(*shape, outputGradient, weight, inputGradient, firstRow, lastRow);
+}
+
+void otx_depthwise_input_gradient(
+    const OTXDepthwise *shape, const void *outputGradient, const float *turned, void *inputGradient,
+    int64_t firstRow, int64_t lastRow) {
+  kernelsFor(*shape).inputGradient(*shape, outputGradient, turned, inputGradient, firstRow, lastRow);
 }
 
 void otx_depthwise_weight_gradient(

@@ -1,11 +1,13 @@
 internal import CTorch
 
-/// How long an operator took in all its calls, without what it called itself.
+/// How long an operator took in all its calls, and what it moved, without what it called itself.
 package struct OperatorTime: Sendable, Equatable {
   /// As libtorch calls it: `aten::mkldnn_convolution`, `ConvolutionBackward0`.
   package var name: String
   package var count: Int
   package var seconds: Double
+  /// Read and written, at least: each tensor counts once a call, where the operator does not say more.
+  package var bytes: Int
 
   /// Times the operators that `body` calls, on whatever thread.
   ///
@@ -22,9 +24,14 @@ package struct OperatorTime: Sendable, Equatable {
     var times: [OperatorTime] = []
     let status = withUnsafeMutablePointer(to: &times) { times in
       table.pointee.profile_stop(
-        { context, name, count, seconds in
+        { context, name, count, seconds, bytes in
           context?.assumingMemoryBound(to: [OperatorTime].self).pointee.append(
-            OperatorTime(name: String(cString: name), count: Int(count), seconds: seconds)
+            OperatorTime(
+              name: String(cString: name),
+              count: Int(count),
+              seconds: seconds,
+              bytes: Int(bytes)
+            )
           )
         },
         times

@@ -28,7 +28,7 @@ struct PrecisionTrial {
     threads = try Torch.threadCount()
     library = try Torch.version()
     // The number rises when kernels change their speed: what was measured with others does not hold.
-    kernels = try Torch.usesOwnKernels() ? "\(Torch.instructionSet()) 3" : "libtorch's"
+    kernels = try Torch.usesOwnKernels() ? "\(Torch.instructionSet()) 4" : "libtorch's"
     self.processor = processor
     file = cache.appending(path: "precision.json")
   }

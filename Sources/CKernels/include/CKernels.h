@@ -56,11 +56,16 @@ void otx_depthwise_forward(
     const OTXDepthwise *shape, const void *input, const float *weight, const float *bias, void *output,
     int64_t firstRow, int64_t lastRow);
 
+/// Writes the weight as `otx_depthwise_input_gradient` takes it.
+///
+/// - weight, turned: `[kernel, kernel, channels]`.
+void otx_depthwise_turn_weight(const OTXDepthwise *shape, const float *weight, float *turned);
+
 /// Writes rows `firstRow ..< lastRow` of the `batch * inputHeight` rows of the gradient of the input.
 ///
-/// - weight: `[kernel, kernel, channels]`, as for the forward pass.
+/// - turned: What `otx_depthwise_turn_weight` made.
 void otx_depthwise_input_gradient(
-    const OTXDepthwise *shape, const void *outputGradient, const float *weight, void *inputGradient,
+    const OTXDepthwise *shape, const void *outputGradient, const float *turned, void *inputGradient,
     int64_t firstRow, int64_t lastRow);
 
 /// Adds to the gradient of the weight what rows `firstRow ..< lastRow` of the `batch * outputHeight` rows of the

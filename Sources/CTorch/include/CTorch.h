@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define OTX_TORCH_ABI 2
+#define OTX_TORCH_ABI 3
 
 #define OTX_OPEN_ENUM __attribute__((enum_extensibility(open)))
 
@@ -246,10 +246,11 @@ typedef struct OTXTorchTable {
 
   /// Times every operator from now on, in the whole process.
   OTXFailureKind (*_Nonnull profile_start)(void);
-  /// Ends that, and hands over each operator's calls and seconds, without those of what it called.
+  /// Ends that, and hands over each operator's calls, its seconds and the bytes that it read and wrote, at
+  /// least, without those of what it called.
   OTXFailureKind (*_Nonnull profile_stop)(
       void (*_Nonnull receive)(
-          void *_Nullable context, const char *_Nonnull name, int64_t count, double seconds),
+          void *_Nullable context, const char *_Nonnull name, int64_t count, double seconds, int64_t bytes),
       void *_Nullable context);
 } OTXTorchTable;
 

@@ -67,6 +67,42 @@ public final class BatchNorm2d: Layer, ModeAware {
       if let residual { result = try result + residual }
       return try activation(result)
     }
+    return try input.batchNormActivation(training(on: input, then: activation), residual: residual)
+  }
+
+  /// `convolution(activation(batchNorm(input)))`, while training in one go where the convolution is a
+  /// depthwise one.
+  ///
+  /// - Parameters:
+  ///   - input: `[N, C, H, W]`.
+  ///   - activation: What follows the normalisation.
+  ///   - convolution: What follows that.
+  /// - Returns: The convolution's output.
+  /// - Throws: `TensorError`, also for a training batch of one value a channel.
+  package func callAsFunction(
+    _ input: Tensor,
+    then activation: FusibleActivation,
+    _ convolution: Conv2d
+  ) throws(TensorError) -> Tensor {
+    guard isTraining, !isFrozen, convolution.isPlainDepthwise else {
+      return try convolution(self(input, then: activation))
+    }
+    return try input.normalizedConv2d(
+      training(on: input, then: activation),
+      convolution.weight.value,
+      bias: convolution.bias?.value,
+      stride: convolution.stride,
+      padding: convolution.padding,
+      dilation: convolution.dilation,
+      groups: convolution.groups
+    )
+  }
+
+  /// How a training batch is normalised; counts it.
+  private func training(
+    on input: Tensor,
+    then activation: FusibleActivation
+  ) throws(TensorError) -> TrainingNormalization {
     // One value has no variance; libtorch would write NaN into the running one, PyTorch refuses.
     guard input.elementCount != input.size(1) else {
       throw .failed(
@@ -76,14 +112,13 @@ public final class BatchNorm2d: Layer, ModeAware {
       )
     }
     batchCount.value = try batchCount.value + 1
-    return try input.batchNormActivation(
+    return TrainingNormalization(
       weight: weight.value,
       bias: bias.value,
       runningMean: runningMean.value,
-      runningVar: runningVariance.value,
-      residual: residual,
+      runningVariance: runningVariance.value,
       momentum: momentum,
-      eps: epsilon,
+      epsilon: epsilon,
       activation: activation.number
     )
   }

@@ -91,6 +91,11 @@ public final class Conv2d: Layer {
     )
   }
 
+  /// Whether it filters each channel by itself, and nothing is done to its input or its weight.
+  var isPlainDepthwise: Bool {
+    groups > 1 && groups == inputChannels && groups == outputChannels && quantizer == nil
+  }
+
   package func adoptShape() {
     // A depthwise convolution has a group for each filter.
     if groups > 1, groups == outputChannels { groups = weight.value.size(0) }

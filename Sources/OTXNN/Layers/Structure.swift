@@ -14,41 +14,52 @@ public final class Sequential: Layer {
 
   /// `activation` of the last layer's output plus `residual`.
   ///
-  /// A normalisation takes over the activation after it, and the sum where it is the last layer:
-  /// the values are the same, with fewer passes over memory.
+  /// A normalisation takes over the activation after it, the sum where it is the last layer, and a
+  /// depthwise convolution that follows: the values are the same, with fewer passes over memory.
   public func callAsFunction(
     _ input: Tensor,
     adding residual: Tensor?,
     then activation: FusibleActivation = .identity
   ) throws(TensorError) -> Tensor {
-    var activation = activation
+    // Sequences within are taken apart: what ends one meets what begins the next.
+    var rest = Sequential.leaves(of: layers)[...]
+    var (activation, residual) = (activation, residual)
     var x = input
-    var residual = residual
-    var index = 0
-    while index < layers.count {
-      let layer = layers[index]
-      let isLast = index + 1 == layers.count
-      index += 1
-      if let norm = layer as? BatchNorm2d {
-        if !isLast, let next = layers[index] as? any FusibleLayer {
-          x = try norm(x, then: next.fusibleActivation)
-          index += 1
-        } else {
-          x = try norm(x, adding: isLast ? residual : nil, then: isLast ? activation : .identity)
-          if isLast { (residual, activation) = (nil, .identity) }
-        }
-      } else if isLast, let named = layer as? NamedSequential {
-        x = try named(x, adding: residual, then: activation)
-        (residual, activation) = (nil, .identity)
-      } else if isLast, let nested = layer as? Sequential {
-        x = try nested(x, adding: residual, then: activation)
-        (residual, activation) = (nil, .identity)
-      } else {
+    while let layer = rest.popFirst() {
+      guard let norm = layer as? BatchNorm2d else {
         x = try layer(x)
+        continue
+      }
+      if rest.isEmpty {
+        x = try norm(x, adding: residual, then: activation)
+        (residual, activation) = (nil, .identity)
+        continue
+      }
+      var following = FusibleActivation.identity
+      if let next = rest.first as? any FusibleLayer {
+        following = next.fusibleActivation
+        rest.removeFirst()
+      }
+      if let convolution = rest.first as? Conv2d {
+        x = try norm(x, then: following, convolution)
+        rest.removeFirst()
+      } else {
+        x = try norm(x, then: following)
       }
     }
     if let residual { x = try x + residual }
     return try activation(x)
+  }
+
+  /// The layers, those of sequences in their places.
+  private static func leaves(of layers: [any Layer]) -> [any Layer] {
+    layers.flatMap { layer -> [any Layer] in
+      switch layer {
+      case let nested as Sequential: leaves(of: nested.layers)
+      case let named as NamedSequential: leaves(of: named.layers)
+      default: [layer]
+      }
+    }
   }
 
   public subscript(index: Int) -> any Layer { layers[index] }

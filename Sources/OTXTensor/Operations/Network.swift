@@ -9,6 +9,7 @@ extension Operator {
   static let embedding = Operator("embedding")
   static let batchNorm = Operator("batch_norm")
   static let batchNormActivation = Operator("otx::batch_norm_activation")
+  static let normalizedConv2d = Operator("otx::normalized_conv2d")
   static let groupNorm = Operator("group_norm")
   static let groupNormActivation = Operator("otx::group_norm_activation")
   static let layerNorm = Operator("layer_norm")
@@ -26,6 +27,38 @@ extension Operator {
 }
 
 // MARK: - Weighted sums
+
+/// The batch normalisation of a training batch, with what follows.
+package struct TrainingNormalization {
+  /// `[C]`, as the next three.
+  package var weight: Tensor
+  /// Added after scaling by `weight`.
+  package var bias: Tensor
+  /// Moved by `momentum` towards the batch's mean.
+  package var runningMean: Tensor
+  /// Moved likewise towards the batch's unbiased variance.
+  package var runningVariance: Tensor
+  /// The share of the batch in the running statistics.
+  package var momentum: Double
+  /// Added to the variance.
+  package var epsilon: Double
+  /// 0: none, 1: ReLU, 2: ReLU6, 3: Hard-Swish, 4: SiLU.
+  package var activation: Int
+
+  package init(
+    weight: Tensor,
+    bias: Tensor,
+    runningMean: Tensor,
+    runningVariance: Tensor,
+    momentum: Double,
+    epsilon: Double,
+    activation: Int
+  ) {
+    (self.weight, self.bias) = (weight, bias)
+    (self.runningMean, self.runningVariance) = (runningMean, runningVariance)
+    (self.momentum, self.epsilon, self.activation) = (momentum, epsilon, activation)
+  }
+}
 
 extension Tensor {
   /// `[N, C, H, W]` with weights `[O, C / groups, kH, kW]` gives `[N, O, H', W']`.
@@ -177,31 +210,46 @@ extension Tensor {
   /// Checked against the three operations of libtorch, gradients included.
   ///
   /// - Parameters:
-  ///   - weight: `[C]`, as the next three.
-  ///   - bias: Added after scaling by `weight`.
-  ///   - runningMean: Moved by `momentum` towards the batch's mean.
-  ///   - runningVar: Moved likewise towards the batch's unbiased variance.
+  ///   - normalization: How, and what follows.
   ///   - residual: Of the same shape; `nil` adds nothing.
-  ///   - momentum: The share of the batch in the running statistics.
-  ///   - eps: Added to the variance.
-  ///   - activation: 0: none, 1: ReLU, 2: ReLU6, 3: Hard-Swish, 4: SiLU.
   /// - Returns: A tensor of the input's shape.
   /// - Throws: `TensorError` for shapes that do not fit, and when memory runs out.
   package func batchNormActivation(
-    weight: Tensor,
-    bias: Tensor,
-    runningMean: Tensor,
-    runningVar: Tensor,
-    residual: Tensor?,
-    momentum: Double,
-    eps: Double,
-    activation: Int
+    _ normalization: TrainingNormalization,
+    residual: Tensor?
   ) throws(TensorError) -> Tensor {
-    try call(
+    let norm = normalization
+    return try call(
       .batchNormActivation,
       [
-        .tensor(self), .tensor(weight), .tensor(bias), .tensor(runningMean), .tensor(runningVar),
-        .optional(residual), .double(momentum), .double(eps), .int(activation),
+        .tensor(self), .tensor(norm.weight), .tensor(norm.bias), .tensor(norm.runningMean),
+        .tensor(norm.runningVariance), .optional(residual), .double(norm.momentum),
+        .double(norm.epsilon), .int(norm.activation),
+      ]
+    )
+  }
+
+  /// The convolution of ``batchNormActivation(_:residual:)``, which a depthwise one takes row by row
+  /// as it needs it: the normalised tensor never stands in memory.
+  ///
+  /// Equal to the two one after the other within rounding; gradients too.
+  package func normalizedConv2d(
+    _ normalization: TrainingNormalization,
+    _ weight: Tensor,
+    bias: Tensor?,
+    stride: Size2D,
+    padding: Size2D,
+    dilation: Size2D,
+    groups: Int
+  ) throws(TensorError) -> Tensor {
+    let norm = normalization
+    return try call(
+      .normalizedConv2d,
+      [
+        .tensor(self), .tensor(norm.weight), .tensor(norm.bias), .tensor(norm.runningMean),
+        .tensor(norm.runningVariance), .double(norm.momentum), .double(norm.epsilon),
+        .int(norm.activation), .tensor(weight), .optional(bias), .size(stride), .size(padding),
+        .size(dilation), .int(groups),
       ]
     )
   }
