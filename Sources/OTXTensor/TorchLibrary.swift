@@ -96,8 +96,8 @@ package enum TorchLibrary {
   /// By default they spin for many milliseconds at every barrier. Our decoding threads, and whatever
   /// else the machine does, need those cores: with them busy a training step took ten times longer,
   /// and three times with 100,000 turns, which are 1.5 ms. To fall asleep at once costs as well, most
-  /// on virtual machines, whose cores have to be woken: with 1,000 turns a step takes 13 to 40 percent
-  /// longer where nothing else runs, and is no quicker where something does. libgomp reads the
+  /// on virtual machines, whose cores have to be woken: with 1,000 turns a small detector trained 12
+  /// percent slower where nothing else ran, and no quicker where something did. libgomp reads the
   /// variable once, when it is loaded.
   private static func shortenSpinning() {
     guard getenv("OMP_WAIT_POLICY") == nil else { return }
