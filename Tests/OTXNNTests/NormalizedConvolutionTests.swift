@@ -44,6 +44,9 @@ import Testing
       Chain(stride: 2, shape: [3, 8, 1, 7]),
     ]
 
+  /// What tests of kernels share.
+  private let kernels = OwnKernelTests()
+
   typealias Named = [(name: String, values: [Float])]
 
   private func filled(_ shape: [Int], _ seed: Int) throws -> Tensor {
@@ -116,14 +119,6 @@ import Testing
     return try result(test, dtype: dtype, body)
   }
 
-  private func onEachInstructionSet(_ body: (Torch.InstructionSet) throws -> Void) throws {
-    defer { try? Torch.limitInstructionSet(.avx512) }
-    for set in Torch.InstructionSet.allCases {
-      try Torch.limitInstructionSet(set)
-      try body(set)
-    }
-  }
-
   private func expectSame(_ mine: Named, _ theirs: Named, _ comment: String = "") {
     #expect(mine.map(\.name) == theirs.map(\.name))
     for (mine, other) in zip(mine, theirs) {
@@ -149,7 +144,7 @@ import Testing
     }
     let theirs = try reference(test, chain)
     #expect(theirs.count == (test.isBiased ? 12 : 11))
-    try onEachInstructionSet { expectSame(try result(test, chain), theirs, "\($0)") }
+    try kernels.onEachInstructionSet { expectSame(try result(test, chain), theirs, "\($0)") }
   }
 
   @Test(arguments: [chains[3], chains[23]])
@@ -159,18 +154,9 @@ import Testing
     { try Sequential(first, test.activation.layer, conv, second)(x) }
     let exact = try reference(test, chain)
     let peer = try reference(test, dtype: .bfloat16, chain)
-    try onEachInstructionSet { set in
+    try kernels.onEachInstructionSet { set in
       let mine = try result(test, dtype: .bfloat16, chain)
-      for index in exact.indices {
-        func distance(_ values: [Float]) -> Float {
-          zip(values, exact[index].values).map { abs($0 - $1) }.max() ?? 0
-        }
-        let scale = exact[index].values.map(abs).max() ?? 1
-        #expect(
-          distance(mine[index].values) <= distance(peer[index].values) + 0.01 * scale,
-          "\(exact[index].name), \(set)"
-        )
-      }
+      kernels.expectAsNear(mine, peer, to: exact, slack: 0.01, "\(set)")
     }
   }
 
