@@ -18,7 +18,7 @@ fuzz() {
   local name="$1" cases="$2"
   shift 2
   "$compiler" -std=c++20 -g -Wall -Wextra -Werror "$@" -I "$root/Sources/CKernels/include" \
-    "$root"/Sources/CKernels/*.cpp "$root/Tools/kernels/fuzz.cpp" -pthread -o "$work/$name"
+    "$root"/Sources/CKernels/*.cpp "$root"/Tools/kernels/*.cpp -pthread -o "$work/$name"
   printf '%s: ' "$name"
   "$work/$name" "${OTX_SEED:-0}" "$cases"
 }
